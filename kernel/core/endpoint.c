@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Endpoints: queues of callers and notices, and delivery.
+ *
+ * A caller is QUEUED until a receiver takes it, then HELD until it is answered or forwarded. Notices have their
+ * storage in the object that they are about. Close notices are batched into the messages that go out anyway; an
+ * idle server is woken for them alone only when a CPU has nothing else to do or many have gathered.
+ */
+#include "core/endpoint.h"
+#include "core/routes.h"
+#include "core/sched.h"
+#include "core/syscall.h"
+#include "core/task.h"
+#include "data/description.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/kmalloc.h"
+#include "mm/mobject.h"
+#include "mm/usercopy.h"
+
+#define CLOSES_MAX 32	/* then an idle server is woken */
+
+static struct list lazy_endpoints = LIST_INIT(lazy_endpoints);
+
+int endpoint_create(struct endpoint **out)
+{
+	struct endpoint *e = kzalloc(sizeof(*e));
+
+	if (!e)
+		return -ENOMEM;
+	object_init(&e->object, K_OBJECT_ENDPOINT);
+	list_init(&e->queue);
+	list_init(&e->held);
+	list_init(&e->notices);
+	list_init(&e->closes);
+	list_init(&e->descriptions);
+	list_init(&e->lazy_link);
+	*out = e;
+	return 0;
+}
+
+/* Callers, notices and descriptions count references, so all lists but the closes' are empty. */
+void endpoint_destroy(struct object *o)
+{
+	struct endpoint *e = endpoint_of(o);
+
+	list_remove(&e->lazy_link);
+	kfree(e);
+}
+
+static void receiver_wake(struct endpoint *e)
+{
+	struct thread *r = e->receiver;
+
+	if (!r)
+		return;
+	list_remove(&e->lazy_link);
+	thread_wake_next(r);
+}
+
+/* --- notices --------------------------------------------------------------------------------------------- */
+
+void notice_init(struct notice *n, void (*fill)(struct notice *n, struct k_message *m))
+{
+	list_init(&n->link);
+	n->fill = fill;
+}
+
+void endpoint_notify(struct endpoint *e, struct notice *n)
+{
+	if (!n->queued) {
+		n->queued = true;
+		n->endpoint = e;
+		object_get(&e->object);
+		list_append(&e->notices, &n->link);
+	}
+	receiver_wake(e);
+}
+
+void notice_cancel(struct notice *n)
+{
+	if (!n->queued)
+		return;
+	list_remove(&n->link);
+	n->queued = false;
+	object_put(&n->endpoint->object);
+	n->endpoint = NULL;
+}
+
+void endpoint_closed(struct endpoint *e, struct list *link, bool eager)
+{
+	list_append(&e->closes, link);
+	e->close_count++;
+	if (eager || e->close_count >= CLOSES_MAX)
+		receiver_wake(e);
+	else if (e->receiver && list_empty(&e->lazy_link))
+		list_append(&lazy_endpoints, &e->lazy_link);
+}
+
+bool endpoint_flush_lazy(void)
+{
+	struct endpoint *e;
+
+	if (list_empty(&lazy_endpoints))
+		return false;
+	e = list_first(&lazy_endpoints, struct endpoint, lazy_link);
+	list_remove(&e->lazy_link);
+	receiver_wake(e);
+	return true;
+}
+
+/* --- calls ----------------------------------------------------------------------------------------------- */
+
+void call_send(struct thread *t, struct endpoint *e, enum k_message_kind kind)
+{
+	t->message.kind = kind;
+	t->endpoint = e;
+	object_get(&e->object);
+	if (t->state == THREAD_READY && !list_empty(&t->run_link))
+		sched_unready(t);
+	t->state = THREAD_QUEUED;
+	list_append(&e->queue, &t->call_link);
+	stat_calls++;
+	if (e->shut)
+		endpoint_shut(e);
+	else
+		receiver_wake(e);
+}
+
+void call_resend(struct thread *t)
+{
+	struct endpoint *e = t->endpoint;
+
+	t->state = THREAD_QUEUED;
+	list_append(&e->queue, &t->call_link);
+	receiver_wake(e);
+}
+
+void call_detach(struct thread *t)
+{
+	list_remove(&t->call_link);
+	object_put(&t->endpoint->object);
+	t->endpoint = NULL;
+}
+
+void call_release(struct thread *t)
+{
+	for (int i = 0; i < 2; i++) {
+		object_put(t->attached[i]);
+		t->attached[i] = NULL;
+	}
+	if (t->scratch) {
+		kfree(t->scratch);
+		t->scratch = NULL;
+		t->scratch_size = 0;
+	}
+	if (t->call_fd) {
+		object_put(t->call_fd);
+		t->call_fd = NULL;
+	}
+}
+
+int call_lookup(struct endpoint *e, uint64_t id, struct thread **out)
+{
+	struct thread *t = thread_by_call(id);
+
+	if (!t || t->state != THREAD_HELD || t->endpoint != e)
+		return -ESRCH;
+	*out = t;
+	return 0;
+}
+
+void call_cancel(struct thread *t, bool dead)
+{
+	struct endpoint *e = t->endpoint;
+
+	if (e == t->routes->home[0])
+		return;		/* it is the one who asked */
+	t->cancel_call = t->call;
+	t->cancel_dead = dead;
+	if (t->cancel.queued && t->cancel.endpoint != e) {
+		notice_cancel(&t->cancel);
+		object_put(&t->object);
+	}
+	if (!t->cancel.queued)
+		object_get(&t->object);		/* the notice's, dropped when it is delivered */
+	endpoint_notify(e, &t->cancel);
+}
+
+void call_redeliver(struct thread *t)
+{
+	list_remove(&t->call_link);	/* keeps the endpoint for the next send */
+	t->flags |= THREAD_REDELIVER;
+	sched_next(t);
+}
+
+void endpoint_requeue_held(struct endpoint *e, uint64_t culprit)
+{
+	while (!list_empty(&e->held)) {
+		struct thread *t = container_of(e->held.prev, struct thread, call_link);
+
+		list_remove(&t->call_link);
+		if (t->call == culprit && ++t->call_crashes >= 2 && t->message.kind == K_MSG_CALL) {
+			list_append(&e->held, &t->call_link);
+			call_finish(t, -EIO, K_ANSWER_RESULT);
+			continue;
+		}
+		t->message.flags |= K_MSGF_REDELIVERED;
+		t->state = THREAD_QUEUED;
+		list_prepend(&e->queue, &t->call_link);
+	}
+	pager_restart(e);
+}
+
+void endpoint_shut(struct endpoint *e)
+{
+	e->shut = true;
+	object_get(&e->object);
+	while (!list_empty(&e->held))
+		call_finish(list_first(&e->held, struct thread, call_link), -EIO, K_ANSWER_RESULT);
+	while (!list_empty(&e->queue))
+		call_finish(list_first(&e->queue, struct thread, call_link), -EIO, K_ANSWER_RESULT);
+	object_put(&e->object);
+}
+
+/* The thread that made an interrupted system call goes on with it as if nothing had happened. */
+static void event_resume(struct thread *t)
+{
+	int64_t r = (int64_t)t->message.extra[0];
+
+	if (t->message.flags & K_MSGF_IN_SYSCALL && r <= -K_RESTART_SYS && r >= -K_RESTART_BLOCK)
+		t->flags |= THREAD_RESTART;
+}
+
+static void call_result(struct thread *t, int64_t result)
+{
+	progress_end(t);
+	t->op = 0;
+	t->flags &= ~(THREAD_AUTHORITY | THREAD_ARGS);
+	arch_frame_set_result(&t->frame, result);
+	if (result <= -K_RESTART_SYS && result >= -K_RESTART_BLOCK)
+		t->flags |= THREAD_EVENT;
+}
+
+void call_finish(struct thread *t, int64_t result, uint32_t flags)
+{
+	uint32_t kind = t->message.kind;
+	struct endpoint *e = t->endpoint;
+
+	if (kind == K_MSG_DONE && flags & K_ANSWER_RESUME) {
+		t->hook = e;
+		object_get(&e->object);
+	}
+	if (e)
+		call_detach(t);
+	call_release(t);
+	if (flags & K_ANSWER_EXIT || kind == K_MSG_THREAD_DEAD) {
+		t->flags |= THREAD_EXITING;
+	} else if (flags & K_ANSWER_REGS) {
+		progress_end(t);
+		t->op = 0;
+	} else if (kind == K_MSG_EVENT && flags & K_ANSWER_RESUME) {
+		event_resume(t);
+	} else if (kind == K_MSG_DONE && flags & K_ANSWER_RESUME) {
+		t->flags |= THREAD_RESTART | THREAD_HOOK;
+	} else if (kind == K_MSG_MEMORY || kind == K_MSG_FAULT) {
+		if (t->op)
+			t->flags |= THREAD_RESTART;
+	} else {
+		call_result(t, result);
+	}
+	sched_next(t);
+}
+
+/* --- delivery -------------------------------------------------------------------------------------------- */
+
+static void closes_fill(struct endpoint *e, struct k_message *m)
+{
+	m->closed_count = 0;
+	while (m->closed_count < K_CLOSED_BATCH && !list_empty(&e->closes)) {
+		struct description *d = list_first(&e->closes, struct description, endpoint_link);
+
+		list_remove(&d->endpoint_link);
+		e->close_count--;
+		m->closed[m->closed_count++] = d->cookie;
+		description_free(d);
+	}
+}
+
+static int64_t deliver_notice(struct endpoint *e, struct thread *t, uint64_t to)
+{
+	struct k_message m;
+	struct notice *n;
+
+	memset(&m, 0, sizeof(m));
+	m.number = -1;
+	if (list_empty(&e->notices)) {
+		m.kind = K_MSG_CLOSED;
+	} else {
+		n = list_first(&e->notices, struct notice, link);
+		notice_cancel(n);
+		n->fill(n, &m);
+	}
+	closes_fill(e, &m);
+	return user_write(t, to, &m, sizeof(m));
+}
+
+static int64_t deliver_call(struct endpoint *e, struct thread *t, uint64_t to)
+{
+	struct thread *caller = list_first(&e->queue, struct thread, call_link);
+	struct k_message *m = &caller->message;
+
+	closes_fill(e, m);
+	m->call = caller->call;
+	list_remove(&caller->call_link);
+	list_append(&e->held, &caller->call_link);
+	caller->state = THREAD_HELD;
+	t->lender_call = caller->call;
+	if (caller->flags & THREAD_EVENT && m->kind == K_MSG_CALL)
+		call_cancel(caller, false);
+	return user_write(t, to, m, sizeof(*m));
+}
+
+int64_t endpoint_deliver(struct endpoint *e, struct thread *t, uint64_t to)
+{
+	int64_t r;
+
+	if (list_empty(&e->notices) && list_empty(&e->queue) && list_empty(&e->closes))
+		return -EAGAIN;
+	r = user_prepare_write(t, to, sizeof(struct k_message));
+	if (r)
+		return r;
+	if (!list_empty(&e->queue) && list_empty(&e->notices))
+		return deliver_call(e, t, to);
+	return deliver_notice(e, t, to);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Endpoints: where messages are received. An endpoint outlives its server's threads; what was delivered and not
+ * answered when the server died goes back to the head of the queue.
+ */
+#ifndef TROUPE_CORE_ENDPOINT_H
+#define TROUPE_CORE_ENDPOINT_H
+
+#include "core/thread.h"
+
+struct endpoint {
+	struct object object;
+	struct list queue;	/* threads QUEUED, oldest first */
+	struct list held;	/* threads HELD */
+	struct list notices;
+	struct list closes;	/* descriptions that are gone and wait to be told (description.close_link) */
+	uint32_t close_count;
+	struct list descriptions;	/* live ones (description.endpoint_link) */
+	bool shut;		/* given up: calls fail with EIO */
+	struct thread *receiver;	/* idle in receive(), or NULL */
+	struct list lazy_link;	/* in the list of endpoints whose closes nobody has been woken for */
+};
+
+static inline struct endpoint *endpoint_of(struct object *o)
+{
+	return container_of(o, struct endpoint, object);
+}
+
+int endpoint_create(struct endpoint **out);
+/* Queues the notice (once; again is harmless) and wakes the receiver. */
+void endpoint_notify(struct endpoint *e, struct notice *n);
+void notice_init(struct notice *n, void (*fill)(struct notice *n, struct k_message *m));
+/* Takes it out of the queue if it is in one. */
+void notice_cancel(struct notice *n);
+/*
+ * A description of e is gone: `link` (its endpoint_link, already in no list) is queued in e->closes until its cookie has been
+ * told; then description_free. Not eager: an idle server is woken only when a CPU would idle or many have gathered.
+ */
+void endpoint_closed(struct endpoint *e, struct list *link, bool eager);
+/* Wakes servers for closes that nobody was woken for; true if there was one. Called before a CPU idles. */
+bool endpoint_flush_lazy(void);
+
+/* Sends t (the current thread, or one that is in no queue) with its t->message to e. */
+void call_send(struct thread *t, struct endpoint *e, enum k_message_kind kind);
+/* The thread whose call `id` e holds: 0, or ESRCH. */
+int call_lookup(struct endpoint *e, uint64_t id, struct thread **out);
+/* The holder is done with t: result or registers are set as `flags` (K_ANSWER_*) say, and t goes on. */
+void call_finish(struct thread *t, int64_t result, uint32_t flags);
+/* Drops what a call pins: scratch, attached handles, the descriptor. */
+void call_release(struct thread *t);
+/* Takes t out of an endpoint's queue or held list. */
+void call_detach(struct thread *t);
+/* A signal (or death) for a thread that a server holds: its holder hears K_MSG_CANCEL. */
+void call_cancel(struct thread *t, bool dead);
+/* Fails every call that waits in e, and from now on every new one. */
+void endpoint_shut(struct endpoint *e);
+/* Takes the call back from its holder: the caller faults thread.need_page in, then it is delivered again. */
+void call_redeliver(struct thread *t);
+/*
+ * Held calls go back to the head of the queue, marked, because the server that held them died. `culprit` is the call
+ * it was working on: one that has taken its server down twice gets EIO.
+ */
+void endpoint_requeue_held(struct endpoint *e, uint64_t culprit);
+/* What e may know of the caller: cookies of its own descriptions (syscall.c). */
+void message_resolve(struct thread *t, struct endpoint *e);
+/* Delivers the next message to t, the receiver; -EAGAIN if there is none. */
+int64_t endpoint_deliver(struct endpoint *e, struct thread *t, uint64_t to);
+/* Carries out the answer at a user address; `rights` of the endpoint handle it came through. */
+int64_t answer_run(struct thread *server, struct endpoint *e, uint32_t rights, uint64_t from);
+
+#endif

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel lock, ready queues, slices and the way out of the kernel. See sched.h. */
+#include "core/sched.h"
+#include "arch/paging.h"
+#include "arch/time.h"
+#include "core/endpoint.h"
+#include "core/timer.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/space.h"
+
+#define SLICE_NS 6000000	/* of a thread with nice 0 */
+#define SLICE_MIN_NS 1000000
+
+bool kernel_smp;
+
+static struct cpu cpus[ARCH_CPU_MAX];
+static unsigned cpu_count;
+static struct list ready_queue[K_PRIORITIES];
+static uint32_t ready_mask, ready_count;
+static unsigned timer_cpu;		/* the CPU whose timer follows the earliest deadline */
+static uint64_t load_ns, load_since;	/* integral of runnable threads */
+static uint32_t lock_word;
+
+void kernel_lock(void)
+{
+	if (!kernel_smp)
+		return;
+	while (__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE)) {
+		while (__atomic_load_n(&lock_word, __ATOMIC_RELAXED))
+			arch_tlb_serve();
+	}
+}
+
+void kernel_unlock(void)
+{
+	if (kernel_smp)
+		__atomic_store_n(&lock_word, 0, __ATOMIC_RELEASE);
+}
+
+int64_t time_now(void)
+{
+	return (int64_t)arch_time_ns();
+}
+
+struct thread *thread_current(void)
+{
+	return cpu_self()->current;
+}
+
+void sched_init(void)
+{
+	for (int p = 0; p < K_PRIORITIES; p++)
+		list_init(&ready_queue[p]);
+}
+
+void sched_cpu_online(unsigned index)
+{
+	struct cpu *c = &cpus[index];
+
+	c->index = index;
+	c->armed = K_FOREVER;
+	c->slice_end = K_FOREVER;
+	c->switch_time = time_now();
+	arch_cpu_self()->kernel_cpu = c;
+	if (index >= cpu_count)
+		cpu_count = index + 1;
+}
+
+/* --- queues --------------------------------------------------------------------------------------------- */
+
+static void load_account(void)
+{
+	uint64_t now = arch_time_ns();
+	uint32_t busy = ready_count;
+
+	for (unsigned i = 0; i < cpu_count; i++)
+		busy += cpus[i].current && cpus[i].current->priority <= K_PRIORITY_USER;
+	load_ns += (now - load_since) * busy;
+	load_since = now;
+}
+
+static void queue_insert(struct thread *t)
+{
+	struct list *q = &ready_queue[t->priority];
+
+	load_account();
+	t->state = THREAD_READY;
+	if (t->flags & THREAD_PREEMPTED)
+		list_prepend(q, &t->run_link);
+	else
+		list_append(q, &t->run_link);
+	t->flags &= ~THREAD_PREEMPTED;
+	ready_mask |= 1u << t->priority;
+	ready_count++;
+}
+
+static void queue_remove(struct thread *t)
+{
+	load_account();
+	list_remove(&t->run_link);
+	ready_count--;
+	if (list_empty(&ready_queue[t->priority]))
+		ready_mask &= ~(1u << t->priority);
+}
+
+static int ready_top(void)
+{
+	return ready_mask ? 31 - __builtin_clz(ready_mask) : -1;
+}
+
+static bool may_run_on(const struct thread *t, unsigned cpu)
+{
+	return t->affinity >> cpu & 1;
+}
+
+static void cpu_kick(struct cpu *c)
+{
+	c->resched = true;
+	if (c == cpu_self() || c->kicked)
+		return;
+	c->kicked = true;
+	arch_ipi_reschedule(c->index);
+}
+
+/* Finds a CPU that should look at t: an idle one (the last it ran on first), or one with less urgent work. */
+static void cpu_find_for(struct thread *t)
+{
+	struct cpu *victim = NULL;
+
+	if (t->cpu >= 0 && cpus[t->cpu].idle && may_run_on(t, (unsigned)t->cpu)) {
+		cpu_kick(&cpus[t->cpu]);
+		return;
+	}
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct cpu *c = &cpus[i];
+
+		if (!may_run_on(t, i))
+			continue;
+		if (c->idle && !c->kicked) {
+			cpu_kick(c);
+			return;
+		}
+		c->timer_stale = true;
+		if (c->current && c->current->priority < t->priority && (!victim || c == cpu_self()))
+			victim = c;
+	}
+	if (victim)
+		cpu_kick(victim);
+	else if (!may_run_on(t, cpu_self()->index) && t->cpu >= 0)
+		cpu_kick(&cpus[__builtin_ctzll(t->affinity)]);
+}
+
+void sched_ready(struct thread *t)
+{
+	queue_insert(t);
+	cpu_find_for(t);
+}
+
+void sched_next(struct thread *t)
+{
+	struct cpu *c = cpu_self();
+
+	if (!may_run_on(t, c->index)) {
+		sched_ready(t);
+		return;
+	}
+	if (c->next)
+		sched_ready(c->next);
+	t->state = THREAD_READY;
+	c->next = t;
+}
+
+void sched_unready(struct thread *t)
+{
+	for (unsigned i = 0; i < cpu_count; i++) {
+		if (cpus[i].next == t) {
+			cpus[i].next = NULL;
+			return;
+		}
+	}
+	queue_remove(t);
+}
+
+void sched_poke(struct thread *t)
+{
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (cpus[i].current == t && &cpus[i] != cpu_self())
+			arch_ipi_reschedule(i);
+}
+
+/* --- time ----------------------------------------------------------------------------------------------- */
+
+static int64_t slice_of(const struct thread *t)
+{
+	int64_t s = SLICE_NS;
+
+	for (int n = t->nice; n < 0; n += 5)
+		s *= 2;
+	for (int n = t->nice; n > 0; n -= 5)
+		s /= 2;
+	return s < SLICE_MIN_NS ? SLICE_MIN_NS : s;
+}
+
+static void account_time(struct thread *t, uint64_t ns)
+{
+	struct thread *lender = t->lender_call ? thread_by_call(t->lender_call) : NULL;
+
+	if (lender)
+		lender->system_ns += ns;
+	else
+		t->user_ns += ns;
+}
+
+void sched_thread_time(struct thread *t, uint64_t *user_ns, uint64_t *system_ns)
+{
+	*user_ns = t->user_ns;
+	*system_ns = t->system_ns;
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (cpus[i].current == t && !t->lender_call)
+			*user_ns += (uint64_t)(time_now() - cpus[i].switch_time);
+}
+
+void sched_timer_changed(void)
+{
+	if (!cpu_self())
+		return;
+	timer_cpu = cpu_self()->index;
+	cpu_self()->timer_stale = true;
+}
+
+static void cpu_timer_update(struct cpu *c)
+{
+	int64_t want = K_FOREVER;
+
+	c->timer_stale = false;
+	if (c->current && ready_mask >> c->current->priority)
+		want = c->slice_end;
+	if (c->current && c->current->event_cpu_ns) {
+		uint64_t used = c->current->user_ns + c->current->system_ns;
+		uint64_t left = c->current->event_cpu_ns > used ? c->current->event_cpu_ns - used : 0;
+
+		if (c->switch_time + (int64_t)left < want)
+			want = c->switch_time + (int64_t)left;
+	}
+	if (c->index == timer_cpu && timer_next() < want)
+		want = timer_next();
+	if (want == c->armed)
+		return;
+	c->armed = want;
+	if (want == K_FOREVER)
+		arch_timer_disarm();
+	else
+		arch_timer_arm((uint64_t)want);
+}
+
+/* A thread with a CPU-time event (limits, virtual timers) gets it when the time has come. */
+static void cpu_event_check(struct thread *t)
+{
+	uint64_t user, system;
+
+	if (!t || !t->event_cpu_ns)
+		return;
+	sched_thread_time(t, &user, &system);
+	if (user + system >= t->event_cpu_ns) {
+		t->event_cpu_ns = 0;
+		t->flags |= THREAD_EVENT;
+	}
+}
+
+void sched_timer_interrupt(void)
+{
+	struct cpu *c = cpu_self();
+	int64_t now = time_now();
+
+	c->armed = K_FOREVER;
+	c->timer_stale = true;
+	cpu_event_check(c->current);
+	timer_expire(now);
+	if (timer_next() != K_FOREVER)
+		timer_cpu = c->index;
+	if (c->current && now >= c->slice_end)
+		c->slice_over = c->resched = true;
+}
+
+bool preempt_needed(void)
+{
+	struct cpu *c = cpu_self();
+
+	if (time_now() - c->switch_time < 200000)
+		return false;
+	return ready_mask || c->armed <= time_now();
+}
+
+/* --- switching ------------------------------------------------------------------------------------------ */
+
+static void cpu_run(struct cpu *c, struct thread *t)
+{
+	int64_t now = time_now();
+	struct thread *old = c->current;
+
+	if (old)
+		account_time(old, (uint64_t)(now - c->switch_time));
+	if (t->slice_left <= 0)
+		t->slice_left = slice_of(t);
+	c->switch_time = now;
+	c->slice_end = now + t->slice_left;
+	c->current = t;
+	c->switches++;
+	c->slice_over = false;
+	c->timer_stale = true;
+	t->state = THREAD_RUNNING;
+	t->cpu = (int)c->index;
+	arch_switch(&t->frame);
+}
+
+/* The current thread, still runnable, has to wait. */
+static void cpu_preempt(struct cpu *c, struct thread *t)
+{
+	t->involuntary++;
+	t->slice_left = c->slice_over ? 0 : c->slice_end - time_now();
+	if (!c->slice_over)
+		t->flags |= THREAD_PREEMPTED;
+	queue_insert(t);
+}
+
+static struct thread *queue_take(struct cpu *c, int above)
+{
+	for (uint32_t mask = ready_mask; mask; ) {
+		int p = 31 - __builtin_clz(mask);
+
+		if (p <= above)
+			return NULL;
+		list_for(it, &ready_queue[p]) {
+			struct thread *t = container_of(it, struct thread, run_link);
+
+			if (may_run_on(t, c->index)) {
+				queue_remove(t);
+				return t;
+			}
+		}
+		mask &= ~(1u << p);
+	}
+	return NULL;
+}
+
+/* Decides who runs on c now; NULL: nobody. */
+static struct thread *cpu_choose(struct cpu *c)
+{
+	struct thread *t = c->current, *n = c->next;
+	int floor = -1;
+
+	if (t && t->state == THREAD_RUNNING) {
+		if (!n && !c->resched)
+			return t;
+		floor = t->priority;
+		if (c->slice_over || !may_run_on(t, c->index))
+			floor--;
+	}
+	c->resched = false;
+	c->next = NULL;
+	if (n && n->priority > floor && n->priority >= ready_top() &&
+	    (n->slice_left > 0 || !(ready_mask >> n->priority))) {
+		if (floor >= 0)
+			cpu_preempt(c, t);
+	} else {
+		if (n)
+			sched_ready(n);
+		if (floor >= 0 && !may_run_on(t, c->index))
+			floor = -1;
+		n = queue_take(c, floor);
+		if (!n && t && t->state == THREAD_RUNNING) {
+			if (c->slice_over) {
+				c->slice_over = false;
+				t->slice_left = slice_of(t);
+				c->slice_end = time_now() + t->slice_left;
+			}
+			return t;
+		}
+		if (n && t && t->state == THREAD_RUNNING)
+			cpu_preempt(c, t);
+	}
+	if (n && n != t) {
+		if (t && t->state != THREAD_RUNNING && t->state != THREAD_READY)
+			t->slice_left = c->slice_end - time_now();
+		cpu_run(c, n);
+	} else if (n) {
+		t->state = THREAD_RUNNING;
+	}
+	return n;
+}
+
+static _Noreturn void cpu_idle(struct cpu *c)
+{
+	int64_t now = time_now();
+
+	if (c->current) {
+		account_time(c->current, (uint64_t)(now - c->switch_time));
+		c->current->slice_left = c->slice_end - now;
+	}
+	load_account();
+	c->current = NULL;
+	c->switch_time = now;
+	c->idle = true;
+	c->kicked = false;
+	arch_switch(NULL);
+	cpu_timer_update(c);
+	kernel_unlock();
+	arch_idle();
+}
+
+_Noreturn void kernel_exit(void)
+{
+	struct cpu *c = cpu_self();
+	struct thread *t;
+
+	for (;;) {
+		t = cpu_choose(c);
+		if (!t) {
+			if (endpoint_flush_lazy())
+				continue;
+			cpu_idle(c);
+		}
+		arch_space_switch(space_arch(t->task->space));
+		if (!(t->flags & THREAD_WORK))
+			break;
+		thread_work(t);
+	}
+	if (c->timer_stale)
+		cpu_timer_update(c);
+	kernel_unlock();
+	arch_resume(&t->frame);
+}
+
+void sched_drop_current(struct thread *t)
+{
+	struct cpu *c = cpu_self();
+
+	if (c->current != t)
+		return;
+	account_time(t, (uint64_t)(time_now() - c->switch_time));
+	c->switch_time = time_now();
+	c->current = NULL;
+	arch_switch(NULL);
+}
+
+/* An interrupt ends a CPU's idling; called first thing with the lock held. */
+void sched_interrupt_enter(void)
+{
+	struct cpu *c = cpu_self();
+
+	c->kicked = false;
+	if (!c->idle)
+		return;
+	c->idle = false;
+	c->resched = true;
+	c->idle_ns += (uint64_t)(time_now() - c->switch_time);
+	c->switch_time = time_now();
+	load_account();
+}
+
+void sched_system_info(struct k_system_info *info)
+{
+	info->cpus = cpu_count;
+	info->runnable = ready_count;
+	load_account();
+	info->load_runnable_ns = load_ns;
+	for (unsigned i = 0; i < cpu_count; i++) {
+		info->idle += cpus[i].idle_ns;
+		if (cpus[i].idle)
+			info->idle += (uint64_t)(time_now() - cpus[i].switch_time);
+		info->context_switches += cpus[i].switches;
+		if (cpus[i].current)
+			info->runnable++;
+	}
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System-call dispatch.
+ *
+ * Every system call looks its number up in the thread's route table. A shortcut is tried first and either completes
+ * the call or declines; then the call becomes a message. Operations are functions that run again from the start after
+ * they blocked; what they need to remember is in thread.progress. op_finish() is the one place where an
+ * operation's return value takes effect.
+ */
+#include "core/syscall.h"
+#include "arch/entry.h"
+#include "core/device.h"
+#include "core/endpoint.h"
+#include "core/ops.h"
+#include "core/routes.h"
+#include "core/sched.h"
+#include "core/task.h"
+#include "data/description.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+
+bool shortcuts_off;
+uint64_t stat_calls, stat_shortcuts;
+
+static op_function *const op_table[K_OPS] = {
+#define X(name) [K_OP_##name] = op_##name,
+#include "abi/ops.def"
+#undef X
+};
+
+static const struct k_route route_nowhere = { .destination = K_TO_NOWHERE };
+
+static const struct k_route *route_of(const struct thread *t, uint32_t number)
+{
+	return number < K_ROUTE_NUMBERS ? &t->routes->entry[number] : &route_nowhere;
+}
+
+/* --- messages -------------------------------------------------------------------------------------------- */
+
+void message_begin(struct thread *t)
+{
+	struct k_message *m = &t->message;
+
+	m->flags = 0;
+	m->tid = t->tid;
+	m->pid = t->task->cookie;
+	m->table = t->task->table ? t->task->table->object.id : 0;
+	m->cred = t->cred;
+	m->cookie = m->cwd = m->root = 0;
+	m->umask = 0;
+	m->number = -1;
+	m->fd_flags = 0;
+	m->extra[0] = m->extra[1] = m->extra[2] = m->extra[3] = 0;
+	t->call_crashes = 0;
+	thread_new_call(t);
+}
+
+/* What endpoint e may know of the caller: cookies of its own descriptions only. */
+void message_resolve(struct thread *t, struct endpoint *e)
+{
+	struct k_message *m = &t->message;
+	struct fsctx *f = t->task->fsctx;
+	struct description *d = t->call_fd ? description_of(t->call_fd) : NULL;
+
+	m->cwd = f->cwd && description_of(f->cwd)->endpoint == e ? description_of(f->cwd)->cookie : 0;
+	m->root = f->root && description_of(f->root)->endpoint == e ? description_of(f->root)->cookie : 0;
+	m->umask = f->umask;
+	if (!d)
+		return;
+	m->fd_flags = d->status;
+	m->flags &= ~K_MSGF_FOREIGNFD;
+	m->cookie = 0;
+	if (d->endpoint == e)
+		m->cookie = d->cookie;
+	else
+		m->flags |= K_MSGF_FOREIGNFD;
+}
+
+/* The call goes to the server its route names. arg are the operation's arguments or the registers'. */
+static void call_route(struct thread *t, const struct k_route *route, const uint64_t *arg, uint32_t flags)
+{
+	struct k_message *m = &t->message;
+	struct endpoint *e = NULL;
+	struct handle *h;
+
+	message_begin(t);
+	m->number = t->number;
+	m->flags = flags;
+	memcpy(m->arg, arg, sizeof(m->arg));
+	if (flags & K_MSGF_DECLINED) {
+		m->extra[0] = t->progress.done;
+		m->extra[1] = (uint64_t)t->progress.reason;
+	}
+	if (route->destination == K_TO_DESCRIPTOR || route->flags & K_ROUTE_FD) {
+		h = table_slot(t->task->table, (uint32_t)arg[0]);
+		if (h) {
+			t->call_fd = h->object;
+			object_get(h->object);
+		} else if (route->destination == K_TO_DESCRIPTOR || route->flags & K_ROUTE_FD_ONLY) {
+			op_finish(t, -EBADF);
+			return;
+		} else {
+			m->flags |= K_MSGF_BADFD;
+		}
+	}
+	if (route->destination == K_TO_DESCRIPTOR)
+		e = description_of(t->call_fd)->endpoint;
+	else if (route->destination == K_TO_NOWHERE)
+		e = t->routes->home[0];
+	else
+		e = t->routes->home[route->destination - K_TO_HOME0];
+	if (!e) {
+		call_release(t);
+		op_finish(t, -ENOSYS);
+		return;
+	}
+	progress_end(t);
+	t->op = 0;
+	t->flags &= ~(THREAD_AUTHORITY | THREAD_ARGS);
+	message_resolve(t, e);
+	call_send(t, e, K_MSG_CALL);
+}
+
+/* --- operations ------------------------------------------------------------------------------------------ */
+
+static void op_arguments(const struct thread *t, uint64_t *arg)
+{
+	if (t->flags & THREAD_ARGS) {
+		memcpy(arg, t->op_args, sizeof(t->op_args));
+		return;
+	}
+	for (unsigned i = 0; i < 6; i++)
+		arg[i] = arch_frame_arg(&t->frame, i);
+}
+
+static void op_declined(struct thread *t)
+{
+	uint64_t arg[6];
+
+	op_arguments(t, arg);
+	call_route(t, route_of(t, (uint32_t)t->op_number), arg, K_MSGF_DECLINED);
+}
+
+static bool is_restart_class(int64_t r)
+{
+	return r <= -K_RESTART_SYS && r >= -K_RESTART_BLOCK;
+}
+
+static void op_completed(struct thread *t, int64_t r)
+{
+	struct k_message *m = &t->message;
+	struct endpoint *hook = t->hook;
+
+	/* A stopped operation may go on later with what it remembers: K_ANSWER_RESUME. */
+	if (!is_restart_class(r)) {
+		progress_end(t);
+		t->op = 0;
+		t->flags &= ~(THREAD_AUTHORITY | THREAD_ARGS);
+	} else {
+		t->flags |= THREAD_EVENT;
+	}
+	if (!(t->flags & THREAD_HOOK)) {
+		arch_frame_set_result(&t->frame, r);
+		return;
+	}
+	t->flags &= ~(THREAD_HOOK | THREAD_EVENT);	/* the visit that the event asks for is this one */
+	t->hook = NULL;
+	message_begin(t);
+	m->number = t->number;
+	m->extra[0] = (uint64_t)r;
+	call_send(t, hook, K_MSG_DONE);
+	object_put(&hook->object);
+}
+
+void op_finish(struct thread *t, int64_t r)
+{
+	switch (r) {
+	case OP_BLOCK:
+	case OP_QUEUED:
+		break;
+	case OP_DECLINE:
+		op_declined(t);
+		break;
+	case OP_PREEMPT:
+		t->flags |= THREAD_RESTART;
+		cpu_self()->resched = true;
+		break;
+	case OP_MEMORY:
+		thread_visit(t, K_MSG_MEMORY);
+		break;
+	case OP_DONE:
+		progress_end(t);
+		t->op = 0;
+		t->flags &= ~(THREAD_AUTHORITY | THREAD_ARGS);
+		break;
+	default:
+		op_completed(t, r);
+	}
+}
+
+static void syscall_native(struct thread *t)
+{
+	uint64_t arg[6];
+
+	op_arguments(t, arg);
+	t->op = (uint16_t)(OP_NATIVE | (t->number - K_NATIVE_BASE));
+	op_finish(t, native_run(t, (unsigned)(t->number - K_NATIVE_BASE), arg));
+}
+
+void syscall_run(struct thread *t)
+{
+	const struct k_route *route;
+	uint64_t arg[7];
+	int64_t r;
+
+	if (t->op & OP_NATIVE) {
+		syscall_native(t);
+		return;
+	}
+	op_arguments(t, arg);
+	if (t->op) {			/* again, or forwarded */
+		arg[6] = route_of(t, (uint32_t)t->op_number)->argument;
+		op_finish(t, op_table[t->op](t, arg));
+		return;
+	}
+	route = route_of(t, (uint32_t)t->number);
+	if (route->shortcut && !shortcuts_off) {
+		arg[6] = route->argument;
+		t->op = route->shortcut;
+		t->op_number = t->number;
+		r = op_table[route->shortcut](t, arg);
+		if (r != OP_DECLINE)
+			stat_shortcuts++;
+		op_finish(t, r);
+		return;
+	}
+	if (t->number >= K_NATIVE_BASE && t->number < K_NATIVE_END && t->routes->flags & K_ROUTES_NATIVE) {
+		syscall_native(t);
+		return;
+	}
+	call_route(t, route, arg, 0);
+}
+
+void kernel_syscall(struct arch_frame *frame)
+{
+	struct thread *t = (struct thread *)frame;
+	uint64_t number = arch_frame_syscall_number(frame);
+	struct cpu *c;
+
+	kernel_lock();
+	t->number = number < INT32_MAX ? (int32_t)number : INT32_MAX;
+	t->op = 0;
+	if (t->progress.active)		/* left from a call that a handler interrupted */
+		progress_end(t);
+	syscall_run(t);
+	c = cpu_self();
+	if (t->state == THREAD_RUNNING && !(t->flags & THREAD_WORK) && !c->resched && !c->next && !c->timer_stale) {
+		kernel_unlock();
+		return;		/* the short way back to user mode */
+	}
+	kernel_exit();
+}
+
+/* --- faults and interrupts ------------------------------------------------------------------------------- */
+
+static enum k_fault fault_kind(const struct arch_fault *f)
+{
+	switch (f->kind) {
+	case ARCH_FAULT_DIVIDE: return K_FAULT_DIVIDE;
+	case ARCH_FAULT_FPU: return K_FAULT_FPU;
+	case ARCH_FAULT_SIMD: return K_FAULT_SIMD;
+	case ARCH_FAULT_ILLEGAL: return K_FAULT_ILLEGAL;
+	case ARCH_FAULT_BREAKPOINT: return K_FAULT_BREAKPOINT;
+	case ARCH_FAULT_DEBUG: return K_FAULT_STEP;
+	case ARCH_FAULT_ALIGN: return K_FAULT_ALIGN;
+	case ARCH_FAULT_MACHINE: return K_FAULT_BUS;
+	default: return K_FAULT_PROTECTION;
+	}
+}
+
+static void fault_report(struct thread *t, enum k_fault kind, uint64_t address, uint64_t detail)
+{
+	struct k_message *m = &t->message;
+
+	if (!t->routes->home[0]) {
+		t->flags |= THREAD_EXITING;
+		return;
+	}
+	message_begin(t);
+	m->extra[0] = kind;
+	m->extra[1] = address;
+	m->extra[2] = detail;
+	call_send(t, t->routes->home[0], K_MSG_FAULT);
+}
+
+static void fault_page(struct thread *t, const struct arch_fault *f)
+{
+	int64_t r = space_fault(t, f->address, f->write, f->exec);
+
+	if (r == 0)
+		t->minor_faults++;
+	else if (r == OP_BLOCK)
+		t->major_faults++;
+	else if (r == OP_MEMORY)
+		thread_visit(t, K_MSG_MEMORY);
+	else if (r != OP_PREEMPT)
+		fault_report(t, (enum k_fault)-r, f->address, f->error);
+}
+
+void kernel_fault(struct arch_frame *frame, const struct arch_fault *f)
+{
+	struct thread *t = (struct thread *)frame;
+
+	kernel_lock();
+	t->number = -1;
+	t->op = 0;
+	if (f->kind == ARCH_FAULT_PAGE)
+		fault_page(t, f);
+	else if (f->kind != ARCH_FAULT_NO_FPU)
+		fault_report(t, fault_kind(f), f->address, f->detail);
+	else if (thread_fpu_attach(t))
+		thread_visit(t, K_MSG_MEMORY);
+	kernel_exit();
+}
+
+void kernel_interrupt(struct arch_frame *frame, enum arch_interrupt kind, unsigned irq)
+{
+	if (frame)
+		((struct thread *)frame)->number = -1;
+	kernel_lock();
+	sched_interrupt_enter();
+	if (kind == ARCH_INTERRUPT_TIMER)
+		sched_timer_interrupt();
+	else if (kind == ARCH_INTERRUPT_DEVICE)
+		irq_raise(irq);
+	else
+		cpu_self()->resched = true;
+	kernel_exit();
+}

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads: birth, death, waiting, interruption, and the work that stands between a thread and user mode.
+ *
+ * The thread table gives each thread a slot; a call id is the slot and a sequence number, so finding the caller
+ * of a call is one index and one comparison.
+ */
+#include "core/thread.h"
+#include "arch/fpu.h"
+#include "core/account.h"
+#include "core/endpoint.h"
+#include "core/handle.h"
+#include "core/routes.h"
+#include "core/sched.h"
+#include "core/syscall.h"
+#include "core/task.h"
+#include "core/timer.h"
+#include "lib/errno.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/kmalloc.h"
+#include "mm/space.h"
+
+#define THREADS_MAX 65536u
+#define CALL_SLOT_BITS 20
+
+static struct thread **thread_table;
+static uint32_t thread_capacity, thread_hint;
+
+static int slot_alloc(uint32_t *out)
+{
+	for (;;) {
+		for (uint32_t i = 0; i < thread_capacity; i++) {
+			uint32_t s = (thread_hint + i) % thread_capacity;
+
+			if (!thread_table[s]) {
+				thread_hint = s + 1;
+				*out = s;
+				return 0;
+			}
+		}
+		uint32_t capacity = thread_capacity ? thread_capacity * 2 : 256;
+		struct thread **t = capacity <= THREADS_MAX ? kzalloc(capacity * sizeof(*t)) : NULL;
+
+		if (!t)
+			return -EAGAIN;
+		if (thread_capacity)
+			memcpy(t, thread_table, thread_capacity * sizeof(*t));
+		kfree(thread_table);
+		thread_hint = thread_capacity;
+		thread_table = t;
+		thread_capacity = capacity;
+	}
+}
+
+struct thread *thread_by_call(uint64_t call)
+{
+	uint32_t s = call & ((1u << CALL_SLOT_BITS) - 1);
+	struct thread *t = s < thread_capacity ? thread_table[s] : NULL;
+
+	return t && t->call == call ? t : NULL;
+}
+
+void thread_new_call(struct thread *t)
+{
+	t->call = ++t->call_sequence << CALL_SLOT_BITS | t->slot;
+}
+
+static void cancel_fill(struct notice *n, struct k_message *m)
+{
+	struct thread *t = container_of(n, struct thread, cancel);
+
+	m->kind = K_MSG_CANCEL;
+	m->call = t->cancel_call;
+	m->tid = t->tid;
+	m->extra[0] = t->cancel_dead;
+	object_put(&t->object);
+}
+
+int thread_create(struct task *task, struct routes *routes, struct thread **out)
+{
+	struct account *a = task->account;
+	struct thread *t;
+	uint32_t slot;
+
+	if (a->limit.threads && a->threads >= a->limit.threads)
+		return -EAGAIN;
+	t = kzalloc(sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	if (slot_alloc(&slot)) {
+		kfree(t);
+		return -EAGAIN;
+	}
+	object_init(&t->object, K_OBJECT_THREAD);
+	t->slot = slot;
+	thread_table[slot] = t;
+	t->state = THREAD_NEW;
+	t->task = task;
+	object_get(&task->object);
+	list_append(&task->threads, &t->task_link);
+	task->thread_count++;
+	a->threads++;
+	t->routes = routes;
+	object_get(&routes->object);
+	t->number = -1;
+	t->cpu = -1;
+	t->affinity = UINT64_MAX;
+	t->priority = K_PRIORITY_USER;
+	t->flags = task->server ? THREAD_SERVER : 0;
+	list_init(&t->waiter.node);
+	t->waiter.thread = t;
+	list_init(&t->call_link);
+	list_init(&t->run_link);
+	timer_init(t);
+	notice_init(&t->cancel, cancel_fill);
+	arch_frame_init(&t->frame, 0, 0);
+	memcpy(t->name, task->name, sizeof(t->name));
+	object_get(&t->object);		/* its life: dropped when it has exited */
+	*out = t;
+	return 0;
+}
+
+int thread_fpu_attach(struct thread *t)
+{
+	void *area;
+
+	if (t->frame.fpu)
+		return 0;
+	area = kzalloc(arch_fpu_size());
+	if (!area)
+		return -ENOMEM;
+	arch_fpu_init(area);
+	arch_fpu_attach(&t->frame, area);
+	return 0;
+}
+
+int thread_fpu_copy(struct thread *to, struct thread *from)
+{
+	int r;
+
+	if (!from->frame.fpu)
+		return 0;
+	r = thread_fpu_attach(to);
+	if (r)
+		return r;
+	arch_fpu_save(&from->frame);
+	memcpy(to->frame.fpu, from->frame.fpu, arch_fpu_size());
+	arch_fpu_reload(&to->frame);
+	return 0;
+}
+
+/* The last reference is gone; a thread that was never started has still to leave its task. */
+void thread_destroy(struct object *o)
+{
+	struct thread *t = thread_of(o);
+
+	ASSERT(t->state == THREAD_DEAD);
+	kfree(t);
+}
+
+/* Frees everything but the struct itself. */
+void thread_retire(struct thread *t)
+{
+	struct task *task = t->task;
+
+	call_release(t);
+	progress_end(t);
+	timer_disarm(t);
+	sched_drop_current(t);
+	arch_frame_drop(&t->frame);
+	kfree(t->frame.fpu);
+	t->frame.fpu = NULL;
+	t->state = THREAD_DEAD;
+	t->call = 0;
+	thread_table[t->slot] = NULL;
+	if (t->serving) {
+		endpoint_requeue_held(t->serving, t->lender_call);
+		object_put(&t->serving->object);
+		t->serving = NULL;
+	}
+	if (t->hook)
+		object_put(&t->hook->object);
+	t->hook = NULL;
+	object_put(&t->routes->object);
+	task_thread_gone(task, t);
+	t->task = NULL;
+	object_put(&t->object);		/* its life */
+}
+
+/* --- progress and waiting -------------------------------------------------------------------------------- */
+
+void progress_end(struct thread *t)
+{
+	struct progress *p = &t->progress;
+
+	if (!(p->active || p->reason || p->done || p->release || p->interrupted))
+		return;
+	timer_disarm(t);
+	if (p->release)
+		p->release(t);
+	memset(p, 0, sizeof(*p));
+}
+
+static void waiter_detach(struct thread *t)
+{
+	list_remove(&t->waiter.node);
+}
+
+int64_t wait_custom(struct thread *t, enum k_wait why, int class, void (*detach)(struct thread *t))
+{
+	t->wait_class = class;
+	if (t->flags & (THREAD_EVENT | THREAD_KILLED)) {	/* sticky: tested before blocking */
+		detach(t);
+		if (!t->op)
+			return OP_PREEMPT;
+		if (t->progress.finish_on_interrupt && !t->progress.interrupted) {
+			t->progress.interrupted = true;
+			return OP_PREEMPT;
+		}
+		return t->progress.done ? (int64_t)t->progress.done : -class;
+	}
+	t->wait_why = why;
+	t->wait_detach = detach;
+	t->state = THREAD_BLOCKED;
+	t->voluntary++;
+	if (t->progress.active && t->progress.deadline != K_FOREVER && t->progress.deadline > 0)
+		timer_arm(t, t->progress.deadline);
+	return OP_BLOCK;
+}
+
+int64_t wait_on(struct thread *t, struct wait_queue *q, enum k_wait why, int class)
+{
+	list_append(&q->waiters, &t->waiter.node);
+	return wait_custom(t, why, class, waiter_detach);
+}
+
+/* Out of all wait queues and timers; the state is the caller's to change. */
+static void thread_unwait(struct thread *t)
+{
+	void (*detach)(struct thread *) = t->wait_detach;
+
+	t->wait_detach = NULL;
+	t->wait_why = K_WAIT_NONE;
+	timer_disarm(t);
+	if (detach)
+		detach(t);
+}
+
+void thread_wake(struct thread *t)
+{
+	if (t->state != THREAD_BLOCKED)
+		return;
+	thread_unwait(t);
+	if (t->op)
+		t->flags |= THREAD_RESTART;
+	sched_ready(t);
+}
+
+void thread_wake_next(struct thread *t)
+{
+	ASSERT(t->state == THREAD_BLOCKED);
+	thread_unwait(t);
+	if (t->op)
+		t->flags |= THREAD_RESTART;
+	sched_next(t);
+}
+
+void thread_complete(struct thread *t, int64_t result)
+{
+	if (t->state != THREAD_BLOCKED)
+		return;
+	thread_unwait(t);
+	t->state = THREAD_READY;
+	op_finish(t, result);
+	if (t->state == THREAD_READY)
+		sched_ready(t);
+}
+
+int wait_queue_wake(struct wait_queue *q, int n)
+{
+	int woken = 0;
+
+	while (woken < n && !list_empty(&q->waiters)) {
+		struct waiter *w = list_first(&q->waiters, struct waiter, node);
+
+		list_remove(&w->node);
+		thread_wake(w->thread);
+		woken++;
+	}
+	return woken;
+}
+
+/* A blocked thread has an event or is killed: its operation ends as an interrupted one. */
+static void thread_interrupt(struct thread *t)
+{
+	thread_unwait(t);
+	t->state = THREAD_READY;
+	if (t->op && !(t->flags & THREAD_KILLED)) {
+		if (t->progress.finish_on_interrupt && !t->progress.interrupted) {
+			t->progress.interrupted = true;
+			t->flags |= THREAD_RESTART;
+		} else {
+			op_finish(t, t->progress.done ? (int64_t)t->progress.done : -t->wait_class);
+		}
+	}
+	if (t->state == THREAD_READY)
+		sched_ready(t);
+}
+
+/* --- events and death ------------------------------------------------------------------------------------ */
+
+/* A system call that no server has looked at can be taken back as if it had never been made. */
+static bool call_is_fresh(const struct thread *t)
+{
+	return t->message.kind == K_MSG_CALL &&
+	       !(t->message.flags & (K_MSGF_DECLINED | K_MSGF_FORWARDED | K_MSGF_REDELIVERED));
+}
+
+void thread_event(struct thread *t)
+{
+	t->flags |= THREAD_EVENT;
+	switch (t->state) {
+	case THREAD_RUNNING:
+		sched_poke(t);
+		break;
+	case THREAD_BLOCKED:
+		thread_interrupt(t);
+		break;
+	case THREAD_QUEUED:
+		if (call_is_fresh(t) && t->endpoint != t->routes->home[0]) {
+			call_detach(t);
+			call_finish(t, -K_RESTART_ALWAYS, K_ANSWER_RESULT);
+		}
+		break;
+	case THREAD_HELD:
+		if (t->message.kind == K_MSG_CALL)
+			call_cancel(t, false);
+		break;
+	default:
+		break;
+	}
+}
+
+void thread_kill(struct thread *t)
+{
+	if (t->flags & (THREAD_KILLED | THREAD_EXITING) || t->state == THREAD_DEAD)
+		return;
+	if ((t->state == THREAD_HELD || t->state == THREAD_QUEUED) && t->message.kind == K_MSG_THREAD_DEAD)
+		return;
+	t->flags |= THREAD_KILLED;
+	switch (t->state) {
+	case THREAD_RUNNING:
+		sched_poke(t);
+		break;
+	case THREAD_BLOCKED:
+		thread_interrupt(t);
+		break;
+	case THREAD_HELD:
+		call_cancel(t, true);
+		/* fall through */
+	case THREAD_QUEUED:
+		call_detach(t);
+		call_release(t);
+		sched_ready(t);
+		break;
+	case THREAD_NEW:
+		sched_ready(t);
+		break;
+	default:
+		break;
+	}
+}
+
+/* The thread sends a message about itself to home 0; without one it has nobody to ask and exits. */
+void thread_visit(struct thread *t, enum k_message_kind kind)
+{
+	struct endpoint *home = t->routes->home[0];
+
+	if (!home) {
+		t->flags |= THREAD_EXITING;
+		return;
+	}
+	message_begin(t);
+	call_send(t, home, kind);
+}
+
+static void work_die(struct thread *t)
+{
+	t->flags &= ~(THREAD_KILLED | THREAD_EVENT | THREAD_RESTART | THREAD_REDELIVER | THREAD_HOOK);
+	progress_end(t);
+	t->op = 0;
+	thread_visit(t, K_MSG_THREAD_DEAD);
+}
+
+static void work_exit(struct thread *t)
+{
+	if (task_leave(t) == OP_PREEMPT) {
+		cpu_self()->resched = true;
+		return;
+	}
+	thread_retire(t);
+}
+
+static void work_old_space(struct thread *t)
+{
+	if (t->old_space && space_object(t->old_space)->references == 1 &&
+	    space_clear(t->old_space) == OP_PREEMPT) {
+		cpu_self()->resched = true;
+		return;
+	}
+	t->flags &= ~THREAD_OLD_SPACE;
+	if (t->old_space)
+		object_put(space_object(t->old_space));
+	t->old_space = NULL;
+}
+
+/* A server found a page of ours absent: bring it in, then the kept message goes out again. */
+static void work_redeliver(struct thread *t)
+{
+	int64_t r = space_fault(t, t->need_page & ~1ul, t->need_page & 1, false);
+
+	if (r == OP_BLOCK)
+		return;
+	if (r == OP_PREEMPT || r == OP_MEMORY) {
+		cpu_self()->resched = true;
+		return;
+	}
+	t->flags &= ~THREAD_REDELIVER;
+	t->message.flags |= K_MSGF_REDELIVERED;
+	call_resend(t);
+}
+
+static void work_event(struct thread *t)
+{
+	struct k_message *m = &t->message;
+
+	t->flags &= ~THREAD_EVENT;
+	message_begin(t);
+	m->number = -1;
+	if (t->number >= 0 && arch_frame_in_syscall(&t->frame)) {
+		m->flags |= K_MSGF_IN_SYSCALL;
+		m->number = t->number;
+		m->extra[0] = (uint64_t)arch_frame_result(&t->frame);
+	}
+	if (t->routes->home[0])
+		call_send(t, t->routes->home[0], K_MSG_EVENT);
+	else
+		t->flags |= THREAD_EXITING;
+}
+
+void thread_work(struct thread *t)
+{
+	if (t->flags & THREAD_EXITING)
+		work_exit(t);
+	else if (t->flags & THREAD_KILLED)
+		work_die(t);
+	else if (t->flags & THREAD_OLD_SPACE)
+		work_old_space(t);
+	else if (t->flags & THREAD_REDELIVER)
+		work_redeliver(t);
+	else if (t->flags & THREAD_RESTART) {
+		t->flags &= ~THREAD_RESTART;
+		syscall_run(t);
+	} else if (t->flags & THREAD_EVENT)
+		work_event(t);
+}

@@ -1,0 +1,490 @@
+/*
+ * execve: the order of things. See exec.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "posix/proc/exec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "posix/proc/caller.h"
+#include "posix/proc/cred.h"
+#include "posix/proc/exit.h"
+#include "posix/signal/signal.h"
+#include "posix/time/timers.h"
+
+#define HEAD 4096u
+#define SCRIPT_DEPTH 5
+
+#define S_ISUID 04000u
+#define S_ISGID 02000u
+#define S_IXGRP 00010u
+
+static void file_close(struct exec_file *f)
+{
+	if (f->description >= 0)
+		k_handle_close(f->description);
+	f->description = -1;
+}
+
+void exec_drop(struct thread *t)
+{
+	struct exec *e = t->exec;
+
+	if (!e)
+		return;
+	t->exec = NULL;
+	if (e->alone)
+		srv_unpark(e->alone);
+	exec_strings_free(&e->args);
+	exec_strings_free(&e->env);
+	file_close(&e->program);
+	file_close(&e->interpreter);
+	if (e->space >= 0)
+		k_handle_close(e->space);
+	process_image_drop(&e->image);
+	cred_put(e->cred);
+	free(e->stack);
+	free(e->name);
+	free(e);
+}
+
+static void exec_fail(const struct k_message *m, struct thread *t, int r)
+{
+	exec_drop(t);
+	caller_answer(m, r);
+}
+
+/* --- the point of no return and beyond ------------------------------------------------------------------------------------------- */
+
+/* The new program's stack and zeroes, into the new space. */
+static int memory_write(const struct k_message *m, struct exec *e)
+{
+	static const char zeroes[HEAD];
+	int r = caller_write(m, e->stack_sp, e->stack, e->stack_top - e->stack_sp);
+
+	for (unsigned i = 0; i < e->zeros && !r; i++)
+		r = caller_write(m, e->zero[i].at, zeroes, e->zero[i].size);
+	return r;
+}
+
+static void name_set(struct process *p, struct thread *t, const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	memset(p->comm, 0, sizeof p->comm);
+	strncpy(p->comm, slash ? slash + 1 : name, sizeof p->comm - 1);
+	memcpy(t->comm, p->comm, sizeof t->comm);
+}
+
+static int sighand_unshare(struct process *p)
+{
+	struct sighand *own;
+
+	if (p->sighand->references == 1)
+		return 0;
+	own = sighand_new();
+	if (!own)
+		return -ENOMEM;
+	memcpy(own->action, p->sighand->action, sizeof own->action);
+	sighand_put(p->sighand);
+	p->sighand = own;
+	return 0;
+}
+
+/* What the process keeps and loses by exec. */
+static void process_renew(struct exec *e)
+{
+	struct thread *t = e->thread;
+	struct process *p = t->process;
+
+	name_set(p, t, e->name);
+	process_image_drop(&p->image);
+	p->image = e->image;
+	e->image.exe = NULL;
+	if (e->cred) {
+		thread_set_cred(t, e->cred);
+		e->cred = NULL;
+		p->pdeath_signal = 0;
+	}
+	p->keep_caps = false;
+	p->did_exec = true;
+	p->exit_signal = LX_SIGCHLD;
+	t->robust_list = t->clear_tid = 0;
+	signal_exec(t);
+	timers_exec(p);
+	thread_become_leader(t);
+	process_publish(p);
+}
+
+/* After k_task_exec. -K_REDELIVER: comes again and goes on here; any other error is the end of the process. */
+static void exec_finish(const struct k_message *m, struct thread *t)
+{
+	struct exec *e = t->exec;
+	int r = memory_write(m, e);
+
+	if (r == -K_REDELIVER)
+		return;
+	exec_drop(t);
+	if (r) {
+		srv_log("exec of %s failed beyond return: error %d", t->comm, r);
+		process_kill(t->process, LX_SIGKILL);
+		return;
+	}
+	vfork_release(t->process);
+	srv_answer(m->call, 0);
+	srv_answer_flags(K_ANSWER_REGS);
+}
+
+static void exec_commit(const struct k_message *m, struct thread *t)
+{
+	struct exec *e = t->exec;
+	struct k_exec k = { .call = m->call, .space = e->space };
+	const char *slash = strrchr(e->name, '/');
+	long r = sighand_unshare(t->process);
+
+	k.regs.rip = e->entry;
+	k.regs.rsp = e->stack_sp;
+	k.regs.rflags = 0x202;
+	strncpy(k.name, slash ? slash + 1 : e->name, sizeof k.name - 1);
+	if (!r)
+		r = k_task_exec(grants.endpoint, &k);
+	if (r < 0) {
+		exec_fail(m, t, (int)r);
+		return;
+	}
+	/* the point of no return */
+	e->space = -1;
+	e->committed = true;
+	process_renew(e);
+	exec_finish(m, t);
+}
+
+/* --- alone ------------------------------------------------------------------------------------------------------------------------- */
+
+static void alone_cancel(struct srv_parked *parked, bool dead)
+{
+	struct thread *t = parked->arg;
+
+	if (!dead)
+		return;
+	t->exec->alone = NULL;
+	srv_unpark(parked);
+	exec_drop(t);
+}
+
+void exec_alone(struct thread *t)
+{
+	struct exec *e = t->exec;
+	struct k_message m;
+
+	if (!e->alone)
+		return;
+	m = e->alone->message;
+	srv_unpark(e->alone);
+	e->alone = NULL;
+	exec_commit(&m, t);
+}
+
+/* Everything is ready. The other threads die first; the last one's end goes on with exec_alone. */
+static void exec_go(const struct k_message *m, struct thread *t)
+{
+	struct exec *e = t->exec;
+
+	if (t->process->thread_count == 1) {
+		exec_commit(m, t);
+		return;
+	}
+	e->alone = srv_park(m, alone_cancel);
+	if (!e->alone) {
+		exec_fail(m, t, -ENOMEM);
+		return;
+	}
+	e->alone->arg = t;
+	process_kill_threads(t->process, t);
+}
+
+/* --- credentials ---------------------------------------------------------------------------------------------------------------------- */
+
+static int cred_prepare(struct exec *e)
+{
+	struct thread *t = e->thread;
+	const struct exec_file *f = &e->program;
+	struct proto_cred c = *t->cred->record;
+	bool setuid, setgid;
+
+	e->image.dumpable = !(f->flags & PROTO_EXEC_NOREAD);
+	if ((f->flags & PROTO_EXEC_NOSUID) || t->process->no_new_privs)
+		setuid = setgid = false;
+	else {
+		setuid = f->mode & S_ISUID;
+		setgid = (f->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+	}
+	if (setuid)
+		c.euid = f->uid;
+	if (setgid)
+		c.egid = f->gid;
+	e->secure = c.euid != c.ruid || c.egid != c.rgid;
+	if (c.euid != t->cred->record->euid || c.egid != t->cred->record->egid)
+		e->image.dumpable = false;
+	c.suid = c.fsuid = c.euid;
+	c.sgid = c.fsgid = c.egid;
+	if (!memcmp(&c, t->cred->record, sizeof c))
+		return 0;
+	e->cred = cred_new(&c);
+	return e->cred ? 0 : -ENOMEM;
+}
+
+static int exe_make(struct exec *e)
+{
+	struct exec_file *f = &e->program;
+	struct exe *x = calloc(1, sizeof *x + strlen(e->name) + 1);
+
+	if (!x)
+		return -ENOMEM;
+	x->references = 1;
+	x->cookie = f->cookie;
+	x->device = f->device;
+	x->inode = f->inode;
+	strcpy(x->path, e->name);
+	x->description = f->description;
+	f->description = -1;
+	e->image.exe = x;
+	return 0;
+}
+
+/* --- files ------------------------------------------------------------------------------------------------------------------------------ */
+
+int exec_script_parse(const char *head, size_t n, struct exec_script *s)
+{
+	const char *at = head + 2, *end, *stop;
+	size_t length;
+
+	if (n < 2 || head[0] != '#' || head[1] != '!')
+		return -ENOEXEC;
+	if (n > 256)
+		n = 256;
+	end = memchr(head, '\n', n);
+	if (!end) {
+		/* a line that is cut off must at least have its interpreter complete */
+		end = head + n;
+		for (stop = at; stop < end && (*stop == ' ' || *stop == '\t'); stop++)
+			;
+		while (stop < end && *stop != ' ' && *stop != '\t' && *stop)
+			stop++;
+		if (stop == end && n == 256)
+			return -ENOEXEC;
+	}
+	while (end > at && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	while (at < end && (*at == ' ' || *at == '\t'))
+		at++;
+	for (stop = at; stop < end && *stop != ' ' && *stop != '\t' && *stop; stop++)
+		;
+	length = (size_t)(stop - at);
+	if (!length)
+		return -ENOEXEC;
+	memcpy(s->interpreter, at, length);
+	s->interpreter[length] = 0;
+	for (at = stop; at < end && (*at == ' ' || *at == '\t'); at++)
+		;
+	stop = memchr(at, 0, (size_t)(end - at));
+	length = (size_t)((stop ? stop : end) - at);
+	memcpy(s->argument, at, length);
+	s->argument[length] = 0;
+	s->has_argument = length != 0;
+	return 0;
+}
+
+/* The caller goes to the VFS, which finds `path` and sends him back. */
+static void ask_for(const struct k_message *m, struct thread *t, const char *path, uint32_t kind)
+{
+	static struct proto_exec wire;
+	struct srv_forward f = { .endpoint = grants.vfs, .number = PROTO_VFS_EXEC_OPEN, .scratch = &wire, .handle = { -1, -1 } };
+	size_t n = strlen(path) + 1;
+
+	memset(&wire, 0, offsetof(struct proto_exec, path));
+	wire.kind = kind;
+	wire.path_size = (uint32_t)n;
+	memcpy(wire.path, path, n);
+	memcpy(f.arg, m->arg, sizeof f.arg);
+	f.scratch_size = (uint32_t)(offsetof(struct proto_exec, path) + n);
+	if (srv_forward(m->call, &f) < 0)
+		exec_drop(t);
+}
+
+static int file_read(int description, uint64_t offset, void *to, size_t n)
+{
+	long r = k_mobject_read(description, offset, to, n);
+
+	return r == -EAGAIN ? -EIO : (int)r;
+}
+
+/* The program headers, which need not lie on the first page. */
+static int segments_read(struct exec_file *f, const char *head, size_t n)
+{
+	static char headers[ELF_HEADERS_MAX * ELF_PHDR_SIZE];
+	size_t size = f->elf.headers * ELF_PHDR_SIZE;
+	int r;
+
+	if (f->elf.headers_at <= n && size <= n - f->elf.headers_at)
+		return elf_read_segments(head + f->elf.headers_at, f->size, &f->elf);
+	r = file_read(f->description, f->elf.headers_at, headers, size);
+	if (r < 0)
+		return r;
+	return (size_t)r < size ? -ENOEXEC : elf_read_segments(headers, f->size, &f->elf);
+}
+
+static void script_start(const struct k_message *m, struct thread *t, const char *head, size_t n)
+{
+	struct exec *e = t->exec;
+	static struct exec_script s;
+	int r = exec_script_parse(head, n, &s);
+
+	if (!r && (e->program.flags & PROTO_EXEC_FD_CLOEXEC))
+		r = -ENOENT;
+	if (!r && ++e->depth > SCRIPT_DEPTH)
+		r = -ELOOP;
+	if (!r)
+		r = exec_args_script(e, s.interpreter, s.has_argument ? s.argument : NULL,
+			e->depth == 1 ? e->name : e->args.data);
+	if (r) {
+		exec_fail(m, t, r);
+		return;
+	}
+	file_close(&e->program);
+	e->have_program = false;
+	ask_for(m, t, s.interpreter, PROTO_EXEC_SCRIPT);
+}
+
+/* Program and interpreter are known: builds the rest. */
+static void exec_build(const struct k_message *m, struct thread *t)
+{
+	struct exec *e = t->exec;
+	int r = cred_prepare(e);
+
+	if (!r)
+		r = exec_space_make(e);
+	if (!r)
+		r = exe_make(e);
+	if (r)
+		exec_fail(m, t, r);
+	else
+		exec_go(m, t);
+}
+
+static int interpreter_name(const struct exec_file *f, char *name)
+{
+	int r = file_read(f->description, f->elf.interpreter_at, name, f->elf.interpreter_size);
+
+	if (r < 0)
+		return r;
+	return (uint64_t)r != f->elf.interpreter_size || name[r - 1] ? -ENOEXEC : 0;
+}
+
+static void program_found(const struct k_message *m, struct thread *t)
+{
+	struct exec *e = t->exec;
+	static char head[HEAD], name[HEAD];
+	int n = file_read(e->program.description, 0, head, sizeof head), r;
+
+	if (n >= 2 && head[0] == '#' && head[1] == '!') {
+		script_start(m, t, head, (size_t)n);
+		return;
+	}
+	r = n < 0 ? n : elf_read_header(head, (size_t)n, &e->program.elf);
+	if (!r)
+		r = segments_read(&e->program, head, (size_t)n);
+	if (!r && e->program.elf.interpreter_size)
+		r = interpreter_name(&e->program, name);
+	if (r) {
+		exec_fail(m, t, r);
+		return;
+	}
+	e->have_program = true;
+	if (e->program.elf.interpreter_size)
+		ask_for(m, t, name, PROTO_EXEC_ELF);
+	else
+		exec_build(m, t);
+}
+
+static void interpreter_found(const struct k_message *m, struct thread *t)
+{
+	struct exec *e = t->exec;
+	static char head[HEAD];
+	int n = file_read(e->interpreter.description, 0, head, sizeof head), r;
+
+	r = n < 0 ? n : elf_read_header(head, (size_t)n, &e->interpreter.elf);
+	if (!r)
+		r = segments_read(&e->interpreter, head, (size_t)n);
+	if (r == -ENOEXEC)
+		r = -ELIBBAD;
+	if (r)
+		exec_fail(m, t, r);
+	else
+		exec_build(m, t);
+}
+
+/* --- PROTO_PS_EXEC --------------------------------------------------------------------------------------------------------------------- */
+
+static int exec_begin(const struct k_message *m, struct thread *t, const struct proto_exec *wire)
+{
+	struct exec *e;
+
+	exec_drop(t);
+	e = t->exec = calloc(1, sizeof *e);
+	if (!e)
+		return -ENOMEM;
+	e->thread = t;
+	e->space = e->program.description = e->interpreter.description = -1;
+	e->argv = m->arg[0];
+	e->envp = m->arg[1];
+	e->name = strdup(wire->path);
+	return e->name ? exec_args_read(m, e) : -ENOMEM;
+}
+
+static int file_take(const struct k_message *m, struct exec_file *f, const struct proto_exec *wire)
+{
+	file_close(f);
+	f->description = (int)k_caller_attached(grants.endpoint, m->call, 0);
+	f->mode = wire->mode;
+	f->uid = wire->uid;
+	f->gid = wire->gid;
+	f->flags = wire->flags;
+	f->cookie = wire->cookie;
+	f->device = wire->device;
+	f->inode = wire->inode;
+	f->size = wire->size;
+	return f->description < 0 ? f->description : 0;
+}
+
+void ps_exec(const struct k_message *m)
+{
+	static struct proto_exec wire;
+	struct thread *t = thread_of(m);
+	int r;
+
+	if (t->exec && t->exec->committed) {
+		exec_finish(m, t);
+		return;
+	}
+	memset(&wire, 0, offsetof(struct proto_exec, path));
+	r = (int)k_caller_scratch(grants.endpoint, m->call, &wire, sizeof wire);
+	wire.path[sizeof wire.path - 1] = 0;
+	if (r >= 0 && wire.kind == PROTO_EXEC_FIRST)
+		r = exec_begin(m, t, &wire);
+	if (r >= 0 && !t->exec)
+		r = -ENOEXEC;
+	if (r >= 0)
+		r = file_take(m, wire.kind == PROTO_EXEC_ELF ? &t->exec->interpreter : &t->exec->program, &wire);
+	if (r < 0) {
+		exec_fail(m, t, r);
+		return;
+	}
+	if (wire.kind == PROTO_EXEC_ELF)
+		interpreter_found(m, t);
+	else
+		program_found(m, t);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The supervisor: starts every server from the manifest, hears of faults and deaths, starts them again.
+ *
+ * It is the first task, calls no other server, and is the only one whose death is final. Nothing in it waits for
+ * anybody: it receives faults (home 0 of all servers' route table), deaths, and requests of the process server.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "calls.h"
+#include "cpio.h"
+#include "server.h"
+#include "supervisor.h"
+#include "supervisor_wire.h"
+
+#define SYS_arch_prctl 158
+#define DEATHS_WINDOW 10000000000ll	/* so many deaths (server.recent) within it, and the server is given up */
+
+const char *archive;
+size_t archive_size;
+int supervisor_endpoint, native_routes;
+
+static struct manifest manifest;
+
+const struct {
+	struct proto_start head;
+	struct proto_start_item item[4];
+	char args[16];
+} supervisor_start_record = {
+	.head = { PROTO_START_MAGIC, 4, 1, 11, },
+	.item = { { "task", K_BOOT_TASK }, { "control", K_BOOT_CONTROL }, { "archive", K_BOOT_ARCHIVE }, { "vdso", K_BOOT_VDSO } },
+	.args = "supervisor",
+};
+
+/* --- deaths ------------------------------------------------------------------------------------------------ */
+
+/* Servers are known by the cookie of their tasks. */
+static struct server *server_by_cookie(uint64_t cookie)
+{
+	return cookie && cookie <= manifest.servers ? &manifest.server[cookie - 1] : NULL;
+}
+
+/* True if it has died too often lately. */
+static bool death_noted(struct server *s)
+{
+	size_t n = sizeof(s->recent) / sizeof(*s->recent);
+	int64_t oldest = s->recent[n - 1];
+
+	memmove(&s->recent[1], &s->recent[0], (n - 1) * sizeof(s->recent[0]));
+	s->recent[0] = k_clock_get(0);
+	return oldest && s->recent[0] - oldest < DEATHS_WINDOW;
+}
+
+static void server_died(struct server *s)
+{
+	bool wanted = s->restart_wanted;
+
+	k_handle_close(s->thread);
+	k_handle_close(s->task);
+	s->thread = s->task = -1;
+	s->restart_wanted = false;
+	if (s->vital) {
+		srv_log("%s is vital: the system stops here", s->name);
+		k_power(K_BOOT_CONTROL, K_POWER_EXIT_CODE | 101 << 8);
+	}
+	if (!wanted && death_noted(s)) {
+		srv_log("%s keeps dying and is given up; calls to it fail with EIO", s->name);
+		s->given_up = true;
+		if (s->endpoint >= 0)
+			k_endpoint_shut(s->endpoint);
+		return;
+	}
+	if (!server_start(s))
+		srv_log("%s restarted%s", s->name, wanted ? " as asked" : "");
+}
+
+static void task_gone(const struct k_message *m)
+{
+	struct server *s = server_by_cookie(m->cookie);
+
+	if (s && s->task >= 0)
+		server_died(s);
+}
+
+/* Answering a fault with EXIT ends the thread; its siblings go with it. */
+static void fault(const struct k_message *m)
+{
+	struct server *s = server_by_cookie(m->pid);
+
+	if (s)
+		server_report(s, m);
+	srv_answer(m->call, 0);
+	srv_answer_flags(K_ANSWER_EXIT);
+	if (s && s->task >= 0)
+		k_task_kill(s->task);
+}
+
+static void memory(const struct k_message *m)
+{
+	struct server *s = server_by_cookie(m->pid);
+
+	srv_log("%s is out of memory and ends", s ? s->name : "a server");
+	srv_answer(m->call, 0);
+	srv_answer_flags(K_ANSWER_EXIT);
+	if (s && s->task >= 0)
+		k_task_kill(s->task);
+}
+
+static void thread_dead(const struct k_message *m)
+{
+	srv_answer(m->call, 0);
+}
+
+/* --- requests ---------------------------------------------------------------------------------------------- */
+
+static void restart(const struct k_message *m)
+{
+	char name[NAME_MAX_];
+	long n = k_caller_scratch(supervisor_endpoint, m->call, name, sizeof(name) - 1);
+	struct server *s;
+
+	name[n > 0 ? n : 0] = 0;
+	s = manifest_find(&manifest, name);
+	if (!s || s->thread < 0) {
+		srv_answer(m->call, s ? -EBUSY : -ENOENT);
+		return;
+	}
+	if (s->vital) {
+		srv_answer(m->call, -EPERM);
+		return;
+	}
+	s->restart_wanted = true;
+	k_task_kill(s->task);
+	srv_answer(m->call, (int64_t)m->arg[0]);
+}
+
+static const struct srv_number numbers[] = {
+	{ PROTO_SUPERVISOR_RESTART, restart, "restart" },
+};
+
+static const struct srv_ops ops = {
+	.numbers = numbers, .number_count = sizeof(numbers) / sizeof(*numbers),
+	.fault = fault, .memory = memory, .thread_dead = thread_dead, .task_gone = task_gone,
+};
+
+/* --- start ------------------------------------------------------------------------------------------------- */
+
+int archive_find(const char *path, const char **data, size_t *size)
+{
+	struct cpio_entry entry;
+	struct cpio c;
+
+	cpio_open(&c, archive, archive_size);
+	while (cpio_next(&c, &entry) > 0) {
+		if (strcmp(entry.name, path))
+			continue;
+		*data = entry.data;
+		*size = entry.size;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static void archive_map(void)
+{
+	struct k_map map = { .space = -1, .object = K_BOOT_ARCHIVE, .flags = K_MAP_READ };
+	struct k_mobject_info info;
+
+	if (k_mobject_info(K_BOOT_ARCHIVE, &info) < 0)
+		srv_panic("no boot archive");
+	map.size = info.size;
+	if (k_space_map(&map) < 0)
+		srv_panic("cannot map the boot archive");
+	archive = (const char *)map.address;
+	archive_size = info.size;
+}
+
+static void routes_make(void)
+{
+	struct k_route arch_prctl = { .destination = K_TO_NOWHERE, .shortcut = K_OP_arch_prctl };
+
+	native_routes = (int)k_routes_create(K_ROUTES_NATIVE);
+	if (native_routes < 0 || k_routes_set(native_routes, SYS_arch_prctl, 1, &arch_prctl) < 0 ||
+	    k_routes_home(native_routes, 0, supervisor_endpoint) < 0)
+		srv_panic("cannot make the route table of servers");
+}
+
+int main(void)
+{
+	const char *text;
+	size_t size;
+
+	supervisor_endpoint = (int)k_endpoint_create();
+	archive_map();
+	routes_make();
+	if (archive_find("etc/troupe/manifest", &text, &size))
+		srv_panic("no /etc/troupe/manifest in the boot archive");
+	if (manifest_parse(&manifest, text, size))
+		srv_panic("the manifest is wrong");
+	for (size_t i = 0; i < manifest.servers; i++)
+		if (manifest.server[i].receives)
+			manifest.server[i].endpoint = (int)k_endpoint_create();
+	for (size_t i = 0; i < manifest.servers; i++)
+		if (server_prepare(&manifest, &manifest.server[i]))
+			srv_panic("cannot prepare %s", manifest.server[i].name);
+	for (size_t i = 0; i < manifest.servers; i++)
+		if (server_start(&manifest.server[i]))
+			srv_panic("cannot start %s", manifest.server[i].name);
+	srv_run(supervisor_endpoint, &ops);
+}

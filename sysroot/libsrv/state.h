@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state arena: what a server must not lose when it dies.
+ *
+ * A memory object, granted as "state", is mapped at one fixed address by every instance of the server, so pointers within
+ * it stay valid across restarts. A server changes it in operations: before each change undo_save() (or state_set) writes the old
+ * bytes into the arena's undo log, and state_commit() makes the whole operation final by one word write. A
+ * server may die at any instruction: its successor's state_open() rolls an unfinished operation back.
+ *
+ * state_commit_call() also notes, as part of the operation, which call it carried out: when the server dies between that
+ * and its answer, the call comes again (K_MSGF_REDELIVERED) and state_call_done() tells that it is done.
+ *
+ * Memory that was allocated in the current operation needs no undo_save: after a rollback it is free. state_free takes
+ * effect at the commit. What state_alloc gives is zeroed. No memory is given back to the kernel; free memory is reused by size.
+ */
+#ifndef TROUPE_LIBSRV_STATE_H
+#define TROUPE_LIBSRV_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STATE_BASE 0x200000000000ul
+#define STATE_SIZE_MAX (16ul << 30)
+
+/* Maps the object and recovers. `version`: an arena of another version is formatted anew. 0 or a negative errno. */
+int state_open(int handle, uint32_t version);
+/* True when state_open found an arena of a predecessor with a root. */
+bool state_recovered(void);
+/* The server's own anchor. */
+void *state_root(void);
+void state_set_root(void *root);
+/* Forgets everything (a predecessor died before its state was complete). */
+void state_format(uint32_t version);
+
+/* NULL when the object cannot grow. */
+void *state_alloc(size_t size) __attribute__((malloc, warn_unused_result));
+void state_free(void *p, size_t size);
+size_t state_used(void);	/* bytes in use, for leak checks */
+
+void undo_save(const void *p, size_t size);
+/* Changes one field, restorably. */
+#define state_set(field, value) do { undo_save(&(field), sizeof(field)); (field) = (value); } while (0)
+
+/* Something was changed since the last commit. */
+bool state_dirty(void);
+void state_commit(void);
+void state_commit_call(uint64_t call, int64_t result);
+/* True if `call` was the last one committed; its result in *result (may be NULL). */
+bool state_call_done(uint64_t call, int64_t *result);
+/* Undoes the current operation: an error was met half-way. */
+void state_rollback(void);
+
+#endif

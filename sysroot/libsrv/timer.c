@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Timers of the server loop, a binary heap by deadline; and clocks that cost no trap: the time stamp counter, set
+ * right by the kernel's clock at least once a second. The loop gives the first deadline to receive and calls
+ * srv_timer_run after each message, so that a server that is never idle also sees its timers.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define RESYNC 1000000000ll
+
+static struct srv_timer **heap;
+static uint32_t used, room;
+
+static struct {
+	uint64_t tsc;
+	int64_t mono, offset;	/* at tsc; realtime - monotonic */
+	uint64_t scale;		/* ns per tick << 32 */
+} clock;
+
+static uint64_t tsc_read(void)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (uint64_t)hi << 32 | lo;
+}
+
+static void clock_sync(void)
+{
+	if (!clock.scale) {
+		static struct k_system_info info;
+
+		if (k_system_info(&info) < 0 || !info.tsc_hz)
+			info.tsc_hz = 1000000000;
+		clock.scale = (uint64_t)(((unsigned __int128)1000000000 << 32) / info.tsc_hz);
+	}
+	clock.mono = k_clock_get(0);
+	clock.tsc = tsc_read();
+	clock.offset = k_clock_get(1) - clock.mono;
+}
+
+int64_t srv_now(void)
+{
+	int64_t passed = (int64_t)((unsigned __int128)(tsc_read() - clock.tsc) * clock.scale >> 32);
+
+	if (!clock.scale || passed > RESYNC || passed < 0) {
+		clock_sync();
+		return clock.mono;
+	}
+	return clock.mono + passed;
+}
+
+int64_t srv_realtime(void)
+{
+	int64_t now = srv_now();
+
+	return now + clock.offset;
+}
+
+/* --- the heap ----------------------------------------------------------------------------------------------- */
+
+static void place(uint32_t i, struct srv_timer *t)
+{
+	heap[i] = t;
+	t->index = i + 1;
+}
+
+static void sift_up(uint32_t i, struct srv_timer *t)
+{
+	while (i && heap[(i - 1) / 2]->deadline > t->deadline) {
+		place(i, heap[(i - 1) / 2]);
+		i = (i - 1) / 2;
+	}
+	place(i, t);
+}
+
+static void sift_down(uint32_t i, struct srv_timer *t)
+{
+	for (;;) {
+		uint32_t child = 2 * i + 1;
+
+		if (child + 1 < used && heap[child + 1]->deadline < heap[child]->deadline)
+			child++;
+		if (child >= used || heap[child]->deadline >= t->deadline)
+			break;
+		place(i, heap[child]);
+		i = child;
+	}
+	place(i, t);
+}
+
+static int heap_room(void)
+{
+	struct srv_timer **more;
+
+	if (used < room)
+		return 0;
+	more = realloc(heap, (room ? 2 * room : 32) * sizeof *more);
+	if (!more)
+		return -ENOMEM;
+	heap = more;
+	room = room ? 2 * room : 32;
+	return 0;
+}
+
+int srv_timer_set(struct srv_timer *t, int64_t deadline)
+{
+	int r;
+
+	srv_timer_cancel(t);
+	r = heap_room();
+	if (r)
+		return r;
+	t->deadline = deadline;
+	sift_up(used++, t);
+	return 0;
+}
+
+void srv_timer_cancel(struct srv_timer *t)
+{
+	uint32_t i = t->index - 1;
+	struct srv_timer *last;
+
+	if (!t->index)
+		return;
+	t->index = 0;
+	last = heap[--used];
+	if (last == t)
+		return;
+	if (i && heap[(i - 1) / 2]->deadline > last->deadline)
+		sift_up(i, last);
+	else
+		sift_down(i, last);
+}
+
+int64_t srv_timer_next(void);
+void srv_timer_run(void);
+
+int64_t srv_timer_next(void)
+{
+	return used ? heap[0]->deadline : K_FOREVER;
+}
+
+void srv_timer_run(void)
+{
+	if (!used || srv_now() < heap[0]->deadline)
+		return;
+	clock_sync();	/* the kernel's word counts: a timer must not fire early */
+	while (used && heap[0]->deadline <= clock.mono) {
+		struct srv_timer *t = heap[0];
+
+		srv_timer_cancel(t);
+		t->fn(t);
+	}
+}

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# cmake -DCMAKE_TOOLCHAIN_FILE=.../sysroot/share/troupe/toolchain.cmake
+get_filename_component(TROUPE_SYSROOT "${CMAKE_CURRENT_LIST_DIR}/../.." ABSOLUTE)
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR x86_64)
+set(CMAKE_C_COMPILER "${TROUPE_SYSROOT}/bin/x86_64-troupe-linux-musl-gcc")
+set(CMAKE_AR "${TROUPE_SYSROOT}/bin/x86_64-troupe-linux-musl-ar" CACHE FILEPATH "")
+set(CMAKE_RANLIB "${TROUPE_SYSROOT}/bin/x86_64-troupe-linux-musl-ranlib" CACHE FILEPATH "")
+set(CMAKE_STRIP "${TROUPE_SYSROOT}/bin/x86_64-troupe-linux-musl-strip" CACHE FILEPATH "")
+set(PKG_CONFIG_EXECUTABLE "${TROUPE_SYSROOT}/bin/x86_64-troupe-linux-musl-pkg-config" CACHE FILEPATH "")
+set(CMAKE_FIND_ROOT_PATH "${TROUPE_SYSROOT}")
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)

@@ -1,0 +1,261 @@
+/*
+ * Record locks: ranges of a file, owned by the process, with POSIX's odd rules about close.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int open_it(void)
+{
+	return CHECK_OK(open("f", O_RDWR | O_CREAT, 0644));
+}
+
+static int lock(int fd, int command, int type, off_t start, off_t length)
+{
+	struct flock request = { .l_type = type, .l_whence = SEEK_SET, .l_start = start,
+				 .l_len = length };
+
+	return fcntl(fd, command, &request);
+}
+
+/* What keeps another process from locking: its description, as F_GETLK has it. */
+static struct flock blocker(int fd, int type, off_t start, off_t length)
+{
+	struct flock request = { .l_type = type, .l_whence = SEEK_SET, .l_start = start,
+				 .l_len = length };
+
+	CHECK_OK(fcntl(fd, F_GETLK, &request));
+	return request;
+}
+
+TEST(reclock, conflicts_between_processes)
+{
+	int fd = open_it();
+	pid_t parent = getpid();
+
+	CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 10, 10));
+	CHECK_OK(lock(fd, F_SETLK, F_RDLCK, 30, 10));
+	SUBPROCESS {
+		CHECK(lock(fd, F_SETLK, F_RDLCK, 15, 1) == -1 &&
+		      (errno == EAGAIN || errno == EACCES));
+		CHECK_ERRNO(lock(fd, F_SETLK, F_WRLCK, 0, 0), EAGAIN);
+		CHECK_OK(lock(fd, F_SETLK, F_RDLCK, 30, 10));
+		CHECK_ERRNO(lock(fd, F_SETLK, F_WRLCK, 39, 1), EAGAIN);
+		CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 0, 10));
+		CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 20, 10));
+		struct flock got = blocker(fd, F_RDLCK, 0, 100);
+		CHECK_EQ(got.l_type, F_WRLCK);
+		CHECK_EQ(got.l_start, 10);
+		CHECK_EQ(got.l_len, 10);
+		CHECK_EQ(got.l_pid, parent);
+		CHECK_EQ(blocker(fd, F_WRLCK, 50, 10).l_type, F_UNLCK);
+	}
+	/* Its own locks do not stand in a process's way. */
+	CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 0, 0));
+}
+
+TEST(reclock, splitting_and_joining)
+{
+	int fd = open_it();
+
+	CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 0, 100));
+	CHECK_OK(lock(fd, F_SETLK, F_UNLCK, 40, 20));
+	CHECK_OK(lock(fd, F_SETLK, F_RDLCK, 10, 10));
+	SUBPROCESS {
+		struct flock got = blocker(fd, F_WRLCK, 0, 0);
+
+		CHECK(got.l_start == 0 && got.l_len == 10 && got.l_type == F_WRLCK);
+		got = blocker(fd, F_WRLCK, 10, 5);
+		CHECK(got.l_start == 10 && got.l_len == 10 && got.l_type == F_RDLCK);
+		got = blocker(fd, F_WRLCK, 45, 100);
+		CHECK(got.l_start == 60 && got.l_len == 40);
+		CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 40, 20));
+	}
+	CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 10, 50));
+	SUBPROCESS {
+		struct flock got = blocker(fd, F_WRLCK, 20, 1);
+
+		CHECK(got.l_start == 0 && got.l_len == 100);
+	}
+}
+
+TEST(reclock, to_the_end_and_backwards)
+{
+	int fd = open_it();
+	struct flock request = { .l_type = F_WRLCK, .l_whence = SEEK_END, .l_start = -5,
+				 .l_len = 0 };
+
+	CHECK_EQ(write(fd, "0123456789", 10), 10);
+	CHECK_OK(fcntl(fd, F_SETLK, &request));
+	request = (struct flock){ .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 4,
+				  .l_len = -2 };
+	CHECK_OK(fcntl(fd, F_SETLK, &request));
+	SUBPROCESS {
+		CHECK_EQ(blocker(fd, F_WRLCK, 1000000, 1).l_start, 5);
+		CHECK_EQ(blocker(fd, F_WRLCK, 1000000, 1).l_len, 0);
+		CHECK_EQ(blocker(fd, F_WRLCK, 0, 4).l_start, 2);
+		CHECK_EQ(blocker(fd, F_WRLCK, 4, 1).l_type, F_UNLCK);
+	}
+}
+
+TEST(reclock, any_close_gives_them_up)
+{
+	int fd = open_it(), other = open_it();
+
+	CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 0, 0));
+	CHECK_OK(close(other));
+	SUBPROCESS {
+		CHECK_EQ(blocker(fd, F_WRLCK, 0, 0).l_type, F_UNLCK);
+	}
+	CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 0, 0));
+	CHECK_OK(dup2(0, CHECK_OK(dup(fd)))); /* dup2 closes too */
+	SUBPROCESS {
+		CHECK_EQ(blocker(fd, F_WRLCK, 0, 0).l_type, F_UNLCK);
+	}
+}
+
+TEST(reclock, not_inherited_by_fork)
+{
+	int fd = open_it();
+
+	CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 0, 0));
+	SUBPROCESS {
+		CHECK_ERRNO(lock(fd, F_SETLK, F_WRLCK, 0, 0), EAGAIN);
+		CHECK_OK(close(fd));
+	}
+	SUBPROCESS {
+		CHECK_EQ(blocker(fd, F_WRLCK, 0, 0).l_pid, getppid());
+	}
+}
+
+HELPER(check_lock)
+{
+	struct flock request = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	pid_t pid = getpid();
+
+	if (fork() == 0)
+		_exit(fcntl(3, F_GETLK, &request) != 0 || request.l_pid != pid);
+	int status = 1;
+	syscall(SYS_wait4, -1, &status, 0, NULL);
+	return status != 0;
+}
+
+TEST(reclock, kept_by_exec)
+{
+	char *argv[] = { "x", "--helper=check_lock", NULL };
+
+	CHECK_EQ(open_it(), 3);
+	pid_t pid = FORK();
+	if (pid == 0) {
+		CHECK_OK(lock(3, F_SETLK, F_WRLCK, 0, 0));
+		execv(test_self, argv);
+		FAIL("execv: errno %d", errno);
+	}
+	CHECK_EXITED(pid, 0);
+}
+
+TEST(reclock, waits_and_is_released_by_death)
+{
+	int fd = open_it();
+	struct gate locked;
+
+	gate_init(&locked);
+	pid_t holder = FORK();
+	if (holder == 0) {
+		CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 0, 10));
+		gate_open(&locked);
+		for (;;)
+			pause();
+	}
+	gate_pass(&locked);
+	pid_t waiter = FORK();
+	if (waiter == 0) {
+		CHECK_OK(lock(fd, F_SETLKW, F_WRLCK, 5, 10));
+		_exit(0);
+	}
+	wait_until_blocked(waiter);
+	CHECK_OK(kill(holder, SIGKILL));
+	CHECK_EXITED(waiter, 0);
+	CHECK_SIGNALED(holder, SIGKILL);
+}
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+TEST(reclock, interrupted)
+{
+	int fd = open_it();
+	struct gate locked;
+
+	gate_init(&locked);
+	pid_t holder = FORK();
+	if (holder == 0) {
+		CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 0, 10));
+		gate_open(&locked);
+		for (;;)
+			pause();
+	}
+	gate_pass(&locked);
+	handler_set(SIGALRM, nothing, 0);
+	alarm_pump_start();
+	CHECK_ERRNO(lock(fd, F_SETLKW, F_RDLCK, 0, 1), EINTR);
+	alarm_pump_stop();
+	CHECK_OK(kill(holder, SIGKILL));
+	CHECK_SIGNALED(holder, SIGKILL);
+}
+
+TEST(reclock, deadlock_is_found)
+{
+	int fd = open_it();
+	struct gate ready;
+
+	gate_init(&ready);
+	CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 0, 1));
+	pid_t pid = FORK();
+	if (pid == 0) {
+		CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 1, 1));
+		gate_open(&ready);
+		CHECK_OK(lock(fd, F_SETLKW, F_WRLCK, 0, 1));
+		_exit(0);
+	}
+	gate_pass(&ready);
+	wait_until_blocked(pid);
+	CHECK_ERRNO(lock(fd, F_SETLKW, F_WRLCK, 1, 1), EDEADLK);
+	CHECK_OK(lock(fd, F_SETLK, F_UNLCK, 0, 1));
+	CHECK_EXITED(pid, 0);
+}
+
+TEST(reclock, errors)
+{
+	int fd = open_it(), reader = CHECK_OK(open("f", O_RDONLY));
+	int writer = CHECK_OK(open("f", O_WRONLY));
+
+	CHECK_ERRNO(lock(99, F_SETLK, F_WRLCK, 0, 1), EBADF);
+	CHECK_ERRNO(lock(reader, F_SETLK, F_WRLCK, 0, 1), EBADF);
+	CHECK_ERRNO(lock(writer, F_SETLK, F_RDLCK, 0, 1), EBADF);
+	CHECK_ERRNO(lock(fd, F_SETLK, 9, 0, 1), EINVAL);
+	CHECK_ERRNO(lock(fd, F_SETLK, F_WRLCK, -1, 1), EINVAL);
+	CHECK_ERRNO(lock(fd, F_SETLK, F_WRLCK, 1, -2), EINVAL);
+	CHECK_ERRNO(lock(fd, F_GETLK, F_UNLCK, 0, 1), EINVAL);
+	CHECK_ERRNO(syscall(SYS_fcntl, fd, F_SETLK, BAD_UNMAPPED), EFAULT);
+	CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 0x7ffffffffffffffe, 1));
+}
+
+TEST(reclock, apart_from_flock)
+{
+	int fd = open_it();
+
+	CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 0, 0));
+	SUBPROCESS {
+		int own = open_it();
+
+		CHECK_OK(syscall(SYS_flock, own, 2 | 4)); /* exclusive, not blocking */
+	}
+}

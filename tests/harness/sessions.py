@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: MIT
+"""Shell sessions: what a person would type at the console, and what must come back.
+
+A session is a function that takes a Console at bash's prompt and raises Failure (or times out)
+when the guest does not do what Linux does; `make test-linux` plays them all on Linux. It must
+leave the console at the prompt. Sessions are played in the order they stand here.
+"""
+import hashlib
+import re
+
+SESSIONS = []
+
+
+class Failure(Exception):
+    """The guest answered, but not as Linux does."""
+
+
+def session(function):
+    SESSIONS.append(function)
+    return function
+
+
+def check(condition, what):
+    if not condition:
+        raise Failure(what)
+
+
+def run_ok(c, command, timeout=30):
+    status, output = c.run(command, timeout)
+    check(status == 0, "`%s` gave status %d: %s" % (command, status, output.strip()[-200:]))
+    return output
+
+
+def equal(c, command, expected, timeout=30):
+    output = run_ok(c, command, timeout).strip()
+    check(output == expected, "`%s` printed %r, not %r" % (command, output[-200:], expected))
+
+
+# --- looking around -----------------------------------------------------------------------
+
+@session
+def look_around(c):
+    check("x86_64" in run_ok(c, "uname -a"), "uname does not say x86_64")
+    equal(c, "id -u; pwd; hostname", "0\n/root\ntroupe")
+    equal(c, "tty", "/dev/console")
+    check(re.search(r"^processor\s*: 0", run_ok(c, "cat /proc/cpuinfo"), re.M), "no processor 0")
+    check("cpu0" in run_ok(c, "grep cpu0 /proc/stat"), "no cpu0 in /proc/stat")
+
+
+@session
+def process_lists(c):
+    check("ps -ef" in run_ok(c, "ps -ef"), "ps -ef does not list itself")
+    check("init" in run_ok(c, "busybox ps"), "busybox ps does not list init")
+    check("top" in run_ok(c, "top -b -n 1"), "top does not list itself")
+    check("Mem" in run_ok(c, "free"), "free shows no memory")
+    check("load average" in run_ok(c, "uptime"), "uptime shows no load")
+    check("bash" in run_ok(c, "busybox pmap $$"), "pmap does not show bash")
+    equal(c, "pgrep -x bash | grep -c .", "1")
+    check("/dev/console" in run_ok(c, "lsof -p $$"), "lsof does not show the console")
+
+
+@session
+def proc_self_fd(c):
+    output = run_ok(c, "ls -l /proc/self/fd </dev/null")
+    check(re.search(r"\b0 -> /dev/null", output), "descriptor 0 is not /dev/null")
+    check(re.search(r"\b1 -> /dev/console", output), "descriptor 1 is not the console")
+
+
+# --- data ---------------------------------------------------------------------------------
+
+@session
+def pipelines(c):
+    equal(c, "seq 100000 | sort -n | tail -1", "100000", 60)
+    equal(c, "echo hello | tr a-z A-Z | rev", "OLLEH")
+    equal(c, "yes | head -3 | wc -l", "3")
+    equal(c, "false | true; echo ${PIPESTATUS[0]}", "1")
+    equal(c, "awk 'BEGIN { for (i = 0; i < 5; i++) s += i; print s }'", "10")
+    equal(c, "cat <(echo a) <(echo b) | paste -s -d,", "a,b")
+
+
+@session
+def here_documents(c):
+    equal(c, "cat <<EOF\rone $((1+1))\rEOF", "> one $((1+1))\n> EOF\none 2")
+    equal(c, "sh -c 'read a b <<X\rp q r\rX\recho $b-$a'", "> p q r\n> X\n> echo $b-$a'\nq r-p")
+    equal(c, "wc -c <<< hello", "6")
+
+
+@session
+def sum_of_zeros(c):
+    sum64 = hashlib.sha256(bytes(64 << 20)).hexdigest()
+    run_ok(c, "dd if=/dev/zero bs=1M count=64 of=/tmp/x 2>/dev/null", 60)
+    equal(c, "stat -c %s /tmp/x", str(64 << 20))
+    equal(c, "sha256sum < /tmp/x | cut -c1-64", sum64, 180)
+    run_ok(c, "rm /tmp/x")
+
+
+@session
+def find_sort_sum(c):
+    check(int(run_ok(c, "find / -xdev | wc -l", 60)) > 300, "find / found too little")
+    command = "find / -xdev 2>/dev/null | sort | md5sum"
+    first = run_ok(c, command, 60)
+    equal(c, command, first.strip(), 60)
+
+
+@session
+def tar_round_trip(c):
+    equal(c, "tar c -C / bin | tar t | grep -c /busybox$", "1", 60)
+    run_ok(c, "mkdir -p /tmp/t && tar c -C / etc bin/dash | tar x -C /tmp/t", 60)
+    run_ok(c, "diff -r /etc /tmp/t/etc && cmp /bin/dash /tmp/t/bin/dash", 60)
+    run_ok(c, "tar c -C /tmp/t etc | gzip | gunzip | tar t >/dev/null", 60)
+    run_ok(c, "rm -r /tmp/t && ! [ -e /tmp/t ]")
+
+
+@session
+def links_and_names(c):
+    run_ok(c, "mkdir /tmp/n && cd /tmp/n")
+    equal(c, "echo a >f; ln f g; ln -s g h; cat h; stat -c %h f", "a\n2")
+    equal(c, "mv f k; rm g; cat k; cat h 2>/dev/null || echo gone", "a\ngone")
+    equal(c, "ln -s loop loop; cat loop 2>&1 | grep -c -i 'too many\\|symbolic'", "1")
+    equal(c, "mkfifo p; (echo through >p &); cat p", "through")
+    equal(c, "exec 3<k; rm k; cat <&3; exec 3<&-", "a")
+    run_ok(c, "cd; rm -r /tmp/n")
+
+
+# --- jobs ---------------------------------------------------------------------------------
+
+@session
+def interrupt(c):
+    c.send("sleep 100\r")
+    c.expect("sleep 100\n")
+    c.pump(1)
+    c.send("\x03")
+    check(c.prompt() == 130, "^C did not end sleep with status 130")
+    c.send("cat | cat\r")
+    c.expect("cat\n")
+    c.send("echoed\r")
+    c.expect("echoed\nechoed\n")
+    c.send("\x04")
+    check(c.prompt() == 0, "^D did not end cat")
+
+
+@session
+def stop_and_continue(c):
+    c.send("sleep 60\r")
+    c.expect("sleep 60\n")
+    c.pump(1)
+    c.send("\x1a")
+    c.expect(r"\[1\]\+\s+Stopped\s+sleep 60")
+    check(c.prompt() == 148, "^Z did not give status 148")
+    run_ok(c, "bg")
+    check("Running" in run_ok(c, "jobs"), "bg did not let it run")
+    c.send("fg\r")
+    c.expect("sleep 60\n")
+    c.pump(1)
+    c.send("\x1a")
+    c.expect("Stopped")
+    c.prompt()
+    run_ok(c, "kill %1; kill -CONT %1 2>/dev/null; true")
+    check(c.run("wait %1")[0] == 143, "kill %1 did not end it with SIGTERM")
+
+
+@session
+def background_and_wait(c):
+    equal(c, "sh -c 'sleep 100 & kill $!; wait $!; echo $?'", "143")
+    check("sleep 100" in run_ok(c, "sh -c 'sleep 100 & jobs; kill %1; wait' 2>&1; true"),
+          "dash's jobs did not list its job")
+    equal(c, "bash -c 'for i in {1..200}; do (exit $i) & done; wait; echo ok'", "ok", 90)
+    equal(c, "sh -c '(exit 7) & wait $!; echo $?'", "7")
+    equal(c, "sh -c 'trap \"echo got\" USR1; kill -USR1 $$; echo after'", "got\nafter")
+
+
+@session
+def background_reader_stops(c):
+    run_ok(c, "cat & sleep 1")
+    check("Stopped" in run_ok(c, "jobs; true"), "a background reader was not stopped")
+    c.run("kill -KILL %1; wait %1; true")
+    c.run("jobs")
+
+
+@session
+def timeouts_and_signals(c):
+    check(c.run("timeout 1 sleep 50")[0] in (124, 143), "timeout did not end sleep")
+    check(c.run("sh -c 'kill -SEGV $$'")[0] == 139, "SIGSEGV did not give 139")
+    check(c.run("sh -c 'ulimit -c 0; kill -ABRT $$'")[0] == 134, "SIGABRT did not give 134")
+    equal(c, "sh -c 'trap \"\" TERM; kill $$; echo still here'", "still here")
+
+
+# --- the terminal -------------------------------------------------------------------------
+
+@session
+def line_editing(c):
+    c.send("cho edited\x01e\x05 line\r")
+    c.expect("^edited line$")
+    c.prompt()
+    c.send("echo wrong words\x17\x17right\r")
+    c.expect("^right$")
+    c.prompt()
+    c.send("\x1b[A\r")                      # arrow up: the last command again
+    c.expect("^right$")
+    c.prompt()
+    c.send("ls /etc/inittab /etc/hostn\t\r")
+    c.expect("^/etc/hostname$")
+    c.prompt()
+
+
+@session
+def line_discipline(c):
+    run_ok(c, "stty sane columns 200")
+    c.send("cat >/tmp/l\r")
+    c.expect("cat >/tmp/l\n")
+    c.send("oops\x7f\x7f\x7fk then\x17done\rgone\x15kept\r\x04")
+    c.prompt()
+    equal(c, "cat /tmp/l; rm /tmp/l", "ok done\nkept")
+    check("icanon" in run_ok(c, "sh -c 'stty -a'"), "stty shows no icanon")
+    equal(c, "stty rows 24 columns 80; stty size; stty columns 200", "24 80")
+
+
+@session
+def vi_edits(c):
+    run_ok(c, "printf 'first\\nsecond\\n' >/tmp/f")
+    c.send("vi /tmp/f\r")
+    c.expect("second")
+    c.send("jddihello\x1b")
+    c.pump(1)
+    c.send(":wq\r")
+    c.prompt()
+    equal(c, "cat /tmp/f; rm /tmp/f", "hellofirst")
+
+
+@session
+def less_pages(c):
+    c.send("seq 1000 | less\r")
+    c.expect("^20$")
+    c.send(" ")
+    c.expect("^30$")
+    c.send("G")
+    c.expect("^1000")
+    c.send("q")
+    c.prompt()
+
+
+# --- users --------------------------------------------------------------------------------
+
+@session
+def ordinary_user(c):
+    equal(c, "su user -c 'id -u; id -g; echo $HOME'", "1000\n1000\n/home/user")
+    check(c.run("su user -c 'cat /etc/shadow' 2>/dev/null")[0] != 0, "a user read /etc/shadow")
+    check(c.run("su user -c 'kill -9 1' 2>/dev/null")[0] != 0, "a user killed init")
+    run_ok(c, "su user -c 'echo mine >~/x && rm ~/x'")
+    equal(c, "touch /tmp/root; su user -c 'rm -f /tmp/root' 2>/dev/null; ls /tmp/root; rm /tmp/root",
+          "/tmp/root")
+
+
+# --- programs -----------------------------------------------------------------------------
+
+@session
+def kinds_of_programs(c):
+    for kind in ("static", "static-pie", "dynamic"):
+        equal(c, "/tests/hello-%s a b" % kind, "hello: 2 arguments, thread 42")
+    run_ok(c, "printf '#!/bin/sh\\necho script $1\\n' >/tmp/s; chmod +x /tmp/s")
+    equal(c, "/tmp/s arg; rm /tmp/s", "script arg")
+    check(c.run("/etc/passwd 2>/dev/null")[0] == 126, "executing a text file without x")
+    check(c.run("/no/such/program 2>/dev/null")[0] == 127, "executing nothing")
+
+
+@session
+def foreign_binary(c):
+    """Debian's busybox-static, as it is."""
+    b = "/tests/busybox-static"
+    equal(c, b + " echo hello", "hello")
+    equal(c, b + " sh -c '%s seq 1000 | %s sort -rn | %s head -1'" % (b, b, b), "1000")
+    equal(c, b + " sh -c '%s ls /etc | %s grep -c passwd'" % (b, b), "1")
+    check("busybox-static" in run_ok(c, b + " ps"), "its ps does not list itself")
+    equal(c, b + " awk 'BEGIN { printf \"%.3f\\n\", 2 / 3 }'", "0.667")
+
+
+@session
+def many_processes(c):
+    equal(c, "for i in $(seq 100); do sh -c 'exit 0' || echo bad; done; echo ok", "ok", 60)
+    equal(c, "i=0; while [ $i -lt 300 ]; do i=$((i+1)); : $(echo x); done; echo $i", "300", 60)
+
+
+@session
+def shell_dies(c):
+    """kill -SEGV $$: the shell dies, init gives a new login."""
+    c.send("kill -SEGV $$\r")
+    c.log_in()
+    equal(c, "echo back", "back")

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* Endpoints, calls, answers, cancellation, notifications, and what happens when a server dies. */
+#include "ktest.h"
+
+#include <stdio.h>
+
+struct client {
+	int endpoint;		/* handle with CALL */
+	uint64_t arg;
+	volatile long result;
+	volatile int done;
+};
+
+static void client_main(void *arg)
+{
+	struct client *c = arg;
+	struct k_private_call call = { .endpoint = c->endpoint, .number = 7, .arg = { c->arg } };
+
+	c->result = k_call(&call);
+	c->done = 1;
+	ktest_thread_end();
+}
+
+static void wait_done(struct client *c)
+{
+	int e = (int)k_endpoint_create();
+	struct k_message m;
+
+	for (int i = 0; i < 1000 && !c->done; i++)
+		k_receive(e, NULL, &m, k_clock_get(0) + 1000000);
+	k_handle_close(e);
+}
+
+TEST(call_carries_number_arguments_and_badge)
+{
+	int e = (int)k_endpoint_create();
+	struct client c = { .endpoint = (int)k_handle_duplicate(e, K_RIGHT_CALL, 99), .arg = 1234 };
+	int t = ktest_thread(client_main, &c);
+	struct k_message m;
+
+	CHECK_EQ(ktest_receive(e, &m), 0);
+	CHECK_EQ(m.kind, K_MSG_PRIVATE);
+	CHECK_EQ(m.number, 7);
+	CHECK_EQ(m.arg[0], 1234);
+	CHECK_EQ(m.cookie, 99);
+	CHECK_EQ(ktest_answer(e, m.call, 4321), 0);
+	CHECK_EQ(ktest_answer(e, m.call, 0), -ESRCH);	/* once */
+	wait_done(&c);
+	CHECK_EQ(c.result, 4321);
+	CHECK_EQ(k_thread_kill(t), 0);
+	k_handle_close(t);
+	k_handle_close(c.endpoint);
+	k_handle_close(e);
+}
+
+TEST(answer_copies_into_the_caller)
+{
+	char buffer[32] = "";
+	int e = (int)k_endpoint_create();
+	struct client c = { .endpoint = (int)k_handle_duplicate(e, K_RIGHT_CALL, 1), .arg = (uint64_t)buffer };
+	int t = ktest_thread(client_main, &c);
+	struct k_answer a = { .copies = 1 };
+	struct k_message m;
+	char back[8];
+
+	CHECK_EQ(ktest_receive(e, &m), 0);
+	a.call = m.call;
+	a.copy[0] = (struct k_answer_copy){ 0xdead000, "no", 3 };
+	CHECK_EQ(k_answer(e, &a), -EFAULT);		/* and it is still held */
+	CHECK_EQ(k_caller_write(e, m.call, m.arg[0], "direct", 7), 0);
+	CHECK_EQ(k_caller_read(e, m.call, back, m.arg[0], 7), 0);
+	CHECK_EQ(memcmp(back, "direct", 7), 0);
+	CHECK_EQ(k_caller_read_string(e, m.call, back, m.arg[0], 8), 6);
+	CHECK_EQ(k_caller_read_string(e, m.call, back, m.arg[0], 4), -ENAMETOOLONG);
+	a.copy[0] = (struct k_answer_copy){ m.arg[0], "answer", 7 };
+	CHECK_EQ(k_answer(e, &a), 0);
+	wait_done(&c);
+	CHECK_EQ(memcmp(buffer, "answer", 7), 0);
+	CHECK_EQ(k_thread_kill(t), 0);
+	k_handle_close(t);
+	k_handle_close(c.endpoint);
+	k_handle_close(e);
+}
+
+TEST(receive_times_out)
+{
+	int e = (int)k_endpoint_create();
+	int64_t before = k_clock_get(0);
+	struct k_message m;
+
+	CHECK_EQ(k_receive(e, NULL, &m, before + 20000000), -ETIMEDOUT);
+	CHECK(k_clock_get(0) - before >= 20000000);
+	k_handle_close(e);
+}
+
+TEST(notification_accumulates)
+{
+	int e = (int)k_endpoint_create(), n = (int)k_notification_create(e, 55);
+	struct k_message m;
+
+	CHECK_EQ(k_notification_signal(n, 1), 0);
+	CHECK_EQ(k_notification_signal(n, 4), 0);
+	CHECK_EQ(ktest_receive(e, &m), 0);
+	CHECK_EQ(m.kind, K_MSG_NOTIFY);
+	CHECK_EQ(m.cookie, 55);
+	CHECK_EQ(m.extra[0], 5);
+	CHECK_EQ(k_receive(e, NULL, &m, 0), -ETIMEDOUT);
+	k_handle_close(n);
+	k_handle_close(e);
+}
+
+static volatile uint64_t victim_call;
+
+/* A server that takes a call and never answers. */
+static void victim_main(void *arg)
+{
+	struct k_message m;
+
+	k_receive(*(int *)arg, NULL, &m, K_FOREVER);
+	victim_call = m.call;
+	k_receive(*(int *)arg, NULL, &m, K_FOREVER);
+	ktest_thread_end();
+}
+
+TEST(successor_finds_held_calls)
+{
+	int e = (int)k_endpoint_create();
+	struct client c = { .endpoint = (int)k_handle_duplicate(e, K_RIGHT_CALL, 1), .arg = 5 };
+	int victim = ktest_thread(victim_main, &e), t;
+	struct k_thread_info info;
+	struct k_message m;
+
+	victim_call = 0;
+	t = ktest_thread(client_main, &c);
+	for (int i = 0; i < 1000 && !victim_call; i++)
+		k_receive(ktest_endpoint, NULL, &m, k_clock_get(0) + 1000000);
+	CHECK(victim_call != 0);
+	CHECK_EQ(k_thread_kill(victim), 0);
+	CHECK_EQ(ktest_receive(e, &m), 0);
+	CHECK_EQ(m.call, victim_call);
+	CHECK_EQ(m.flags & K_MSGF_REDELIVERED, K_MSGF_REDELIVERED);
+	CHECK_EQ(m.arg[0], 5);
+	CHECK_EQ(k_thread_info(victim, &info), 0);
+	CHECK_EQ(info.state, K_THREAD_DEAD);
+	CHECK_EQ(ktest_answer(e, m.call, 6), 0);
+	wait_done(&c);
+	CHECK_EQ(c.result, 6);
+	k_thread_kill(t);
+	k_handle_close(t);
+	k_handle_close(victim);
+	k_handle_close(c.endpoint);
+	k_handle_close(e);
+}
+
+TEST(successor_finds_descriptions_and_dirty_pages)
+{
+	int e = (int)k_endpoint_create(), object = (int)k_mobject_pager_create(e, 77, 8192);
+	struct k_description d = { .cookie = 0xabc, .plane = K_PLANE_STREAM, .object = object, .object2 = -1, .source = -1 };
+	int h = (int)k_description_create(e, &d);
+	uint64_t from = 0, cookies[4], offset = 0, dirty[4];
+	static char page[4096] = "clean";
+
+	CHECK(object >= 0 && h >= 0);
+	CHECK_EQ(k_mobject_supply(object, 0, page, sizeof(page), K_SUPPLY_WRITABLE), 0);
+	CHECK_EQ(k_mobject_write(object, 10, "dirty", 5), 5);
+	/* A successor knows the endpoint and its state object only: */
+	CHECK_EQ(k_endpoint_descriptions(e, &from, cookies, 4), 1);
+	CHECK_EQ(cookies[0], 0xabc);
+	CHECK_EQ(k_mobject_collect_dirty(object, &offset, dirty, 4), 1);
+	CHECK_EQ(dirty[0], 0);
+	CHECK_EQ(k_mobject_read(object, 10, page, 5), 5);
+	CHECK_EQ(memcmp(page, "dirty", 5), 0);
+	k_handle_close(h);
+	k_handle_close(object);
+	k_handle_close(e);
+}
+
+TEST(close_is_told_with_the_next_message)
+{
+	int e = (int)k_endpoint_create(), n = (int)k_notification_create(e, 1);
+	struct k_description d = { .cookie = 42, .plane = K_PLANE_NULL, .object = -1, .object2 = -1, .source = -1 };
+	int h = (int)k_description_create(e, &d), second;
+	struct k_message m;
+
+	CHECK(h >= 0);
+	second = (int)k_handle_duplicate(h, K_RIGHTS_ALL, 0);
+	CHECK_EQ(k_handle_close(h), 0);
+	CHECK_EQ(k_receive(e, NULL, &m, 0), -ETIMEDOUT);	/* one handle is left */
+	CHECK_EQ(k_handle_close(second), 0);
+	CHECK_EQ(k_notification_signal(n, 1), 0);
+	CHECK_EQ(ktest_receive(e, &m), 0);
+	CHECK_EQ(m.closed_count, 1);
+	CHECK_EQ(m.closed[0], 42);
+	k_handle_close(n);
+	k_handle_close(e);
+}
+
+struct toucher {
+	volatile char *p;
+	volatile char seen;
+	volatile int done;
+};
+
+static void toucher_main(void *arg)
+{
+	struct toucher *t = arg;
+
+	t->seen = *t->p;
+	*t->p = 'w';
+	t->done = 1;
+	ktest_thread_end();
+}
+
+TEST(pager_fills_and_hears_of_the_first_write)
+{
+	int e = (int)k_endpoint_create(), object = (int)k_mobject_pager_create(e, 9, 4096);
+	struct k_map map = { .size = 4096, .space = -1, .object = object, .flags = K_MAP_READ | K_MAP_WRITE };
+	static char page[4096] = "from the pager";
+	struct toucher toucher = { 0 };
+	struct k_message m;
+	int t;
+
+	CHECK_EQ(k_space_map(&map), 0);
+	toucher.p = (volatile char *)map.address;
+	t = ktest_thread(toucher_main, &toucher);
+	CHECK_EQ(ktest_receive(e, &m), 0);
+	CHECK_EQ(m.kind, K_MSG_PAGER);
+	CHECK_EQ(m.cookie, 9);
+	CHECK_EQ(m.extra[0], K_PAGER_FILL);
+	CHECK_EQ(m.extra[1], 0);
+	CHECK_EQ(k_mobject_supply(object, 0, page, 4096, 0), 0);
+	CHECK_EQ(ktest_receive(e, &m), 0);
+	CHECK_EQ(m.kind, K_MSG_PAGER);
+	CHECK_EQ(m.extra[0], K_PAGER_WRITABLE);
+	CHECK_EQ(k_mobject_supply(object, 0, NULL, 4096, K_SUPPLY_WRITABLE), 0);
+	for (int i = 0; i < 1000 && !toucher.done; i++)
+		k_receive(ktest_endpoint, NULL, &m, k_clock_get(0) + 1000000);
+	CHECK_EQ(toucher.done, 1);
+	CHECK_EQ(toucher.seen, 'f');
+	CHECK_EQ(k_mobject_read(object, 0, page, 1), 1);
+	CHECK_EQ(page[0], 'w');
+	k_thread_kill(t);
+	k_handle_close(t);
+	k_space_unmap(-1, map.address, 4096);
+	k_handle_close(object);
+	k_handle_close(e);
+}
+
+#define ROUNDS 1000
+
+static void echo_main(void *arg)
+{
+	struct k_message m;
+	struct k_answer a = { 0 };
+	int e = *(int *)arg;
+
+	k_receive(e, NULL, &m, K_FOREVER);
+	for (;;) {
+		a.call = m.call;
+		k_receive(e, &a, &m, K_FOREVER);
+	}
+}
+
+/* Not a check: says what a call and its answer cost within one space (ns; under icount, instructions). */
+TEST(round_trip_cost)
+{
+	int e = (int)k_endpoint_create();
+	int c = (int)k_handle_duplicate(e, K_RIGHT_CALL, 1);
+	int t = ktest_thread(echo_main, &e);
+	struct k_private_call call = { .endpoint = c, .number = 1 };
+	int64_t before;
+	char text[96];
+
+	CHECK_EQ(k_call(&call), 0);
+	before = k_clock_get(0);
+	for (int i = 0; i < ROUNDS; i++)
+		k_call(&call);
+	snprintf(text, sizeof(text), "bench ipc_round_trip %lld ns\n", (long long)(k_clock_get(0) - before) / ROUNDS);
+	k_log_write(text, strlen(text));
+	k_thread_kill(t);
+	k_handle_close(t);
+	k_handle_close(c);
+	k_handle_close(e);
+}

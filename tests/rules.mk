@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+# make test, test-linux, bench. Guest programs are tests/guest/NAME.c, each linked with test.c
+# there; host tests beside the code they test are declared by their folder's rules.mk, those in
+# tests/host by tests/host/rules.mk.
+
+-include tests/host/rules.mk
+include tests/kernel/rules.mk
+
+GUEST_NAMES := $(filter-out test,$(patsubst tests/guest/%.c,%,$(wildcard tests/guest/*.c)))
+$(foreach name,$(GUEST_NAMES),$(call guest_program,$(name),tests/guest/$(name).c tests/guest/test.c))
+
+# --- what the harness itself brings into the guest ----------------------------------------
+
+HARNESS       := $(BUILD)/tests/harness
+HARNESS_FILES := $(HARNESS)/runner $(HARNESS)/hello-static $(HARNESS)/hello-static-pie \
+                 $(HARNESS)/hello-dynamic $(BUILD)/tests/busybox-static
+
+$(HARNESS)/runner: tests/harness/runner.c $(SYSROOT_STAMP)
+	@echo "  CC(guest) $<"
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) -static -o $@ $<
+
+$(HARNESS)/hello-static $(HARNESS)/hello-static-pie: $(HARNESS)/hello-%: tests/harness/hello.c $(SYSROOT_STAMP)
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) -$* -o $@ $<
+
+$(HARNESS)/hello-dynamic: tests/harness/hello.c $(SYSROOT_STAMP)
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $<
+
+# A static binary that is not ours: Debian's own, taken out of its package as it is.
+$(BUILD)/tests/busybox-static: | $(HOST_STAMP)
+	@mkdir -p $(@D)/deb
+	@dpkg-deb -x "$$(ports/fetch --deb busybox-static)" $(@D)/deb
+	@mv $(@D)/deb/bin/busybox $@ && rm -rf $(@D)/deb && touch $@
+
+# Debian's cloud kernel: the oracle, and the rival in make bench.
+$(BUILD)/linux/vmlinuz: | $(HOST_STAMP)
+	@mkdir -p $(@D)/deb
+	@dpkg-deb -x "$$(ports/fetch --kernel)" $(@D)/deb
+	@mv $(@D)/deb/boot/vmlinuz-* $@ && rm -rf $(@D)/deb && touch $@
+
+# --- running ------------------------------------------------------------------------------
+
+SUITE = python3 -B tests/harness/suite.py --build $(BUILD) --host "$(HOST_TESTS)" \
+	--guest "$(GUEST_PROGRAMS)" --smp "$(or $(SMP),1 2)" --only "$(ONLY)" --stages "$(STAGES)" \
+	--jobs $(JOBS) $(SUITE_OPTIONS)
+
+.PHONY: test test-linux bench test-build
+
+test-build: $$(HOST_TESTS) $$(GUEST_PROGRAMS) $(HARNESS_FILES) $(ROOTFS)/.done $(ARCHIVE) $(MKARCHIVE)
+
+test: $(KERNEL) test-build
+	@$(SUITE)
+
+test-linux: test-build $(BUILD)/linux/vmlinuz
+	@$(SUITE) --linux
+
+BENCH := $(BUILD)/tests/bench/bench
+BENCH_SOURCES := $(wildcard tests/bench/*.c)
+$(call compile,$(BUILD)/tests/bench/objects,$(BENCH_SOURCES),$(GUEST_CC),$(GUEST_CFLAGS),CC(guest),$(SYSROOT_STAMP))
+$(BENCH): $(call objects,$(BUILD)/tests/bench/objects,$(BENCH_SOURCES))
+	@echo "  LD(guest) $@"
+	@$(GUEST_CC) -static -o $@ $^
+
+bench: $(KERNEL) $(BENCH) test-build $(BUILD)/linux/vmlinuz
+	@python3 -B tests/bench/run.py --build $(BUILD) $(BENCH_OPTIONS)

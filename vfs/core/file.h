@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Open files: what stands behind the cookies of the VFS's descriptions. A cookie is a slot and its generation, so that a stale
+ * one is recognised. A record pins its place; it goes when the kernel says that the last handle of its description went.
+ */
+#ifndef VFS_CORE_FILE_H
+#define VFS_CORE_FILE_H
+
+#include "node.h"
+
+enum file_kind {
+	FILE_FREE,
+	FILE_PLAIN,		/* regular files, devices, O_PATH */
+	FILE_DIRECTORY,
+	FILE_PIPE,		/* pipe or FIFO */
+	FILE_PROC,		/* text of the process server or of our own */
+	FILE_EPOLL,
+	FILE_PIN,		/* only keeps a node for another server (terminals), or a working directory */
+};
+
+struct file {
+	uint32_t generation, next_free;
+	uint32_t status;	/* open flags, as given */
+	uint8_t kind;
+	uint8_t decline;	/* K_DECLINE_* that its description has */
+	bool may_read, may_write;	/* counted in the node */
+	struct pos at;
+	int32_t object;		/* FILE_PROC: the text; -1 */
+	/* directories: */
+	uint64_t offset;	/* cookie of the last entry given */
+	uint64_t call, before;	/* call that moved it, and from where: when that call comes again, it starts there */
+};
+
+int file_table_create(void);
+/* A new record that pins `at`. NULL: no memory. Counts reads and writes in the node by status unless kind is FILE_PIN or O_PATH is set. */
+struct file *file_create(enum file_kind kind, struct pos at, uint32_t status);
+/* NULL if the cookie names none. */
+struct file *file_find(uint64_t cookie);
+uint64_t file_cookie(const struct file *f);
+/* The last handle went, or its description was never made. */
+void file_close(struct file *f);
+uint32_t file_count(void);
+/* Every record, for recovery: calls keep(cookie); where it says no, the record is closed. */
+void file_reconcile(bool (*keep)(uint64_t cookie));
+
+#endif

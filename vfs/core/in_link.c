@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Magic links of /proc: exe, cwd, root, fd/N lead to a place, not to a path.
+ *
+ * The caller's own cwd, root and descriptors are known from his message. For everything else the walk stops, the caller is forwarded
+ * to the process server with the question and, in the scratch area, all that is needed to do his call again; when he is
+ * back with the reply, it is noted in request.memo and the call is carried out from the start. No state is kept here.
+ */
+#include "request.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* struct proto_link.own */
+struct link_own {
+	int32_t number;
+	uint32_t flags, fd_flags, memos;
+	uint64_t cookie, arg[6], extra[2];
+	struct link_memo memo[LINK_MEMOS];
+};
+_Static_assert(sizeof(struct link_own) <= sizeof ((struct proto_link *)0)->own, "room for the call in a link question");
+
+static int64_t link_own_fd(struct request *r, uint32_t fd, struct pos *out)
+{
+	struct k_caller_cookie c;
+	struct file *f;
+	int64_t e = k_caller_cookie(srv_endpoint(), r->m->call, (int)fd, &c);
+
+	if (e == -EBADF)
+		return -ENOENT;
+	if (e < 0)
+		return e;
+	if (!c.own)
+		return REQUEST_LINK;
+	f = file_find(c.cookie);
+	if (!f)
+		return -ENOENT;
+	*out = f->at;
+	return 0;
+}
+
+static int64_t link_own(struct request *r, uint32_t kind, uint32_t fd, struct pos *out)
+{
+	switch (kind) {
+	case PROTO_LINK_CWD:
+		*out = r->cwd;
+		return 0;
+	case PROTO_LINK_ROOT:
+		*out = r->root;
+		return 0;
+	case PROTO_LINK_FD:
+		return link_own_fd(r, fd, out);
+	}
+	return REQUEST_LINK;
+}
+
+int64_t link_resolve(struct request *r, uint32_t kind, uint32_t pid, uint32_t tid, uint32_t fd, struct pos *out)
+{
+	int64_t e = REQUEST_LINK;
+
+	for (unsigned i = 0; i < r->memos; i++) {
+		struct link_memo *k = &r->memo[i];
+		struct file *f;
+
+		if (k->kind != kind || k->pid != pid || k->tid != tid || k->fd != fd)
+			continue;
+		if (k->error)
+			return k->error;
+		if (!k->cookie) {
+			*out = (struct pos){ vfs->anon, vfs->anon->root };
+			return 0;
+		}
+		f = file_find(k->cookie);
+		if (!f)
+			return -ENOENT;
+		*out = f->at;
+		return 0;
+	}
+	if (pid == r->m->pid)
+		e = link_own(r, kind, fd, out);
+	if (e == REQUEST_LINK)
+		r->want = (struct link_memo){ .pid = pid, .tid = tid, .kind = kind, .fd = fd };
+	return e;
+}
+
+int64_t link_ask(struct request *r)
+{
+	static struct proto_link q;
+	struct link_own *own = (struct link_own *)q.own;
+	struct srv_forward f = { .number = PROTO_PS_PROC_LINK, .scratch = &q, .scratch_size = sizeof q, .handle = { -1, -1 } };
+
+	node_rollback();
+	if (request_posix < 0)
+		return -ENOENT;
+	if (r->memos == LINK_MEMOS)
+		return -ELOOP;
+	memset(&q, 0, sizeof q);
+	q.pid = r->want.pid;
+	q.tid = r->want.tid;
+	q.kind = r->want.kind;
+	q.fd = r->want.fd;
+	own->number = r->m->number;
+	own->flags = r->m->flags;
+	own->fd_flags = r->m->fd_flags;
+	own->cookie = r->m->cookie;
+	memcpy(own->arg, r->m->arg, sizeof own->arg);
+	memcpy(own->extra, r->m->extra, sizeof own->extra);
+	own->memos = r->memos;
+	memcpy(own->memo, r->memo, sizeof own->memo);
+	return request_to_posix(r, &f);
+}
+
+/* PROTO_VFS_PROC_LINKED */
+int64_t in_linked(struct request *r);
+int64_t in_linked(struct request *r)
+{
+	static struct proto_link q;
+	static struct k_message again;
+	struct link_own *own = (struct link_own *)q.own;
+	struct link_memo *k;
+	int64_t e = k_caller_scratch(srv_endpoint(), r->m->call, &q, sizeof q);
+
+	if (e < 0)
+		return e;
+	if (own->memos >= LINK_MEMOS)
+		return -ELOOP;
+	again = *r->m;
+	again.number = own->number;
+	again.flags = own->flags | (r->m->flags & K_MSGF_REDELIVERED);
+	again.fd_flags = own->fd_flags;
+	again.cookie = own->cookie;
+	memcpy(again.arg, own->arg, sizeof again.arg);
+	memcpy(again.extra, own->extra, sizeof own->extra);
+	r->memos = own->memos;
+	memcpy(r->memo, own->memo, sizeof r->memo);
+	k = &r->memo[r->memos++];
+	*k = (struct link_memo){ .pid = q.pid, .tid = q.tid, .kind = q.kind, .fd = q.fd, .error = q.error, .cookie = q.cookie };
+	memcpy(r->text, q.text, sizeof r->text);
+	r->text[sizeof r->text - 1] = '\0';
+	request_replay(&again, r);
+	return REQUEST_DONE;
+}
+
+/* PROTO_VFS_NODE: a call on a descriptor of another server, to be carried out on the node that stands behind it. */
+int64_t in_node(struct request *r);
+int64_t in_node(struct request *r)
+{
+	static struct k_message again;
+	struct proto_node n;
+	int64_t e = k_caller_scratch(srv_endpoint(), r->m->call, &n, sizeof n);
+
+	if (e < 0)
+		return e;
+	again = *r->m;
+	again.number = n.number;
+	again.flags &= ~(K_MSGF_FOREIGNFD | K_MSGF_BADFD | K_MSGF_SCRATCH | K_MSGF_FORWARDED);
+	again.cookie = n.node ? n.node : 1ull << 32 | 1;	/* the first open file record ever made is anonymous */
+	memcpy(again.arg, n.arg, sizeof again.arg);
+	if (n.number < 0 || n.number >= K_ROUTE_NUMBERS)
+		return -EINVAL;
+	request_replay(&again, r);
+	return REQUEST_DONE;
+}
