@@ -123,6 +123,7 @@ struct k_caller_cookie {
 /* readiness bits are poll's: POLLIN 1, POLLPRI 2, POLLOUT 4, POLLERR 8, POLLHUP 0x10, POLLRDHUP 0x2000 */
 
 /* --- memory ------------------------------------------------------------------------------------------------- */
+/* Wherever a memory object is wanted, the handle of a description with a stream plane will do as well. */
 #define K_MOBJECT_WIRED		0x1u	/* pages are allocated at creation and stay (server memory, DMA) */
 #define K_MOBJECT_CONTIGUOUS	0x2u	/* with WIRED: physically contiguous */
 
@@ -263,7 +264,10 @@ struct k_exec {
 	uint32_t flags;
 	struct k_regs regs;
 	char name[16];
-};	/* commit: the caller is the task's only thread (else EBUSY); table and fsctx become its own, close-on-exec slots close */
+};	/*
+	 * Commit: the caller is the task's only thread (else EBUSY); its table becomes its own, close-on-exec slots close, the
+	 * registers are set. The call stays held, and its memory is the new space's: answer it with K_ANSWER_REGS.
+	 */
 
 /* An open descriptor of a task, for /proc/PID/fd. flags: K_INSTALL_CLOEXEC */
 struct k_task_handle {

@@ -184,36 +184,49 @@ static void serving_set(struct thread *t, struct endpoint *e)
 	object_get(&e->object);
 }
 
-int64_t native_receive(struct thread *t, const uint64_t *a)
+/* The receiver looks again, or for the first time: a message, or it waits. */
+int64_t receive_run(struct thread *t)
 {
-	struct handle *h = table_slot(t->task->table, (uint32_t)a[0]);
-	struct endpoint *e;
-	struct object *o;
-	int64_t r = native_lookup(t, a[0], K_OBJECT_ENDPOINT, K_RIGHT_RECEIVE, &o);
+	struct endpoint *e = t->serving;
+	int64_t deadline = t->progress.deadline, r;
 
-	if (r)
-		return r;
-	e = endpoint_of(o);
-	if (a[1] && !t->progress.aux[0]) {
-		r = answer_run(t, e, h->rights, a[1]);
-		if (r)
-			return r;
-		t->progress.active = true;
-		t->progress.aux[0] = 1;		/* done: not again when this call runs again */
-	}
-	serving_set(t, e);
-	t->lender_call = 0;
-	r = endpoint_deliver(e, t, a[2]);
+	r = endpoint_deliver(e, t, arch_frame_arg(&t->frame, 2));
 	if (r != -EAGAIN)
 		return r;
-	if ((int64_t)a[3] != K_FOREVER && (int64_t)a[3] <= time_now())
+	if (deadline != K_FOREVER && deadline <= time_now())
 		return -ETIMEDOUT;
 	if (e->receiver)
 		return -EBUSY;
+	t->lender_call = 0;
 	e->receiver = t;
+	return wait_custom(t, K_WAIT_RECEIVE, EINTR, receiver_detach);
+}
+
+int64_t native_receive(struct thread *t, const uint64_t *a)
+{
+	struct handle *h;
+	struct endpoint *e;
+	int64_t r;
+
+	if (t->progress.active)		/* again: the answer has gone out */
+		return receive_run(t);
+	h = table_slot(t->task->table, (uint32_t)a[0]);
+	if (!h)
+		return -EBADF;
+	if (h->object->type != K_OBJECT_ENDPOINT)
+		return -EINVAL;
+	if (!(h->rights & K_RIGHT_RECEIVE))
+		return -EPERM;
+	e = endpoint_of(h->object);
+	if (a[1]) {
+		r = answer_run(t, e, h->rights, a[1]);
+		if (r)
+			return r;
+	}
+	serving_set(t, e);
 	t->progress.active = true;
 	t->progress.deadline = (int64_t)a[3];
-	return wait_custom(t, K_WAIT_RECEIVE, EINTR, receiver_detach);
+	return receive_run(t);
 }
 
 int64_t native_call(struct thread *t, const uint64_t *a)

@@ -174,8 +174,6 @@ void call_cancel(struct thread *t, bool dead)
 {
 	struct endpoint *e = t->endpoint;
 
-	if (e == t->routes->home[0])
-		return;		/* it is the one who asked */
 	t->cancel_call = t->call;
 	t->cancel_dead = dead;
 	if (t->cancel.queued && t->cancel.endpoint != e) {
@@ -291,7 +289,10 @@ static int64_t deliver_notice(struct endpoint *e, struct thread *t, uint64_t to)
 {
 	struct k_message m;
 	struct notice *n;
+	int64_t r = user_prepare_write(t, to, sizeof(m));	/* what a notice tells cannot be told twice */
 
+	if (r)
+		return r;
 	memset(&m, 0, sizeof(m));
 	m.number = -1;
 	if (list_empty(&e->notices)) {
@@ -301,7 +302,8 @@ static int64_t deliver_notice(struct endpoint *e, struct thread *t, uint64_t to)
 		notice_cancel(n);
 		n->fill(n, &m);
 	}
-	closes_fill(e, &m);
+	if (e->close_count)
+		closes_fill(e, &m);
 	return user_write(t, to, &m, sizeof(m));
 }
 
@@ -309,28 +311,34 @@ static int64_t deliver_call(struct endpoint *e, struct thread *t, uint64_t to)
 {
 	struct thread *caller = list_first(&e->queue, struct thread, call_link);
 	struct k_message *m = &caller->message;
+	int64_t r;
 
-	closes_fill(e, m);
 	m->call = caller->call;
-	list_remove(&caller->call_link);
-	list_append(&e->held, &caller->call_link);
+	m->closed_count = 0;
+	if (e->close_count) {
+		r = user_prepare_write(t, to, sizeof(*m));
+		if (r)
+			return r;
+		closes_fill(e, m);
+		r = user_write(t, to, m, sizeof(*m));
+	} else {
+		r = user_write(t, to, m, offsetof(struct k_message, closed));
+	}
+	if (r)
+		return r;
+	list_move(&e->held, &caller->call_link);
 	caller->state = THREAD_HELD;
 	t->lender_call = caller->call;
 	if (caller->flags & THREAD_EVENT && m->kind == K_MSG_CALL)
 		call_cancel(caller, false);
-	return user_write(t, to, m, sizeof(*m));
+	return 0;
 }
 
 int64_t endpoint_deliver(struct endpoint *e, struct thread *t, uint64_t to)
 {
-	int64_t r;
-
-	if (list_empty(&e->notices) && list_empty(&e->queue) && list_empty(&e->closes))
-		return -EAGAIN;
-	r = user_prepare_write(t, to, sizeof(struct k_message));
-	if (r)
-		return r;
-	if (!list_empty(&e->queue) && list_empty(&e->notices))
+	if (!list_empty(&e->notices))
+		return deliver_notice(e, t, to);
+	if (!list_empty(&e->queue))
 		return deliver_call(e, t, to);
-	return deliver_notice(e, t, to);
+	return e->close_count ? deliver_notice(e, t, to) : -EAGAIN;
 }

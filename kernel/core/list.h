@@ -49,6 +49,14 @@ static inline void list_remove(struct list *node)
 	list_init(node);
 }
 
+/* From whatever list it is in to the end of this one. */
+static inline void list_move(struct list *head, struct list *node)
+{
+	node->prev->next = node->next;
+	node->next->prev = node->prev;
+	list_append(head, node);
+}
+
 #define list_first(head, type, member) container_of((head)->next, type, member)
 #define list_for(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 /* `it` may be removed in the body. */

@@ -104,14 +104,22 @@ int64_t native_endpoint_descriptions(struct thread *t, const uint64_t *a)
 
 /* --- memory objects -------------------------------------------------------------------------------------- */
 
+/* A memory object, by its own handle or by that of a description over it. */
 static int mobject_lookup(struct thread *t, uint64_t h, uint32_t rights, struct mobject **out)
 {
 	struct object *o;
 	int r = native_lookup(t, h, K_OBJECT_MOBJECT, rights, &o);
 
-	if (!r)
+	if (!r) {
 		*out = mobject_of(o);
-	return r;
+		return 0;
+	}
+	if (r != -EINVAL || native_lookup(t, h, K_OBJECT_DESCRIPTION, rights, &o))
+		return r;
+	if (description_of(o)->plane != K_PLANE_STREAM)
+		return r;
+	*out = description_of(o)->mobject;
+	return 0;
 }
 
 int64_t native_mobject_create(struct thread *t, const uint64_t *a)

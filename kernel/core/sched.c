@@ -299,8 +299,11 @@ static void cpu_run(struct cpu *c, struct thread *t)
 	int64_t now = time_now();
 	struct thread *old = c->current;
 
-	if (old)
+	if (old) {
 		account_time(old, (uint64_t)(now - c->switch_time));
+		if (old->state != THREAD_READY)		/* it blocked: cpu_preempt has not said what is left */
+			old->slice_left = c->slice_end - now;
+	}
 	if (t->slice_left <= 0)
 		t->slice_left = slice_of(t);
 	c->switch_time = now;
@@ -351,8 +354,6 @@ static struct thread *cpu_choose(struct cpu *c)
 	int floor = -1;
 
 	if (t && t->state == THREAD_RUNNING) {
-		if (!n && !c->resched)
-			return t;
 		floor = t->priority;
 		if (c->slice_over || !may_run_on(t, c->index))
 			floor--;
@@ -381,8 +382,6 @@ static struct thread *cpu_choose(struct cpu *c)
 			cpu_preempt(c, t);
 	}
 	if (n && n != t) {
-		if (t && t->state != THREAD_RUNNING && t->state != THREAD_READY)
-			t->slice_left = c->slice_end - time_now();
 		cpu_run(c, n);
 	} else if (n) {
 		t->state = THREAD_RUNNING;
@@ -415,7 +414,9 @@ _Noreturn void kernel_exit(void)
 	struct thread *t;
 
 	for (;;) {
-		t = cpu_choose(c);
+		t = c->current;
+		if (!t || t->state != THREAD_RUNNING || c->next || c->resched)
+			t = cpu_choose(c);
 		if (!t) {
 			if (endpoint_flush_lazy())
 				continue;

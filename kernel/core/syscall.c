@@ -123,14 +123,18 @@ static void call_route(struct thread *t, const struct k_route *route, const uint
 
 /* --- operations ------------------------------------------------------------------------------------------ */
 
-static void op_arguments(const struct thread *t, uint64_t *arg)
+static inline void op_arguments(const struct thread *t, uint64_t *arg)
 {
 	if (t->flags & THREAD_ARGS) {
 		memcpy(arg, t->op_args, sizeof(t->op_args));
 		return;
 	}
-	for (unsigned i = 0; i < 6; i++)
-		arg[i] = arch_frame_arg(&t->frame, i);
+	arg[0] = arch_frame_arg(&t->frame, 0);
+	arg[1] = arch_frame_arg(&t->frame, 1);
+	arg[2] = arch_frame_arg(&t->frame, 2);
+	arg[3] = arch_frame_arg(&t->frame, 3);
+	arg[4] = arch_frame_arg(&t->frame, 4);
+	arg[5] = arch_frame_arg(&t->frame, 5);
 }
 
 static void op_declined(struct thread *t)
@@ -198,11 +202,8 @@ void op_finish(struct thread *t, int64_t r)
 	}
 }
 
-static void syscall_native(struct thread *t)
+static void syscall_native(struct thread *t, const uint64_t *arg)
 {
-	uint64_t arg[6];
-
-	op_arguments(t, arg);
 	t->op = (uint16_t)(OP_NATIVE | (t->number - K_NATIVE_BASE));
 	op_finish(t, native_run(t, (unsigned)(t->number - K_NATIVE_BASE), arg));
 }
@@ -213,14 +214,18 @@ void syscall_run(struct thread *t)
 	uint64_t arg[7];
 	int64_t r;
 
+	op_arguments(t, arg);
 	if (t->op & OP_NATIVE) {
-		syscall_native(t);
+		syscall_native(t, arg);
 		return;
 	}
-	op_arguments(t, arg);
 	if (t->op) {			/* again, or forwarded */
 		arg[6] = route_of(t, (uint32_t)t->op_number)->argument;
 		op_finish(t, op_table[t->op](t, arg));
+		return;
+	}
+	if (t->number >= K_NATIVE_BASE && t->number < K_NATIVE_END && t->routes->flags & K_ROUTES_NATIVE) {
+		syscall_native(t, arg);
 		return;
 	}
 	route = route_of(t, (uint32_t)t->number);
@@ -232,10 +237,6 @@ void syscall_run(struct thread *t)
 		if (r != OP_DECLINE)
 			stat_shortcuts++;
 		op_finish(t, r);
-		return;
-	}
-	if (t->number >= K_NATIVE_BASE && t->number < K_NATIVE_END && t->routes->flags & K_ROUTES_NATIVE) {
-		syscall_native(t);
 		return;
 	}
 	call_route(t, route, arg, 0);

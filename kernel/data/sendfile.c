@@ -71,7 +71,12 @@ static int64_t copy_page(struct thread *t, struct copy *c, uint64_t *moved)
 		return 0;
 	n = smaller(smaller(c->left, size - c->at), PAGE_SIZE - (c->at & PAGE_MASK));
 	r = mobject_page(c->in->mobject, t, c->at >> PAGE_SHIFT, false, &pa);
-	return r ? r : out_put(t, c->out, (char *)phys_to_virt(pa) + (c->at & PAGE_MASK), n, moved);
+	if (r)
+		return r;
+	frame_pin(pa);		/* making room for the copy could evict it */
+	r = out_put(t, c->out, (char *)phys_to_virt(pa) + (c->at & PAGE_MASK), n, moved);
+	frame_unpin(pa);
+	return r;
 }
 
 /* A stream must have room for all of it, or its server is asked. */

@@ -14,6 +14,10 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size);
 void *memmove(void *to, const void *from, size_t size);
 void *memset(void *to, int byte, size_t size);
 int memcmp(const void *a, const void *b, size_t size);
+/* Constant sizes are expanded in line; -ffreestanding alone would call the functions. */
+#define memcpy(to, from, size) __builtin_memcpy(to, from, size)
+#define memset(to, byte, size) __builtin_memset(to, byte, size)
+#define memcmp(a, b, size) __builtin_memcmp(a, b, size)
 size_t strlen(const char *s);
 size_t strnlen(const char *s, size_t limit);
 int strcmp(const char *a, const char *b);

@@ -12,7 +12,7 @@
 #include "mm/kmalloc.h"
 #include "mm/space_priv.h"
 
-#define AROUND (16 * PAGE_SIZE)
+#define AROUND 16	/* pages */
 
 /* One fault on its way. */
 struct fault {
@@ -60,33 +60,31 @@ static void fault_around(struct fault *f)
 {
 	struct region *r = f->region;
 	struct mobject *m = r->object;
-	uint64_t address = f->address & ~(AROUND - 1), end = address + AROUND, next, pa, slot;
-	unsigned flags;
+	uint64_t start = f->address & ~(AROUND * PAGE_SIZE - 1), end = start + AROUND * PAGE_SIZE;
+	uint64_t pages[AROUND], counts[4] = { 0 };
+	unsigned n = 0, flags;
 
-	if (address < r->start)
-		address = r->start;
+	if (start < r->start)
+		start = r->start;
 	if (end > r->end)
 		end = r->end;
-	for (; address < end; address = next + PAGE_SIZE) {
-		next = address;
-		if (!arch_next(&f->space->arch, &next, end, &pa, &flags))
-			next = end;
-		for (; address < next; address += PAGE_SIZE) {
-			uint64_t index = region_index(r, address);
+	for (uint64_t address = start; address < end; address += PAGE_SIZE, n++) {
+		uint64_t index = region_index(r, address), slot = 0;
 
-			if (!mobject_has(m, index))
-				return;
-			if (r->overlay && pages_get(&r->overlay->pages, address >> PAGE_SHIFT))
-				continue;
+		if (!mobject_has(m, index))
+			break;
+		if (!r->overlay || !pages_get(&r->overlay->pages, address >> PAGE_SHIFT))
 			slot = mobject_peek(m, index);
-			if (!slot || (slot & PAGE_ADDRESS) == frame_zero_pa)
-				continue;
-			flags = region_private(r) ? region_pte(r, false) | PTE_OBJECT
-						  : shared_flags(r, pages_get(&m->pages, index));
-			if (translation_set(f->space, address, slot & PAGE_ADDRESS, flags, 0))
-				return;
-		}
+		pages[n] = 0;
+		if (!slot || (slot & PAGE_ADDRESS) == frame_zero_pa)
+			continue;
+		flags = region_private(r) ? region_pte(r, false) | PTE_OBJECT : shared_flags(r, pages_get(&m->pages, index));
+		pages[n] = (slot & PAGE_ADDRESS) | flags;
 	}
+	frame_table_payer = f->space->account;
+	/* What cannot be mapped for want of a table will be faulted in. */
+	(void)!arch_map_absent(&f->space->arch, start, pages, n, counts);
+	translation_count(f->space, counts);
 }
 
 static int64_t object_error(int64_t error)
@@ -168,7 +166,7 @@ static int64_t resolve_own(struct fault *f, uint64_t *slot, uint64_t *pa)
 	error = fault_map(f, *pa, region_pte(f->region, true));
 	if (error && f->was) {
 		/* Without a new translation the old one, which shows the shared frame, must go. */
-		translation_drop(f->space, f->address, f->address + PAGE_SIZE);
+		translation_drop(f->space, f->address, f->address + PAGE_SIZE, 0);
 	}
 	frame_put(own);
 	return error;

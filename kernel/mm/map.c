@@ -181,7 +181,7 @@ int space_unmap_now(struct space *s, uint64_t start, uint64_t end)
 	if (error)
 		return error;
 	/* From here on nothing fails. No frame goes before the flush. */
-	translation_drop(s, start, end);
+	translation_drop(s, start, end, 0);
 	for (r = region_above(s, start); r && r->start < end; r = next) {
 		next = region_next(s, r);
 		region_destroy(r);
@@ -211,7 +211,7 @@ int64_t space_drop_pages(struct space *s, uint64_t start, uint64_t end)
 
 		for (from = next_page(r, from, to); from < to; from = next_page(r, stop, to)) {
 			stop = to - from > SLICE ? from + SLICE : to;
-			translation_drop(s, from, stop);
+			translation_drop(s, from, stop, 0);
 			region_drop_private(r, from, stop);
 			if (stop < to && preempt_needed())
 				return OP_PREEMPT;

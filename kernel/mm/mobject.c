@@ -115,6 +115,23 @@ int mobject_adopt(uint64_t pa, uint64_t size, struct mobject **out)
 	return 0;
 }
 
+/*
+ * True if the rest of the page behind `end` is zero and stays so: then a child may show that page as it is, and
+ * needs no copy. Files of the boot archive are padded like that.
+ */
+static bool tail_clean(const struct mobject *parent, uint64_t end)
+{
+	const uint8_t *page;
+
+	if (parent->kind != MOBJECT_PHYSICAL || !(end & PAGE_MASK) || end > parent->size)
+		return false;
+	page = phys_to_virt(parent->physical + (end & ~PAGE_MASK));
+	for (uint64_t i = end & PAGE_MASK; i < PAGE_SIZE; i++)
+		if (page[i])
+			return false;
+	return true;
+}
+
 int mobject_child(struct mobject *parent, struct account *a, uint64_t offset, uint64_t size, struct mobject **out)
 {
 	struct mobject *m;
@@ -131,6 +148,8 @@ int mobject_child(struct mobject *parent, struct account *a, uint64_t offset, ui
 	object_get(&parent->object);
 	m->parent_index = offset >> PAGE_SHIFT;
 	m->limit = size;
+	if (tail_clean(parent, offset + size))
+		m->limit = (size + PAGE_MASK) & ~PAGE_MASK;
 	list_append(&parent->children, &m->child_link);
 	*out = m;
 	return 0;

@@ -326,7 +326,7 @@ static int64_t region_move(struct space *s, uint64_t start, uint64_t old, uint64
 	}
 	/* Done but for what cannot fail. */
 	if (old)
-		translation_drop(s, start, start + old);
+		translation_drop(s, start, start + old, 0);
 	if (old && !keep)
 		region_destroy(r);
 	region_insert(s, target);

@@ -9,27 +9,6 @@
  */
 #include "mm/space_priv.h"
 
-/* Drops what shows the object in [start, end), not what is the overlay's own. */
-static void region_unmap_object(struct region *r, uint64_t start, uint64_t end)
-{
-	struct space *s = r->space;
-	uint64_t address = start, pa, first = 0;
-	unsigned flags;
-	bool any = false;
-
-	for (; address < end && arch_next(&s->arch, &address, end, &pa, &flags); address += PAGE_SIZE) {
-		if (!(flags & PTE_OBJECT))
-			continue;
-		arch_unmap(&s->arch, address, NULL, NULL);
-		translation_gone(s, flags);
-		if (!any)
-			first = address;
-		any = true;
-	}
-	if (any)
-		arch_tlb_flush_range(&s->arch, first, end);
-}
-
 static void region_clean(struct region *r, uint64_t start, uint64_t end)
 {
 	struct space *s = r->space;
@@ -65,9 +44,9 @@ static void region_apply(struct region *r, uint64_t first, uint64_t end, enum rm
 	if (what == RMAP_CLEAN) {
 		region_clean(r, start, stop);
 	} else if (what == RMAP_UNMAP) {
-		region_unmap_object(r, start, stop);
+		translation_drop(r->space, start, stop, PTE_OBJECT);	/* not what is the overlay's own */
 	} else {
-		translation_drop(r->space, start, stop);
+		translation_drop(r->space, start, stop, 0);
 		region_drop_private(r, start, stop);
 	}
 }

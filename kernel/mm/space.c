@@ -192,35 +192,14 @@ static int fork_overlay(struct region *r, struct region *c, uint64_t *at, uint64
 	return 0;
 }
 
-/* Write-protects the parent's translations of a private range, and gives the child the same. True: flush the parent. */
-static bool fork_translations(struct region *r, struct space *to, uint64_t start, uint64_t end, bool eager)
-{
-	struct space *from = r->space;
-	uint64_t address = start, pa;
-	bool private = region_private(r), any = false;
-	unsigned flags;
-
-	if (!private && !eager)
-		return false;
-	for (; address < end && arch_next(&from->arch, &address, end, &pa, &flags); address += PAGE_SIZE) {
-		if (private && (flags & ARCH_MAP_WRITE)) {
-			flags &= ~ARCH_MAP_WRITE;
-			arch_protect(&from->arch, address, flags & ~(ARCH_MAP_ACCESSED | ARCH_MAP_DIRTY), NULL);
-			any = true;
-		}
-		/* Without memory for a table the child will simply fault. */
-		if (eager && translation_set(to, address, pa, flags & ~(ARCH_MAP_ACCESSED | ARCH_MAP_DIRTY), 0))
-			eager = false;
-	}
-	return any;
-}
-
 int64_t space_fork(struct space *from, struct space *to, uint64_t *cursor)
 {
 	bool eager = from->rss_own + from->rss_object <= EAGER, flush = false;
 	struct region *r = region_above(from, *cursor), *c;
+	uint64_t counts[4] = { 0 };
 	int64_t result = 0;
 
+	frame_table_payer = to->account;
 	if (!*cursor) {
 		to->mmap_base = from->mmap_base;
 		to->brk_start = from->brk_start;
@@ -245,7 +224,9 @@ int64_t space_fork(struct space *from, struct space *to, uint64_t *cursor)
 			if (result)
 				break;
 		}
-		flush |= fork_translations(r, to, start, at, eager);
+		/* What is private may be written by neither from now on; the child gets the same translations. */
+		if (eager || region_private(r))
+			arch_copy_range(eager ? &to->arch : NULL, &from->arch, start, at, region_private(r), counts, &flush);
 		if (at < r->end) {
 			/* The rest of this region comes with the next slice. */
 			*cursor = at;
@@ -262,6 +243,7 @@ int64_t space_fork(struct space *from, struct space *to, uint64_t *cursor)
 	}
 	if (flush)
 		arch_tlb_flush_space(&from->arch);
+	translation_count(to, counts);
 	return result;
 }
 

@@ -116,8 +116,10 @@ static inline unsigned region_pte(const struct region *r, bool write)
 }
 
 /* --- translate.c: page tables -------------------------------------------------------------------------------- */
-/* Drops the translations in [start, end), with one flush. */
-void translation_drop(struct space *s, uint64_t start, uint64_t end);
+/* Drops the translations in [start, end) (only: those with this PTE_ bit; 0: all), with one flush. */
+void translation_drop(struct space *s, uint64_t start, uint64_t end, unsigned only);
+/* Counts new translations. */
+void translation_count(struct space *s, const uint64_t counts[4]);
 /* Takes rights that r no longer gives from the translations in [start, end); flush: false if the caller does it. */
 bool translation_restrict(struct space *s, struct region *r, uint64_t start, uint64_t end, bool flush);
 /* Counts a translation that arch_unmap or arch_map took away. */

@@ -19,6 +19,15 @@ void translation_gone(struct space *s, unsigned flags)
 		s->rss_own--;
 }
 
+/* counts as arch's bulk calls give them; the zero page and device pages are in [3]. */
+void translation_count(struct space *s, const uint64_t counts[4])
+{
+	s->rss_own += counts[0];
+	s->rss_object += counts[1];
+	if (s->rss_own + s->rss_object > s->rss_peak)
+		s->rss_peak = s->rss_own + s->rss_object;
+}
+
 int translation_set(struct space *s, uint64_t address, uint64_t pa, unsigned flags, unsigned was)
 {
 	int error;
@@ -40,23 +49,15 @@ int translation_set(struct space *s, uint64_t address, uint64_t pa, unsigned fla
 	return 0;
 }
 
-void translation_drop(struct space *s, uint64_t start, uint64_t end)
+void translation_drop(struct space *s, uint64_t start, uint64_t end, unsigned only)
 {
-	uint64_t address = start, pa, first = 0;
-	unsigned flags;
-	bool any = false;
+	uint64_t counts[4] = { 0 };
 
-	if (s->dead)
+	if (s->dead || !arch_unmap_range(&s->arch, &start, &end, only, counts))
 		return;
-	for (; address < end && arch_next(&s->arch, &address, end, &pa, &flags); address += PAGE_SIZE) {
-		arch_unmap(&s->arch, address, NULL, NULL);
-		translation_gone(s, flags);
-		if (!any)
-			first = address;
-		any = true;
-	}
-	if (any)
-		arch_tlb_flush_range(&s->arch, first, end);
+	s->rss_own -= counts[0];
+	s->rss_object -= counts[1];
+	arch_tlb_flush_range(&s->arch, start, end);
 }
 
 bool translation_restrict(struct space *s, struct region *r, uint64_t start, uint64_t end, bool flush)
@@ -66,7 +67,7 @@ bool translation_restrict(struct space *s, struct region *r, uint64_t start, uin
 	bool any = false;
 
 	if (!(r->flags & REGION_ACCESS)) {
-		translation_drop(s, start, end);
+		translation_drop(s, start, end, 0);
 		return false;
 	}
 	for (; address < end && arch_next(&s->arch, &address, end, &pa, &flags); address += PAGE_SIZE) {

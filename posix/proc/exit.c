@@ -186,6 +186,7 @@ void process_kill_threads(struct process *p, const struct thread *except)
 		if (t == except || t->dying)
 			continue;
 		t->dying = true;
+		waits_drop(t);
 		if (t->handle >= 0)
 			k_thread_kill(t->handle);
 	}

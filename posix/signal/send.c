@@ -94,12 +94,15 @@ static int queue_add(struct sigqueue *q, struct process *p, int sig, const struc
 	return 0;
 }
 
+/* A call that we hold ourselves gets no notice from the kernel: its wait ends here, and the visit follows. */
 static void thread_alert(struct thread *t)
 {
 	if (t->in_event || t->dying || t->handle < 0)
 		return;
 	t->in_event = true;
 	k_thread_event(t->handle);
+	if (t->waiting)
+		t->waiting->cancel(t->waiting, false);
 }
 
 static bool timedwait_wake(struct process *p, struct thread *only)

@@ -114,6 +114,13 @@ static size_t fpu_space(const struct sigframe_thread *t)
 	return t->fpu_size + (t->xfeatures ? sizeof(uint32_t) : 0);
 }
 
+static bool fpu_size_ok(const struct sigframe_thread *t)
+{
+	uint32_t least = XSTATE_HEADER + (t->xfeatures ? XSTATE_HEADER_SIZE : 0);
+
+	return t->fpu_size >= least && t->fpu_size <= SIGFRAME_FPU_MAX;
+}
+
 /* Where the FPU state and the frame go. */
 static int frame_place(const struct sigframe_thread *t, const struct lx_kernel_sigaction *action,
 		       uint64_t *frame, uint64_t *fpu)
@@ -144,12 +151,17 @@ static void fpu_put(const struct sigframe_thread *t, uint8_t *at)
 		.xstate_size = t->fpu_size,
 	};
 	uint32_t end = FP_XSTATE_MAGIC2;
+	uint64_t present;
 
 	memcpy(at, t->fpu, t->fpu_size);
 	if (!t->xfeatures)
 		return;
 	memcpy(at + FPU_MARK_AT, &mark, sizeof(mark));
 	memcpy(at + t->fpu_size, &end, sizeof(end));
+	/* The handler may write the legacy part without knowing about XSAVE: it counts, always. */
+	memcpy(&present, at + XSTATE_HEADER, sizeof(present));
+	present |= XFEATURES_LEGACY;
+	memcpy(at + XSTATE_HEADER, &present, sizeof(present));
 }
 
 static void registers_for_handler(const struct k_regs *from, const struct lx_kernel_sigaction *action,
@@ -171,7 +183,7 @@ int sigframe_build(const struct sigframe_thread *t, const struct lx_kernel_sigac
 	struct frame f = { .restorer = action->restorer, .info = *info };
 	uint64_t frame, fpu;
 
-	if (!(action->flags & LX_SA_RESTORER) || t->fpu_size > SIGFRAME_FPU_MAX ||
+	if (!(action->flags & LX_SA_RESTORER) || !fpu_size_ok(t) ||
 	    frame_place(t, action, &frame, &fpu))
 		return -EFAULT;
 	f.uc.flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (t->xfeatures ? UC_FP_XSTATE : 0);

@@ -66,14 +66,19 @@ void process_continue(struct process *p)
 		struct srv_parked *held = t->stopped;
 		struct k_message m;
 		int64_t result;
+		bool changed;
 
 		if (!held)
 			continue;
 		m = held->message;
 		result = (int64_t)held->value[0];
+		changed = held->value[1];
 		t->stopped = NULL;
 		srv_unpark(held);
-		signal_visit(t, &m, result);
+		if (changed)
+			signal_visit_changed(t, &m);
+		else
+			signal_visit(t, &m, result);
 	}
 }
 
@@ -88,7 +93,7 @@ static void stopped_cancel(struct srv_parked *held, bool dead)
 	srv_unpark(held);
 }
 
-bool thread_stop(struct thread *t, const struct k_message *m, int64_t result)
+bool thread_stop(struct thread *t, const struct k_message *m, int64_t result, bool changed)
 {
 	struct srv_parked *held = srv_park(m, stopped_cancel);
 
@@ -96,6 +101,7 @@ bool thread_stop(struct thread *t, const struct k_message *m, int64_t result)
 		return false;
 	held->arg = t;
 	held->value[0] = (uint64_t)result;
+	held->value[1] = changed;
 	t->stopped = held;
 	process_stop_check(t->process);
 	return true;

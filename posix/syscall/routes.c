@@ -16,8 +16,8 @@ enum { DEST_PS = K_TO_HOME0, DEST_VFS = K_TO_HOME1, DEST_NET = K_TO_HOME2, DEST_
 enum { FLAG_0 = 0, FLAG_AT = K_ROUTE_FD, FLAG_FD = K_ROUTE_FD | K_ROUTE_FD_ONLY };
 
 static const struct k_route table[K_ROUTE_NUMBERS] = {
-#define S(number, name, destination, op, flag, argument, note) \
-	[number] = { .destination = DEST_##destination, .shortcut = K_OP_##op, .flags = FLAG_##flag, .argument = argument },
+#define S(n, nm, dest, op, fl, arg, note) \
+	[n] = { .destination = DEST_##dest, .shortcut = K_OP_##op, .flags = FLAG_##fl, .argument = arg },
 #include "posix/syscall/syscalls.def"
 #undef S
 };

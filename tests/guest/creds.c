@@ -119,6 +119,9 @@ TEST(creds, groups_of_ids)
 		CHECK_ERRNO(setegid(20), EPERM);
 		CHECK_OK(setgid(10));
 		check_gids(10, 10, 30);
+		CHECK_ERRNO(setregid(30, -1), EPERM); /* not even to the saved id */
+		CHECK_OK(setregid(-1, 30));
+		check_gids(10, 30, 30);
 		CHECK_OK(setregid(30, 10));
 		check_gids(30, 10, 10);
 		CHECK_ERRNO(setgid(0), EPERM);

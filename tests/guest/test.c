@@ -481,7 +481,7 @@ static void runner_prepare(void)
 {
 	struct rlimit no_core = { 0, 0 };
 
-	for (int fd = 3; fd < 64; fd++)
+	for (int fd = 3; fd < 1024; fd++)
 		close(fd);
 	signals_reset();
 	getrlimit(RLIMIT_CORE, &no_core);

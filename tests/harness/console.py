@@ -84,7 +84,8 @@ class Console:
 
     # --- shells ---------------------------------------------------------------------------
 
-    PROMPT = r"^<(\d+)>% "
+    # A shell that edits lines may announce that before the prompt.
+    PROMPT = r"^(?:\x1b\[\?2004[hl])*<(\d+)>% "
 
     def log_in(self, timeout=60):
         """Waits for the login shell and gives it a prompt that nothing else looks like."""

@@ -94,7 +94,7 @@ class Machine:
         if self.linux:
             # Tuned, so that nobody can say the rival was hobbled.
             words = ["console=ttyS0", "rdinit=/sbin/init", "quiet", "panic=-1", "mitigations=off",
-                     "init_on_alloc=0", "random.trust_bootloader=on"]
+                     "init_on_alloc=0", "no5lvl"]
         else:
             words = ["seed=" + self.seed]
         return " ".join(filter(None, words + [self.append]))

@@ -280,25 +280,25 @@ def session_archive(options):
 
 def play(options, archive, smp, append, log, chosen):
     """Plays the sessions on one machine, a new one after a failure. Returns (passed, failures)."""
-    passed, failures, console, boots = 0, [], None, 0
+    passed, failures, console, boots, at_prompt = 0, [], None, 0, False
     try:
         for function in chosen:
             name = "session." + function.__name__
             try:
                 if console is None:
-                    boots += 1
+                    boots, at_prompt = boots + 1, False
                     transcript = "%s/log/%s%s.log" % (options.build, log,
                                                       "" if boots == 1 else "-%d" % boots)
                     console = Console(make_vm(options, smp, append, initrd=archive), transcript)
                     console.log_in()
+                    at_prompt = True
                 function(console)
                 passed += 1
             except (ConsoleError, sessions.Failure) as error:
                 failures.append((name, "%s\n          see %s" % (error, console.path)))
-                booted = "% " in console.text
                 console.close()
                 console = None
-                if not booted:
+                if not at_prompt:
                     failures += [("session." + f.__name__, "the guest does not reach a prompt")
                                  for f in chosen[chosen.index(function) + 1:]]
                     break

@@ -158,6 +158,14 @@ uint32_t file_count(void)
 	return vfs->files->used;
 }
 
+void file_each(bool (*visit)(struct file *f))
+{
+	for (uint32_t i = 1; i < vfs->files->chunks * CHUNK; i++) {
+		if (slot(i)->kind != FILE_FREE && !visit(slot(i)))
+			return;
+	}
+}
+
 void file_reconcile(bool (*keep)(uint64_t cookie))
 {
 	for (uint32_t i = 1; i < vfs->files->chunks * CHUNK; i++) {

@@ -40,6 +40,8 @@ uint64_t file_cookie(const struct file *f);
 /* The last handle went, or its description was never made. */
 void file_close(struct file *f);
 uint32_t file_count(void);
+/* Calls visit for every open file, until it returns false. */
+void file_each(bool (*visit)(struct file *f));
 /* Every record, for recovery: calls keep(cookie); where it says no, the record is closed. */
 void file_reconcile(bool (*keep)(uint64_t cookie));
 

@@ -496,6 +496,122 @@ bool arch_next(const struct arch_space *space, uint64_t *va, uint64_t end, uint6
 	return false;
 }
 
+/* ---- many pages at a time ---- */
+
+static uint64_t leaf_end(uint64_t va, uint64_t end)
+{
+	uint64_t next = (va & -LARGE_SIZE) + LARGE_SIZE;
+	return next < end ? next : end;
+}
+
+static inline unsigned soft_index(uint64_t e)
+{
+	return (unsigned)(e / PTE_SOFT_A & 3);
+}
+
+/* The entry that points to the leaf table for `va`, made if need be; NULL without memory. */
+static uint64_t *leaf_parent_make(struct arch_space *space, uint64_t va)
+{
+	uint64_t *parent = leaf_parent(space, va);
+	struct walk w;
+	if (parent)
+		return parent;
+	return walk_make(space, va, &w) ? NULL : w.entry[1];
+}
+
+int arch_map_absent(struct arch_space *space, uint64_t va, const uint64_t *pages, unsigned n,
+		    uint64_t counts[4])
+{
+	uint64_t end = va + n * ARCH_PAGE_SIZE;
+	while (va < end) {
+		uint64_t stop = leaf_end(va, end), mapped = 0;
+		uint64_t *parent = leaf_parent_make(space, va);
+		if (!parent)
+			return -ENOMEM;
+		for (uint64_t *entry = &table_of(*parent)[index_of(va, 0)]; va < stop;
+		     va += ARCH_PAGE_SIZE, entry++, pages++) {
+			if (!*pages || *entry & PTE_PRESENT)
+				continue;
+			uint64_t e = entry_make(*pages & PTE_ADDRESS, (unsigned)(*pages & ~PTE_ADDRESS));
+			__atomic_store_n(entry, e, __ATOMIC_RELEASE);
+			counts[soft_index(e)]++;
+			mapped++;
+		}
+		*parent += mapped * CHILD;
+		if (!(*parent & CHILDREN)) {
+			struct walk w;
+			walk_find(space, va - ARCH_PAGE_SIZE, &w);
+			prune(space, &w, 1);
+		}
+	}
+	return 0;
+}
+
+bool arch_unmap_range(struct arch_space *space, uint64_t *start, uint64_t *end, unsigned only,
+		      uint64_t counts[4])
+{
+	uint64_t filter = PTE_PRESENT | (uint64_t)(only & (ARCH_MAP_SOFT_A | ARCH_MAP_SOFT_B)) << 4;
+	uint64_t va = *start, first = UINT64_MAX, last = 0, pa;
+	unsigned flags;
+	/* arch_next() skips what has no tables. */
+	while (va < *end && arch_next(space, &va, *end, &pa, &flags)) {
+		uint64_t stop = leaf_end(va, *end), begin = va, gone = 0;
+		uint64_t *parent = leaf_parent(space, va);
+		for (uint64_t *entry = &table_of(*parent)[index_of(va, 0)]; va < stop;
+		     va += ARCH_PAGE_SIZE, entry++) {
+			if ((*entry & filter) != filter)
+				continue;
+			counts[soft_index(__atomic_exchange_n(entry, 0, __ATOMIC_SEQ_CST))]++;
+			gone++;
+			last = va;
+			if (va < first)
+				first = va;
+		}
+		*parent -= gone * CHILD;
+		if (!(*parent & CHILDREN)) {
+			struct walk w;
+			walk_find(space, begin, &w);
+			prune(space, &w, 1);
+		}
+	}
+	if (!last)
+		return false;
+	*start = first;
+	*end = last + ARCH_PAGE_SIZE;
+	return true;
+}
+
+void arch_copy_range(struct arch_space *to, struct arch_space *from, uint64_t start, uint64_t end,
+		     bool protect, uint64_t counts[4], bool *flush)
+{
+	uint64_t pa;
+	unsigned flags;
+	while (start < end && arch_next(from, &start, end, &pa, &flags)) {
+		uint64_t stop = leaf_end(start, end), copied = 0;
+		uint64_t *entry = &table_of(*leaf_parent(from, start))[index_of(start, 0)];
+		uint64_t *parent = to ? leaf_parent_make(to, start) : NULL;
+		uint64_t *copy = parent ? &table_of(*parent)[index_of(start, 0)] : NULL;
+		for (; start < stop; start += ARCH_PAGE_SIZE, entry++, copy += copy != NULL) {
+			uint64_t e = *entry;
+			if (!(e & PTE_PRESENT))
+				continue;
+			if (protect && e & PTE_WRITE) {
+				/* Atomically: another CPU may be setting DIRTY. */
+				__atomic_fetch_and(entry, ~(PTE_WRITE | PTE_DIRTY), __ATOMIC_SEQ_CST);
+				e &= ~PTE_WRITE;
+				*flush = true;
+			}
+			if (!copy)
+				continue;
+			*copy = e & ~PTE_DIRTY;
+			counts[soft_index(e)]++;
+			copied++;
+		}
+		if (parent)
+			*parent += copied * CHILD;
+	}
+}
+
 /* ---- copies to and from the loaded space ---- */
 
 static size_t user_copy_guarded(void *to, const void *from, uint64_t user, size_t size)

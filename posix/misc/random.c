@@ -1,0 +1,186 @@
+/*
+ * Random numbers.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "posix/misc/random.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "posix/misc/chacha.h"
+#include "posix/proc/caller.h"
+#include "posix/signal/signal.h"
+
+#define GRND_NONBLOCK 1u
+#define GRND_RANDOM 2u
+#define GRND_INSECURE 4u
+#define CHUNK 65536u		/* at most so much in one answer */
+
+static uint32_t key[8];
+static uint64_t uses;
+static bool seeded;
+static struct srv_parked_list waiting;	/* readers until there is a seed */
+
+/* Output, and a new key from output that stays here. */
+static void generate(uint8_t *to, size_t n)
+{
+	uint32_t nonce[3] = { (uint32_t)uses, (uint32_t)(uses >> 32), 0 };
+	uint8_t block[64];
+
+	uses++;
+	for (uint32_t counter = 1; n; counter++) {
+		size_t part = n < sizeof block ? n : sizeof block;
+
+		chacha_block(key, counter, nonce, block);
+		memcpy(to, block, part);
+		to += part;
+		n -= part;
+	}
+	chacha_block(key, 0, nonce, block);
+	memcpy(key, block, sizeof key);
+	memset(block, 0, sizeof block);
+}
+
+void random_bytes(void *to, size_t n)
+{
+	/* the time between uses is hard to foresee: it can only help */
+	key[7] ^= (uint32_t)srv_now();
+	generate(to, n);
+}
+
+bool random_is_seeded(void)
+{
+	return seeded;
+}
+
+static void answer_bytes(const struct k_message *m, uint64_t to, uint64_t size)
+{
+	static uint8_t out[CHUNK];
+	uint64_t done = 0;
+	int r = 0;
+
+	if (size > 0x7ffff000)
+		size = 0x7ffff000;
+	while (done < size && !r) {
+		size_t part = size - done < sizeof out ? (size_t)(size - done) : sizeof out;
+
+		random_bytes(out, part);
+		r = caller_write(m, to + done, out, part);
+		if (!r)
+			done += part;
+		/* large reads go on in pieces: others wait, and it may be interrupted */
+		if (done >= 4 * CHUNK)
+			break;
+	}
+	caller_answer(m, r == -K_REDELIVER ? r : done ? (int64_t)done : r);
+}
+
+static void waiters_go(void)
+{
+	while (waiting.first) {
+		struct srv_parked *p = waiting.first;
+		struct k_message m = p->message;
+		uint64_t to = p->value[0], size = p->value[1];
+
+		((struct thread *)p->arg)->waiting = NULL;
+		srv_unpark(p);
+		answer_bytes(&m, to, size);
+	}
+}
+
+void random_mix(const void *from, size_t n, bool credit)
+{
+	const uint8_t *at = from;
+	uint8_t out[32];
+
+	for (size_t i = 0; i < n; i++) {
+		((uint8_t *)key)[i % sizeof key] ^= at[i];
+		if (i % sizeof key == sizeof key - 1 || i + 1 == n)
+			generate(out, sizeof out);
+	}
+	if (!credit || seeded || n < 16)
+		return;
+	seeded = true;
+	waiters_go();
+}
+
+void random_setup(const uint64_t seed[4])
+{
+	uint64_t all = seed[0] | seed[1] | seed[2] | seed[3];
+	int64_t now = srv_now();
+
+	random_mix(&now, sizeof now, false);
+	if (all)
+		random_mix(seed, 32, true);
+}
+
+static void wait_cancel(struct srv_parked *p, bool dead)
+{
+	uint64_t call = p->message.call;
+
+	((struct thread *)p->arg)->waiting = NULL;
+	srv_unpark(p);
+	if (!dead)
+		srv_answer(call, -K_RESTART_SYS);
+}
+
+static void wait_for_seed(const struct k_message *m, uint64_t to, uint64_t size)
+{
+	struct thread *t = thread_of(m);
+	struct srv_parked *p;
+
+	if (signal_due(t)) {
+		srv_answer(m->call, -K_RESTART_SYS);
+		return;
+	}
+	p = srv_park(m, wait_cancel);
+	if (!p) {
+		srv_answer(m->call, -ENOMEM);
+		return;
+	}
+	p->arg = t;
+	p->value[0] = to;
+	p->value[1] = size;
+	t->waiting = p;
+	srv_parked_append(&waiting, p);
+}
+
+static void read_into(const struct k_message *m, uint64_t to, uint64_t size, bool nonblock, bool insecure)
+{
+	if (seeded || insecure || !size)
+		answer_bytes(m, to, size);
+	else if (nonblock)
+		srv_answer(m->call, -EAGAIN);
+	else
+		wait_for_seed(m, to, size);
+}
+
+void in_getrandom(const struct k_message *m)
+{
+	uint32_t flags = (uint32_t)m->arg[2];
+
+	if ((flags & ~(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE)) || (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
+		srv_answer(m->call, -EINVAL);
+	else
+		read_into(m, m->arg[0], m->arg[1], flags & GRND_NONBLOCK, flags & GRND_INSECURE);
+}
+
+/* --- /dev/random, /dev/urandom --------------------------------------------------------------------------------------------------- */
+
+void random_read(const struct k_message *m, bool urgent)
+{
+	read_into(m, m->arg[1], m->arg[2], m->fd_flags & LX_O_NONBLOCK, urgent);
+}
+
+void random_write(const struct k_message *m)
+{
+	uint8_t in[256];
+	uint64_t n = m->arg[2] < sizeof in ? m->arg[2] : sizeof in;
+	int r = caller_read(m, in, m->arg[1], n);
+
+	if (!r)
+		random_mix(in, n, false);
+	caller_answer(m, r ? r : (int64_t)(m->arg[2] < 0x7ffff000 ? m->arg[2] : 0x7ffff000));
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/* Pipes: exact results of single calls, then random traffic against the promises (order, atomicity, no lost wake-up). */
+#include "data_mock.h"
+#include "data/pipe.h"
+
+#define P(x) ((uint64_t)(x))
+
+static char buffer[1 << 20], out[1 << 20];
+
+static void pipe_pair(size_t capacity, bool packets, uint32_t status, int *fd)
+{
+	struct pipe *p;
+
+	CHECK(!pipe_create(NULL, capacity, packets, &p));
+	fd[0] = mock_open(K_PLANE_PIPE_READ, status, pipe_object(p), NULL, NULL);
+	fd[1] = mock_open(K_PLANE_PIPE_WRITE, status | 1, pipe_object(p), NULL, NULL);
+	object_put(pipe_object(p));
+}
+
+static int64_t do_read(int fd, void *to, uint64_t n) { return mock_call(0, op_read, P(fd), P(to), n, 0, 0, 0); }
+static int64_t do_write(int fd, const void *from, uint64_t n) { return mock_call(0, op_write, P(fd), P(from), n, 0, 0, 0); }
+static void do_close(int fd) { CHECK(mock_call(0, op_close, P(fd), 0, 0, 0, 0, 0) == 0); }
+
+static void test_basics(void)
+{
+	int fd[2];
+
+	pipe_pair(65536, false, O_NONBLOCK, fd);
+	CHECK(do_read(fd[0], out, 10) == -EAGAIN);
+	CHECK(do_read(fd[0], out, 0) == 0);
+	CHECK(do_read(fd[1], out, 1) == -EBADF && do_write(fd[0], out, 1) == -EBADF);
+	CHECK(do_write(fd[1], "hello", 5) == 5 && do_read(fd[0], out, 3) == 3 && do_read(fd[0], out + 3, 9) == 2);
+	CHECK(!memcmp(out, "hello", 5));
+	CHECK(do_read(fd[0], (void *)USER_END, 1) == -EFAULT);
+	CHECK(mock_call(0, op_lseek, P(fd[0]), 0, 7, 0, 0, 0) == -EINVAL);
+	CHECK(mock_call(0, op_lseek, P(fd[0]), 0, 0, 0, 0, 0) == -ESPIPE);
+	CHECK(mock_call(0, op_pread64, P(fd[0]), P(out), 1, 0, 0, 0) == -ESPIPE);
+	CHECK(mock_call(0, op_pread64, P(fd[0]), P(out), 1, P(-1), 0, 0) == -EINVAL);
+	for (int i = 0; i < 16; i++)
+		CHECK(do_write(fd[1], buffer, 4096) == 4096);
+	CHECK(do_write(fd[1], buffer, 1) == -EAGAIN);
+	CHECK(description_ready(mock_description(fd[1])) == 0);
+	CHECK(do_read(fd[0], out, 4095) == 4095 && do_write(fd[1], buffer, 1) == -EAGAIN);
+	CHECK(do_read(fd[0], out, 1) == 1 && description_ready(mock_description(fd[1])) == POLL_OUT);
+	CHECK(do_write(fd[1], buffer, 5000) == 4096);
+	CHECK(mock_call(0, op_fcntl, P(fd[0]), F_SETPIPE_SZ, 32768, 0, 0, 0) == -EBUSY);
+	CHECK(mock_call(0, op_fcntl, P(fd[0]), F_SETPIPE_SZ, 100000, 0, 0, 0) == 131072);
+	CHECK(mock_call(0, op_fcntl, P(fd[1]), F_GETPIPE_SZ, 0, 0, 0, 0) == 131072);
+	CHECK(do_write(fd[1], buffer, 80000) == 65536);
+	do_close(fd[1]);
+	CHECK(description_ready(mock_description(fd[0])) == (POLL_IN | POLLHUP));
+	CHECK(do_read(fd[0], out, sizeof(out)) == 131072 && do_read(fd[0], out, 1) == 0);
+	CHECK(description_ready(mock_description(fd[0])) == POLLHUP);
+	do_close(fd[0]);
+	pipe_pair(4096, false, 0, fd);
+	do_close(fd[0]);
+	CHECK(description_ready(mock_description(fd[1])) == (POLL_OUT | POLLERR));
+	CHECK(do_write(fd[1], "x", 0) == 0 && do_write(fd[1], "x", 1) == OP_DECLINE && calls[0].reason == EPIPE);
+	do_close(fd[1]);
+	mock_leak_check();
+}
+
+static void test_packets(void)
+{
+	int fd[2];
+
+	pipe_pair(8192, true, O_NONBLOCK, fd);
+	CHECK(do_write(fd[1], "abc", 3) == 3 && do_write(fd[1], "defg", 4) == 4 && do_write(fd[1], "h", 1) == -EAGAIN);
+	CHECK(do_read(fd[0], out, 2) == 2 && do_read(fd[0], out, 100) == 4 && out[0] == 'd');
+	CHECK(do_write(fd[1], buffer, 5000) == 5000 && do_read(fd[0], out, 9999) == 4096 && do_read(fd[0], out, 9999) == 904);
+	mock_leak_check();
+}
+
+static void test_vectors(void)
+{
+	uint64_t v[6] = { P("ab"), 2, P("cdef"), 0, P("ghi"), 3 }, w[4] = { P(out), 1, P(out + 10), 4 };
+	int fd[2];
+
+	pipe_pair(8192, false, O_NONBLOCK, fd);
+	CHECK(mock_call(0, op_writev, P(fd[1]), P(v), 3, 0, 0, 0) == 5);
+	CHECK(mock_call(0, op_readv, P(fd[0]), P(w), 2, 0, 0, 0) == 5 && out[0] == 'a' && !memcmp(out + 10, "bghi", 4));
+	CHECK(mock_call(0, op_writev, P(fd[1]), P(v), 1025, 0, 0, 0) == -EINVAL);
+	v[1] = P(-1);
+	CHECK(mock_call(0, op_writev, P(fd[1]), P(v), 3, 0, 0, 0) == -EINVAL);
+	CHECK(mock_call(0, op_preadv2, P(fd[0]), P(w), 2, P(-1), 0, 0x100) == -EOPNOTSUPP);
+	CHECK(mock_call(0, op_preadv2, P(fd[0]), P(w), 2, P(-1), 0, RWF_NOWAIT) == -EAGAIN);
+	mock_leak_check();
+}
+
+/* A blocked call ends as it should when it is stopped; its description outlives the descriptor. */
+static void test_blocked(void)
+{
+	int fd[2];
+
+	pipe_pair(4096, false, 0, fd);
+	CHECK(mock_call(1, op_read, P(fd[0]), P(out), 10, 0, 0, 0) == NOTHING);
+	mock_interrupt(1);
+	CHECK(calls[1].result == -K_RESTART_SYS);
+	mock_resume(1);
+	mock_settle();
+	CHECK(calls[1].result == NOTHING);
+	do_close(fd[0]);
+	CHECK(do_write(fd[1], "hello", 5) == 5 && calls[1].result == 5);
+	mock_forget(1);
+	CHECK(do_write(fd[1], "x", 1) == OP_DECLINE);
+	do_close(fd[1]);
+	pipe_pair(4096, false, 0, fd);
+	CHECK(mock_call(1, op_write, P(fd[1]), P(buffer), 10000, 0, 0, 0) == NOTHING);
+	mock_interrupt(1);
+	CHECK(calls[1].result == 4096);
+	mock_forget(1);
+	CHECK(do_read(fd[0], out, 4096) == 4096);
+	CHECK(mock_call(1, op_write, P(fd[1]), P(buffer), 10000, 0, 0, 0) == NOTHING);
+	do_close(fd[0]);
+	mock_settle();
+	CHECK(calls[1].result == OP_DECLINE && calls[1].reason == EPIPE && calls[1].done == 4096);
+	mock_forget(1);
+	mock_leak_check();
+}
+
+/* --- random ------------------------------------------------------------------------------------------------- */
+
+struct record {
+	uint32_t magic, writer, sequence, size;
+};
+
+#define WRITERS 5
+static char wbuf[WRITERS][PIPE_BUF];
+static uint32_t sequence[WRITERS], seen[WRITERS];
+
+static void record_make(unsigned w)
+{
+	struct record r = { 0x51, w, sequence[w]++, (uint32_t)sizeof(r) + rnd(PIPE_BUF - sizeof(r) + 1) };
+
+	for (uint32_t i = sizeof(r); i < r.size; i++)
+		wbuf[w][i] = (char)(w * 31 + r.sequence + i);
+	memcpy(wbuf[w], &r, sizeof(r));
+}
+
+static char stream[1 << 22];
+static uint64_t stream_size;
+
+static void stream_check(void)
+{
+	struct record r;
+
+	for (uint64_t at = 0; at + sizeof(r) <= stream_size; at += r.size) {
+		memcpy(&r, stream + at, sizeof(r));
+		CHECK(r.magic == 0x51 && r.writer < WRITERS && r.sequence == seen[r.writer]);
+		seen[r.writer]++;
+		for (uint32_t i = sizeof(r); i < r.size && at + i < stream_size; i++)
+			CHECK(stream[at + i] == (char)(r.writer * 31 + r.sequence + i));
+	}
+}
+
+/* Records of several writers stay whole and in order, whatever happens; calls 0..4 write, 5 reads. */
+static void test_atomic(unsigned faults)
+{
+	struct description *w;
+	int fd[2];
+
+	fault_rate = faults;
+	stream_size = 0;
+	memset(sequence, 0, sizeof(sequence));
+	memset(seen, 0, sizeof(seen));
+	pipe_pair(PAGE_SIZE << rnd(4), false, 0, fd);
+	w = mock_description(fd[1]);
+	for (int step = 0; step < 6000; step++) {
+		unsigned n = rnd(WRITERS + 1);
+
+		if (n == WRITERS && !mock_busy(5) && stream_size < sizeof(stream) - 65536)
+			mock_start(5, op_read, P(fd[0]), P(out), 1 + rnd(20000), 0, 0, 0);
+		else if (n < WRITERS && !mock_busy(n)) {
+			record_make(n);
+			mock_start(n, op_write, P(fd[1]), P(wbuf[n]), ((struct record *)wbuf[n])->size, 0, 0, 0);
+		}
+		if (!rnd(20))
+			mock_interrupt(rnd(WRITERS + 1));
+		mock_step();
+		for (unsigned i = 0; i <= WRITERS; i++) {
+			struct call *c = &calls[i];
+
+			if (!mock_busy(i) || c->result == NOTHING)
+				continue;
+			if (c->stopped) {
+				mock_resume(i);
+				continue;
+			}
+			CHECK(c->result > 0);
+			if (i == 5) {
+				memcpy(stream + stream_size, out, (size_t)c->result);
+				stream_size += (uint64_t)c->result;
+			} else {
+				CHECK((uint64_t)c->result == c->arg[2]);
+			}
+			mock_forget(i);
+		}
+		(void)w;
+	}
+	stream_check();
+	CHECK(stream_size > 100000);
+	for (unsigned i = 0; i <= WRITERS; i++)
+		if (mock_busy(i))
+			mock_kill(i), mock_forget(i);
+	mock_leak_check();
+}
+
+/* Everybody reads, writes, is interrupted and killed: whoever still waits when all is quiet has nothing to wait for. */
+static void test_wakeups(unsigned faults)
+{
+	struct pipe *p;
+	int fd[2];
+
+	fault_rate = faults;
+	CHECK(!pipe_create(NULL, PAGE_SIZE << rnd(3), false, &p));
+	fd[0] = mock_open(K_PLANE_PIPE_READ, 0, pipe_object(p), NULL, NULL);
+	fd[1] = mock_open(K_PLANE_PIPE_WRITE, 1, pipe_object(p), NULL, NULL);
+	for (int round = 0; round < 1500; round++) {
+		for (unsigned i = 0; i < 8; i++) {
+			if (mock_busy(i) || rnd(3))
+				continue;
+			mock_start(i, i & 1 ? op_write : op_read, P(fd[i & 1]), P(i & 1 ? buffer : out),
+				   1 + rnd(rnd(2) ? 300 : 20000), 0, 0, 0);
+		}
+		for (unsigned i = rnd(6); i; i--)
+			mock_step();
+		if (!rnd(3))
+			mock_kill(rnd(8));
+		if (!rnd(3))
+			mock_interrupt(rnd(8));
+		mock_settle();
+		for (unsigned i = 0; i < 8; i++) {
+			struct call *c = &calls[i];
+			uint64_t left = c->arg[2] - c->thread.progress.done;
+
+			if (mock_busy(i) && c->result != NOTHING)
+				mock_forget(i);
+			if (!mock_busy(i))
+				continue;
+			if (!(i & 1))
+				CHECK(pipe_bytes(p) == 0);
+			else if (c->arg[2] <= PIPE_BUF)
+				CHECK(pipe_write_ready(p) == 0);
+			else
+				CHECK(pipe_bytes(p) > 0 && left > 0 && pipe_write_ready(p) == 0);
+		}
+	}
+	for (unsigned i = 0; i < 8; i++)
+		if (mock_busy(i))
+			mock_kill(i), mock_forget(i);
+	object_put(pipe_object(p));
+	fault_rate = 0;
+	mock_leak_check();
+}
+
+static void test_stream(unsigned faults)
+{
+	uint64_t sent = 0, got = 0;
+	int fd[2];
+
+	fault_rate = faults;
+	for (size_t i = 0; i < sizeof(buffer); i++)
+		buffer[i] = (char)(i * 7 + i / 4096);
+	pipe_pair(PAGE_SIZE << rnd(5), false, 0, fd);
+	while (got < sizeof(buffer)) {
+		if (!mock_busy(1) && sent < sizeof(buffer))
+			mock_start(1, op_write, P(fd[1]), P(buffer + sent), smaller(1 + rnd(200000), sizeof(buffer) - sent), 0, 0, 0);
+		if (!mock_busy(2))
+			mock_start(2, op_read, P(fd[0]), P(out + got), smaller(1 + rnd(30000), sizeof(buffer) - got), 0, 0, 0);
+		if (!rnd(9))
+			mock_interrupt(1 + rnd(2));
+		mock_step();
+		for (unsigned i = 1; i <= 2; i++) {
+			if (!mock_busy(i) || calls[i].result == NOTHING)
+				continue;
+			if (calls[i].result > 0)
+				*(i == 1 ? &sent : &got) += (uint64_t)calls[i].result;
+			mock_forget(i);
+		}
+	}
+	CHECK(!memcmp(buffer, out, sizeof(buffer)));
+	if (mock_busy(1))
+		mock_kill(1), mock_forget(1);
+	if (mock_busy(2))
+		mock_kill(2), mock_forget(2);
+	fault_rate = 0;
+	mock_leak_check();
+}
+
+int main(void)
+{
+	mock_init();
+	test_basics();
+	test_packets();
+	test_vectors();
+	test_blocked();
+	for (int i = 0; i < 20; i++) {
+		test_atomic(i % 3 ? 7 : 0);
+		test_wakeups(i % 3 ? 9 : 0);
+		test_stream(i % 3 ? 7 : 0);
+	}
+	printf("pipes: ok\n");
+	return 0;
+}
