@@ -6,6 +6,7 @@
  * copies, installed handles and the result in one go.
  */
 #include "arch/fpu.h"
+#include "arch/paging.h"
 #include "core/native.h"
 #include "core/regs.h"
 #include "core/routes.h"
@@ -15,6 +16,7 @@
 #include "data/futex.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/frame.h"
 #include "mm/kmalloc.h"
 #include "mm/usercopy.h"
 
@@ -184,6 +186,23 @@ static void serving_set(struct thread *t, struct endpoint *e)
 	object_get(&e->object);
 }
 
+/* Finds the message buffer in the direct map, for deliver_direct(), if it lies in one page. */
+static void inbox_find(struct thread *t, uint64_t address)
+{
+	struct arch_space *s = space_arch(t->task->space);
+	uint64_t pa;
+	unsigned flags;
+
+	if (t->inbox_address == address && t->inbox_generation == s->generation && t->inbox)
+		return;
+	t->inbox = NULL;
+	t->inbox_address = address;
+	t->inbox_generation = s->generation;
+	if ((address & PAGE_MASK) + sizeof(struct k_message) <= PAGE_SIZE && address % 8 == 0 && address < USER_END &&
+	    arch_query(s, address, &pa, &flags) && flags & ARCH_MAP_WRITE)
+		t->inbox = (struct k_message *)((char *)phys_to_virt(pa & ~PAGE_MASK) + (address & PAGE_MASK));
+}
+
 /* The receiver looks again, or for the first time: a message, or it waits. */
 int64_t receive_run(struct thread *t)
 {
@@ -198,6 +217,7 @@ int64_t receive_run(struct thread *t)
 	if (e->receiver)
 		return -EBUSY;
 	t->lender_call = 0;
+	inbox_find(t, arch_frame_arg(&t->frame, 2));
 	e->receiver = t;
 	return wait_custom(t, K_WAIT_RECEIVE, EINTR, receiver_detach);
 }

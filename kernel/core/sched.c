@@ -311,7 +311,7 @@ static void cpu_run(struct cpu *c, struct thread *t)
 	c->current = t;
 	c->switches++;
 	c->slice_over = false;
-	c->timer_stale = true;
+	c->timer_stale |= ready_mask || c->armed != K_FOREVER || t->event_cpu_ns;
 	t->state = THREAD_RUNNING;
 	t->cpu = (int)c->index;
 	arch_switch(&t->frame);

@@ -150,6 +150,8 @@ struct thread {
 	uint64_t voluntary, involuntary, minor_faults, major_faults;
 	uint64_t event_cpu_ns;
 	struct endpoint *serving;	/* where it received last, counted; held calls there are requeued when it dies */
+	struct k_message *inbox;	/* its message buffer through the direct map, while space generation and address hold */
+	uint64_t inbox_generation, inbox_address;
 	uint32_t call_crashes;		/* servers that died while they held this call */
 	uint64_t lender_call;		/* the call whose thread's time this server runs on */
 	uint32_t slot;			/* in the thread table; low bits of `call` */

@@ -131,10 +131,8 @@ static int64_t wait_outcome(struct thread *t, int64_t found, int class, bool *go
 	*go = false;
 	if (found)
 		return found;
-	if (t->progress.interrupted) {
-		t->progress.interrupted = false;
+	if (t->progress.interrupted)
 		return -class;
-	}
 	*go = !passed(t->progress.deadline);
 	return 0;
 }
@@ -321,18 +319,19 @@ static int64_t timeout_read(struct thread *t, struct timeout *o)
 /* The call ends with r: what is left of the timeout is written back; if it cannot be, the call cannot restart. */
 static int64_t timeout_end(struct thread *t, const struct timeout *o, int64_t r)
 {
-	int64_t left, out[2], w;
+	int64_t left, out[2], w = 0;
 
-	if (op_result_is_special(r) || !o->address || !o->deadline)
+	if (op_result_is_special(r))
 		return r;
-	left = o->deadline == K_FOREVER ? INT64_MAX : o->deadline - time_now();
-	if (left < 0)
-		left = 0;
-	out[0] = left / 1000000000;
-	out[1] = o->micro ? left % 1000000000 / 1000 : left % 1000000000;
-	w = user_write(t, o->address, out, sizeof(out));
-	if (op_result_is_special(w))
-		return w;
+	if (o->address && o->deadline) {
+		left = o->deadline > time_now() ? o->deadline - time_now() : 0;
+		out[0] = left / 1000000000;
+		out[1] = o->micro ? left % 1000000000 / 1000 : left % 1000000000;
+		w = user_write(t, o->address, out, sizeof(out));
+		if (op_result_is_special(w))
+			return w;
+	}
+	t->progress.interrupted = false;
 	return w && r == -K_RESTART_NOHAND ? -EINTR : r;
 }
 

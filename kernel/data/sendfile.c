@@ -138,7 +138,7 @@ static int64_t copy_run(struct thread *t, struct copy *c)
 	}
 	if (r == -EPIPE)
 		return op_decline(t, EPIPE);
-	if (r == -EAGAIN && !(c->out->status & O_NONBLOCK) && !t->progress.interrupted)
+	if (r == -EAGAIN && !(c->out->status & O_NONBLOCK))
 		return pipe_wait_writable(out_pipe(c->out), t);
 	return r;
 }
@@ -170,22 +170,26 @@ int64_t op_sendfile(struct thread *t, const uint64_t *arg)
 		r = user_read(t, &c.at, arg[2], sizeof(c.at));
 	else if (c.in)
 		c.at = c.in->offset;
+	if (r)
+		return r;
 	t->progress.aux[AUX_START] = c.at;
 	c.at += t->progress.done;
 	c.left -= t->progress.done;
-	if (!r)
-		r = copy_check(t, &c, arg[2]);
+	r = copy_check(t, &c, arg[2]);
 	if (!r && !again)
 		r = out_limit(t, &c);
 	if (r)
 		return c.out ? op_end(t, c.out, r) : r;
 	r = t->progress.interrupted ? -K_RESTART_SYS : copy_run(t, &c);
-	t->progress.interrupted = false;
 	if (r != OP_DECLINE && op_result_is_special(r)) {
 		t->progress.finish_on_interrupt = true;
 		return op_end(t, c.out, r);
 	}
 	if (r == OP_DECLINE && !arg[2])
 		c.in->offset = c.at;
-	return r == OP_DECLINE ? r : op_end(t, c.out, copy_end(t, &c, arg[2], r));
+	if (r != OP_DECLINE)
+		r = copy_end(t, &c, arg[2], r);
+	if (!op_result_is_special(r))
+		t->progress.interrupted = false;
+	return op_end(t, c.out, r);
 }

@@ -80,11 +80,11 @@ TEST(nanosleep, stop_does_not_interrupt)
 	pid_t pid = FORK();
 
 	if (pid == 0) {
-		struct timespec time = { 0, 150000000 };
+		struct timespec time = { 0, 400000000 };
 		int64_t start = now_ns();
 
 		CHECK_OK(nanosleep(&time, NULL));
-		CHECK_GE(now_ns() - start, 150000000);
+		CHECK_GE(now_ns() - start, 400000000);
 		_exit(0);
 	}
 	wait_until_blocked(pid);
@@ -111,7 +111,7 @@ TEST(nanosleep, errors)
 	CHECK_ERRNO(syscall(SYS_clock_nanosleep, CLOCK_REALTIME, 0, BAD_KERNEL, NULL), EFAULT);
 }
 
-TEST(nanosleep, several_sleepers_wake_in_order)
+TEST(nanosleep, several_sleepers)
 {
 	enum { COUNT = 8 };
 	int fd[2];

@@ -207,8 +207,15 @@ void wait_until_blocked(pid_t tid)
 {
 	struct timespec pause = { 0, 1000000 };
 
-	while (thread_state(tid) != 'S')
+	/* Twice in a row: it may have slept for a moment on its way to where it will block. */
+	for (int asleep = 0; asleep < 2;) {
+		int state = thread_state(tid);
+
+		if (state == 'Z' || state == 'X')
+			return;
+		asleep = state == 'S' ? asleep + 1 : 0;
 		nanosleep(&pause, NULL);
+	}
 }
 
 void file_write(const char *path, const void *data, size_t size)

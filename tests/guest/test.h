@@ -39,13 +39,13 @@ void helper_register(struct helper *helper);
 
 /* One test function: TEST(pipe, end_of_file) { ... } */
 #define TEST(subject_, name_)                                                                      \
-	static void test_##name_(void);                                                            \
+	static void testcase_##name_(void);                                                          \
 	__attribute__((constructor)) static void test_register_##name_(void)                       \
 	{                                                                                          \
-		static struct test test = { #subject_, #name_, __LINE__, test_##name_, NULL };     \
+		static struct test test = { #subject_, #name_, __LINE__, testcase_##name_, NULL }; \
 		test_register(&test);                                                              \
 	}                                                                                          \
-	static void test_##name_(void)
+	static void testcase_##name_(void)
 
 /*
  * What this binary does when it is executed with "--helper=NAME" as its first argument; the result
@@ -153,7 +153,7 @@ void gate_init(struct gate *gate);
 void gate_open(struct gate *gate);
 void gate_pass(struct gate *gate);
 
-/* Waits until /proc says that the thread sleeps, so that what follows meets it blocked. */
+/* Waits until /proc says that the thread sleeps (or is dead), so that what follows meets it blocked. */
 void wait_until_blocked(pid_t tid);
 
 /* Small conveniences, each ending the test when it fails. */

@@ -79,6 +79,11 @@ class Console:
                                    % (pattern, timeout, self.tail()))
             self.pump(min(left, 1))
 
+    def quiet(self, seconds=0.5):
+        """Waits until the guest has said nothing for that long."""
+        while not self.ended and self.pump(seconds):
+            pass
+
     def tail(self, lines=8):
         return "\n".join("    | " + line for line in self.text.splitlines()[-lines:])
 
@@ -91,7 +96,7 @@ class Console:
         """Waits for the login shell and gives it a prompt that nothing else looks like."""
         self.expect(r"root@troupe:.*[#$] ", timeout)
         self.send("PS1='<$?>% '; unset PROMPT_COMMAND; bind 'set enable-bracketed-paste off'; "
-                  "stty columns 200\r")
+                  "stty rows 24 columns 200\r")
         self.prompt()
 
     def prompt(self, timeout=30):

@@ -116,7 +116,7 @@ def links_and_names(c):
     run_ok(c, "mkdir /tmp/n && cd /tmp/n")
     equal(c, "echo a >f; ln f g; ln -s g h; cat h; stat -c %h f", "a\n2")
     equal(c, "mv f k; rm g; cat k; cat h 2>/dev/null || echo gone", "a\ngone")
-    equal(c, "ln -s loop loop; cat loop 2>&1 | grep -c -i 'too many\\|symbolic'", "1")
+    equal(c, "ln -s loop loop; cat loop", "cat: loop: Symbolic link loop")
     equal(c, "mkfifo p; (echo through >p &); cat p", "through")
     equal(c, "exec 3<k; rm k; cat <&3; exec 3<&-", "a")
     run_ok(c, "cd; rm -r /tmp/n")
@@ -128,7 +128,7 @@ def links_and_names(c):
 def interrupt(c):
     c.send("sleep 100\r")
     c.expect("sleep 100\n")
-    c.pump(1)
+    c.quiet()
     c.send("\x03")
     check(c.prompt() == 130, "^C did not end sleep with status 130")
     c.send("cat | cat\r")
@@ -143,7 +143,7 @@ def interrupt(c):
 def stop_and_continue(c):
     c.send("sleep 60\r")
     c.expect("sleep 60\n")
-    c.pump(1)
+    c.quiet()
     c.send("\x1a")
     c.expect(r"\[1\]\+\s+Stopped\s+sleep 60")
     check(c.prompt() == 148, "^Z did not give status 148")
@@ -151,17 +151,16 @@ def stop_and_continue(c):
     check("Running" in run_ok(c, "jobs"), "bg did not let it run")
     c.send("fg\r")
     c.expect("sleep 60\n")
-    c.pump(1)
+    c.quiet()
     c.send("\x1a")
     c.expect("Stopped")
     c.prompt()
-    run_ok(c, "kill %1; kill -CONT %1 2>/dev/null; true")
-    check(c.run("wait %1")[0] == 143, "kill %1 did not end it with SIGTERM")
+    check(c.run("kill %1; wait %1")[0] == 143, "kill %1 did not end it with SIGTERM")
 
 
 @session
 def background_and_wait(c):
-    equal(c, "sh -c 'sleep 100 & kill $!; wait $!; echo $?'", "143")
+    equal(c, "sh -c 'sleep 100 & kill $!; wait $!; echo $?' 2>/dev/null", "143")
     check("sleep 100" in run_ok(c, "sh -c 'sleep 100 & jobs; kill %1; wait' 2>&1; true"),
           "dash's jobs did not list its job")
     equal(c, "bash -c 'for i in {1..200}; do (exit $i) & done; wait; echo ok'", "ok", 90)
@@ -198,7 +197,7 @@ def line_editing(c):
     c.send("\x1b[A\r")                      # arrow up: the last command again
     c.expect("^right$")
     c.prompt()
-    c.send("ls /etc/inittab /etc/hostn\t\r")
+    c.send("echo /etc/hostn\t\r")
     c.expect("^/etc/hostname$")
     c.prompt()
 
@@ -208,6 +207,7 @@ def line_discipline(c):
     run_ok(c, "stty sane columns 200")
     c.send("cat >/tmp/l\r")
     c.expect("cat >/tmp/l\n")
+    c.quiet()
     c.send("oops\x7f\x7f\x7fk then\x17done\rgone\x15kept\r\x04")
     c.prompt()
     equal(c, "cat /tmp/l; rm /tmp/l", "ok done\nkept")
@@ -220,8 +220,9 @@ def vi_edits(c):
     run_ok(c, "printf 'first\\nsecond\\n' >/tmp/f")
     c.send("vi /tmp/f\r")
     c.expect("second")
+    c.quiet()
     c.send("jddihello\x1b")
-    c.pump(1)
+    c.quiet()
     c.send(":wq\r")
     c.prompt()
     equal(c, "cat /tmp/f; rm /tmp/f", "hellofirst")
@@ -230,11 +231,12 @@ def vi_edits(c):
 @session
 def less_pages(c):
     c.send("seq 1000 | less\r")
-    c.expect("^20$")
+    c.expect("20\\b")
     c.send(" ")
-    c.expect("^30$")
+    c.expect("30\\b")
     c.send("G")
-    c.expect("^1000")
+    c.expect("1000\\b")
+    c.quiet()
     c.send("q")
     c.prompt()
 

@@ -265,6 +265,9 @@ static void test_shared_read(void)
 		}
 	}
 	CHECK(sum == 0 && got == 200000);
+	for (unsigned i = 0; i < 2; i++)
+		if (mock_busy(i))
+			mock_kill(i), mock_forget(i);
 	for (int i = 0; i < 50; i++) {	/* a killed owner of the offset does not keep it */
 		CHECK(call(op_lseek, fd, 0, SEEK_SET, 0) == 0);
 		mock_start(1, op_read, fd, P(to[1]), 10000, 0, 0, 0);
