@@ -127,6 +127,7 @@ static inline long k_space_protect(int space, uint64_t address, uint64_t size, u
 
 /* accounts, tasks, threads */
 static inline long k_account_create(const struct k_account_limits *l) { return K1(account_create, l); }
+static inline long k_account_set(int h, const struct k_account_limits *l) { return K2(account_set, h, l); }
 static inline long k_account_info(int h, struct k_account_info *info) { return K2(account_info, h, info); }
 static inline long k_task_create(const struct k_task_create *t) { return K1(task_create, t); }
 static inline long k_task_fork(int ep, uint64_t call, struct k_fork *f) { return K3(task_fork, ep, call, f); }

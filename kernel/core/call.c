@@ -551,7 +551,7 @@ static int64_t forward_kernel(struct thread *c, struct endpoint *e, const struct
 		object_get(&e->object);
 	}
 	call_detach(c);
-	call_release(c);
+	call_release_attached(c);	/* the descriptor stays pinned until the operation ends */
 	sched_next(c);
 	return 0;
 }

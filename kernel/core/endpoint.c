@@ -177,7 +177,7 @@ void call_detach(struct thread *t)
 	t->endpoint = NULL;
 }
 
-void call_release(struct thread *t)
+void call_release_attached(struct thread *t)
 {
 	for (int i = 0; i < 2; i++) {
 		object_put(t->attached[i]);
@@ -188,6 +188,11 @@ void call_release(struct thread *t)
 		t->scratch = NULL;
 		t->scratch_size = 0;
 	}
+}
+
+void call_release(struct thread *t)
+{
+	call_release_attached(t);
 	if (t->call_fd) {
 		object_put(t->call_fd);
 		t->call_fd = NULL;
@@ -266,9 +271,7 @@ static void event_resume(struct thread *t)
 
 static void call_result(struct thread *t, int64_t result)
 {
-	progress_end(t);
-	t->op = 0;
-	t->flags &= ~(THREAD_AUTHORITY | THREAD_ARGS);
+	op_end(t);
 	arch_frame_set_result(&t->frame, result);
 	if (result <= -K_RESTART_SYS && result >= -K_RESTART_BLOCK)
 		t->flags |= THREAD_EVENT;
@@ -289,8 +292,7 @@ void call_finish(struct thread *t, int64_t result, uint32_t flags)
 	if (flags & K_ANSWER_EXIT || kind == K_MSG_THREAD_DEAD) {
 		t->flags |= THREAD_EXITING;
 	} else if (flags & K_ANSWER_REGS) {
-		progress_end(t);
-		t->op = 0;
+		op_end(t);
 	} else if (kind == K_MSG_EVENT && flags & K_ANSWER_RESUME) {
 		event_resume(t);
 	} else if (kind == K_MSG_DONE && flags & K_ANSWER_RESUME) {

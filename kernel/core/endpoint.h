@@ -48,6 +48,7 @@ int call_lookup(struct endpoint *e, uint64_t id, struct thread **out);
 void call_finish(struct thread *t, int64_t result, uint32_t flags);
 /* Drops what a call pins: scratch, attached handles, the descriptor. */
 void call_release(struct thread *t);
+void call_release_attached(struct thread *t);	/* all but the descriptor */
 /* Takes t out of an endpoint's queue or held list. */
 void call_detach(struct thread *t);
 /* A signal (or death) for a thread that a server holds: its holder hears K_MSG_CANCEL. */

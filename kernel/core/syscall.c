@@ -81,7 +81,7 @@ static void call_route(struct thread *t, const struct k_route *route, const uint
 {
 	struct k_message *m = &t->message;
 	struct endpoint *e = NULL;
-	struct handle *h;
+	struct description *d;
 
 	message_begin(t);
 	m->number = t->number;
@@ -91,11 +91,11 @@ static void call_route(struct thread *t, const struct k_route *route, const uint
 		m->extra[0] = t->progress.done;
 		m->extra[1] = (uint64_t)t->progress.reason;
 	}
-	if (route->destination == K_TO_DESCRIPTOR || route->flags & K_ROUTE_FD) {
-		h = table_slot(t->task->table, (uint32_t)arg[0]);
-		if (h) {
-			t->call_fd = h->object;
-			object_get(h->object);
+	if (!t->call_fd && (route->destination == K_TO_DESCRIPTOR || route->flags & K_ROUTE_FD)) {
+		d = description_get(t, (uint32_t)arg[0]);
+		if (d) {
+			t->call_fd = &d->object;
+			object_get(t->call_fd);
 		} else if (route->destination == K_TO_DESCRIPTOR || route->flags & K_ROUTE_FD_ONLY) {
 			op_finish(t, -EBADF);
 			return;
@@ -137,6 +137,19 @@ static inline void op_arguments(const struct thread *t, uint64_t *arg)
 	arg[5] = arch_frame_arg(&t->frame, 5);
 }
 
+void op_end(struct thread *t)
+{
+	progress_end(t);
+	t->op = 0;
+	if (!(t->flags & (THREAD_AUTHORITY | THREAD_ARGS)))
+		return;
+	t->flags &= ~(THREAD_AUTHORITY | THREAD_ARGS);
+	if (t->call_fd) {
+		object_put(t->call_fd);
+		t->call_fd = NULL;
+	}
+}
+
 static void op_declined(struct thread *t)
 {
 	uint64_t arg[6];
@@ -157,9 +170,7 @@ static void op_completed(struct thread *t, int64_t r)
 
 	/* A stopped operation may go on later with what it remembers: K_ANSWER_RESUME. */
 	if (!is_restart_class(r)) {
-		progress_end(t);
-		t->op = 0;
-		t->flags &= ~(THREAD_AUTHORITY | THREAD_ARGS);
+		op_end(t);
 	} else {
 		t->flags |= THREAD_EVENT;
 	}
@@ -193,9 +204,7 @@ void op_finish(struct thread *t, int64_t r)
 		thread_visit(t, K_MSG_MEMORY);
 		break;
 	case OP_DONE:
-		progress_end(t);
-		t->op = 0;
-		t->flags &= ~(THREAD_AUTHORITY | THREAD_ARGS);
+		op_end(t);
 		break;
 	default:
 		op_completed(t, r);

@@ -12,6 +12,8 @@ extern uint64_t stat_calls, stat_shortcuts;
 void syscall_run(struct thread *t);
 /* An operation's return value takes effect: result, message, block. t need not be current unless r is OP_DECLINE. */
 void op_finish(struct thread *t, int64_t r);
+/* The operation is over: what it remembered and pinned goes. */
+void op_end(struct thread *t);
 /* Fills in what every message of t has in common, for its next call_send. */
 void message_begin(struct thread *t);
 /* Sends the kept message again (absent page, dead server). */

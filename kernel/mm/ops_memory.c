@@ -282,6 +282,9 @@ static int private_move(struct region *from, struct region *to)
 			return -ENOMEM;
 		to->overlay->references = 1;
 	}
+	/* Slots that are made and still empty must stay where they are. */
+	if (pages_raise(&to->overlay->pages, first + delta))
+		return -ENOMEM;
 	for (int pass = 0; pass < 2; pass++) {
 		for (i = first; (slot = pages_run(&from->overlay->pages, &i, end, &n)); i += n) {
 			for (unsigned k = 0; k < n; k++) {

@@ -111,6 +111,7 @@ struct process {
 	int nice;
 	int oom_score_adj;
 	bool subreaper, no_new_privs, keep_caps, did_exec;
+	bool no_tty;			/* gave up the controlling terminal of its session */
 
 	struct srv_timer real_timer;	/* alarm, ITIMER_REAL */
 	int64_t real_interval;

@@ -212,21 +212,21 @@ int64_t op_setsid(struct process *self)
 	if (group_find(self->pid) || session_find(self->pid))
 		return -EPERM;
 	r = session_start(self);
-	return r ? r : self->pid;
+	return r ? r : (int64_t)self->pid;
 }
 
 int64_t op_getpgid(struct process *self, int32_t pid)
 {
 	struct process *p = pid ? process_find((uint32_t)pid) : self;
 
-	return pid >= 0 && p && p->group ? p->group->pgid : -ESRCH;
+	return pid >= 0 && p && p->group ? (int64_t)p->group->pgid : -ESRCH;
 }
 
 int64_t op_getsid(struct process *self, int32_t pid)
 {
 	struct process *p = pid ? process_find((uint32_t)pid) : self;
 
-	return pid >= 0 && p && p->group ? p->group->session->sid : -ESRCH;
+	return pid >= 0 && p && p->group ? (int64_t)p->group->session->sid : -ESRCH;
 }
 
 void in_setpgid(const struct k_message *m)

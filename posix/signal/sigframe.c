@@ -164,8 +164,9 @@ static void fpu_put(const struct sigframe_thread *t, uint8_t *at)
 	memcpy(at + XSTATE_HEADER, &present, sizeof(present));
 }
 
-static void registers_for_handler(const struct k_regs *from, const struct lx_kernel_sigaction *action,
-				  int32_t sig, uint64_t frame, struct k_regs *to)
+static void registers_for_handler(const struct k_regs *from,
+				  const struct lx_kernel_sigaction *action, int32_t sig,
+				  uint64_t frame, struct k_regs *to)
 {
 	*to = *from;
 	to->rdi = (uint64_t)sig;

@@ -180,8 +180,8 @@ void throttle_update(struct ldisc *ld)
 
 /*
  * Between line mode and the others, what is pending stays. Going to line mode it counts as one
- * finished line, so that a reader gets what it was entitled to before. (If its last byte is NUL, that
- * becomes an end of file, which it most likely was. Linux does the same.)
+ * finished line, so that a reader gets what it was entitled to before. (If its last byte is NUL,
+ * that becomes an end of file, which it most likely was. Linux does the same.)
  */
 static void lines_rebuild(struct ldisc *ld)
 {

@@ -32,7 +32,7 @@ static size_t edit_last_char(const struct ldisc *ld)
 	return ld->head;
 }
 
-/* The columns in use before a tab that was at `end`, back to the tab before it or the line start. */
+/* The columns in use before a tab that was at `end`, back to the tab before it or line start. */
 static void edit_show_tab_erased(struct ldisc *ld, size_t end)
 {
 	unsigned columns = 0;

@@ -73,10 +73,12 @@ static bool file_range_ok(const struct program_header *p)
 
 static int segment_check(const struct elf_image *img, const struct program_header *p)
 {
-	const struct elf_image_segment *last = img->segments ? &img->segment[img->segments - 1] : NULL;
+	const struct elf_image_segment *last = NULL;
 
 	if (img->segments == ELF_IMAGE_SEGMENTS)
 		return -EINVAL;
+	if (img->segments > 0)
+		last = &img->segment[img->segments - 1];
 	if (p->filesz > p->memsz || p->memsz > USER_END || p->vaddr > USER_END - p->memsz)
 		return -EINVAL;
 	if (!file_range_ok(p) || ((p->offset ^ p->vaddr) & (PAGE - 1)))

@@ -39,7 +39,7 @@ void helper_register(struct helper *helper);
 
 /* One test function: TEST(pipe, end_of_file) { ... } */
 #define TEST(subject_, name_)                                                                      \
-	static void testcase_##name_(void);                                                          \
+	static void testcase_##name_(void);                                                        \
 	__attribute__((constructor)) static void test_register_##name_(void)                       \
 	{                                                                                          \
 		static struct test test = { #subject_, #name_, __LINE__, testcase_##name_, NULL }; \

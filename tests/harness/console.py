@@ -89,8 +89,7 @@ class Console:
 
     # --- shells ---------------------------------------------------------------------------
 
-    # A shell that edits lines may announce that before the prompt.
-    PROMPT = r"^(?:\x1b\[\?2004[hl])*<(\d+)>% "
+    PROMPT = r"<(\d+)>% "
 
     def log_in(self, timeout=60):
         """Waits for the login shell and gives it a prompt that nothing else looks like."""

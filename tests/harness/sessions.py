@@ -116,7 +116,7 @@ def links_and_names(c):
     run_ok(c, "mkdir /tmp/n && cd /tmp/n")
     equal(c, "echo a >f; ln f g; ln -s g h; cat h; stat -c %h f", "a\n2")
     equal(c, "mv f k; rm g; cat k; cat h 2>/dev/null || echo gone", "a\ngone")
-    equal(c, "ln -s loop loop; cat loop", "cat: loop: Symbolic link loop")
+    equal(c, "ln -s loop loop; cat loop; :", "cat: loop: Symbolic link loop")
     equal(c, "mkfifo p; (echo through >p &); cat p", "through")
     equal(c, "exec 3<k; rm k; cat <&3; exec 3<&-", "a")
     run_ok(c, "cd; rm -r /tmp/n")
@@ -155,13 +155,14 @@ def stop_and_continue(c):
     c.send("\x1a")
     c.expect("Stopped")
     c.prompt()
-    check(c.run("kill %1; wait %1")[0] == 143, "kill %1 did not end it with SIGTERM")
+    check(c.run("kill %1; wait -f %1")[0] == 143, "kill %1 did not end it with SIGTERM")
 
 
 @session
 def background_and_wait(c):
     equal(c, "sh -c 'sleep 100 & kill $!; wait $!; echo $?' 2>/dev/null", "143")
-    check("sleep 100" in run_ok(c, "sh -c 'sleep 100 & jobs; kill %1; wait' 2>&1; true"),
+    # Without job control a job has no group to be killed by: dash waits for it, as on Linux.
+    check("Running" in run_ok(c, "sh -c 'sleep 2 & jobs; kill %1; wait' 2>/dev/null"),
           "dash's jobs did not list its job")
     equal(c, "bash -c 'for i in {1..200}; do (exit $i) & done; wait; echo ok'", "ok", 90)
     equal(c, "sh -c '(exit 7) & wait $!; echo $?'", "7")

@@ -1,6 +1,6 @@
 /*
- * The newc archive reader: archives made here field by field, one made by this host's cpio if it has
- * one, damaged ones, and random bytes.
+ * The newc archive reader: archives made here field by field, one made by this host's cpio if it
+ * has one, damaged ones, and random bytes.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,8 +33,8 @@ static void put_member(const char *magic, uint32_t mode, uint32_t nlink, const c
 	char header[200], padded[300] = { 0 };
 
 	snprintf(header, sizeof(header), "%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08X",
-		 magic, 7u, mode, 1000u, 100u, nlink, 0x65000000u, (unsigned)strlen(data), 8u, 1u, 5u, 64u,
-		 name_size, sum);
+		 magic, 7u, mode, 1000u, 100u, nlink, 0x65000000u, (unsigned)strlen(data), 8u, 1u,
+		 5u, 64u, name_size, sum);
 	put(header, 110);
 	snprintf(padded, sizeof(padded), "%s", name);
 	put(padded, name_size);
@@ -249,8 +249,8 @@ TEST(cpio, random_runs)
 
 		begin();
 		for (int i = 0; i < 3; i++)
-			put_member("070701", 0100644, 1, "name", 5 + test_below(&seed, 9), "contents",
-				   0);
+			put_member("070701", 0100644, 1, "name", 5 + test_below(&seed, 9),
+				   "contents", 0);
 		put_trailer();
 		for (uint32_t i = test_below(&seed, 6); i > 0; i--)
 			archive[test_random(&seed) % size] =

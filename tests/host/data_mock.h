@@ -14,6 +14,7 @@
 #include "data/linux.h"
 #include "data/operation.h"
 #include "data/source.h"
+#include "data/waitset.h"
 #include "lib/errno.h"
 #include "mm/frame.h"
 

@@ -3,7 +3,7 @@
 #include "data_mock.h"
 #include "data/pipe.h"
 
-#define P(x) ((uint64_t)(x))
+#define P(...) ((uint64_t)(__VA_ARGS__))
 
 static char buffer[1 << 20], out[1 << 20];
 

@@ -1,6 +1,6 @@
 /*
- * The ELF reader: this very program and others of this host against <elf.h>, every rule broken once,
- * and random damage.
+ * The ELF reader: this very program and others of this host against <elf.h>, every rule broken
+ * once, and random damage.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -5,12 +5,12 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "ldisc.h"
+#include "posix/tty/ldisc.h"
 
 #include <errno.h>
 
 #include "test.h"
-#include "tty_termios.h"
+#include "posix/tty/tty_termios.h"
 
 static struct ldisc tty;
 static int signals[64];

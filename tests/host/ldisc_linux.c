@@ -1,6 +1,6 @@
 /*
  * The line discipline against Linux's: the same settings, input, output and reads are played to a
- * real pseudo-terminal of this host and to struct ldisc, and after every step what the reader reads,
+ * real pseudo-terminal of this host and to struct ldisc, and after every step what the reader gets,
  * what reaches the master, the signals, the counts and poll's levels must be equal. First sequences
  * chosen by hand, then random ones.
  *
@@ -10,7 +10,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
-#include "ldisc.h"
+#include "posix/tty/ldisc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "test.h"
-#include "tty_termios.h"
+#include "posix/tty/tty_termios.h"
 
 #define STEP_DATA 64u
 #define STEPS_MAX 40u
@@ -635,7 +635,8 @@ static double seconds(void)
 }
 
 /* A blocking read in Linux while `parts` arrive 50 ms apart: what it got, and when it returned. */
-static ssize_t linux_wait(uint8_t min, uint8_t time, size_t n, const char *const *parts, double *took)
+static ssize_t linux_wait(uint8_t min, uint8_t time, size_t n, const char *const *parts,
+			  double *took)
 {
 	struct lx_termios t;
 	char buf[100];
@@ -715,8 +716,9 @@ TEST(ldisc_linux, min_and_time)
 	};
 
 	for (size_t i = 0; i < LENGTH(cases); i++) {
-		double t1, t2 = 0;
-		ssize_t got = our_wait(cases[i].min, cases[i].time, cases[i].n, cases[i].parts, &t1);
+		double t1 = 0, t2 = 0;
+		ssize_t got = our_wait(cases[i].min, cases[i].time, cases[i].n, cases[i].parts,
+				       &t1);
 
 		for (int again = 0; again < 3; again++) {
 			ssize_t linux_got = linux_wait(cases[i].min, cases[i].time, cases[i].n,
@@ -737,7 +739,8 @@ static uint64_t seed;
 
 static uint8_t random_char(const struct lx_termios *t)
 {
-	static const uint8_t favourites[] = "\n\n\r\t\b \177\377ABCxyz019_-\303\244\342\202\254\033\001\004";
+	static const uint8_t favourites[] =
+		"\n\n\r\t\b \177\377ABCxyz019_-\303\244\342\202\254\033\001\004";
 
 	switch (test_below(&seed, 4)) {
 	case 0:

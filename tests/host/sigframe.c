@@ -223,7 +223,9 @@ static int build(void)
 
 TEST(sigframe, refused)
 {
-	static const uint64_t bad[] = { 0, 100, 600, UINT64_MAX, UINT64_C(1) << 63, 0x800000000100 };
+	static const uint64_t bad[] = {
+		0, 100, 600, UINT64_MAX, UINT64_C(1) << 63, 0x800000000100,
+	};
 
 	fresh();
 	CHECK_EQ(build(), 0);
@@ -279,7 +281,7 @@ TEST(sigframe, fpu_without_xsave)
 	CHECK_EQ(back[512], 3);
 }
 
-/* Whatever the bytes are, only states that exist are claimed, and nothing is read beyond the end. */
+/* Whatever the bytes are, only states that exist are claimed; nothing is read beyond the end. */
 TEST(sigframe, random_fpu_state)
 {
 	uint64_t seed = 1;
@@ -293,8 +295,10 @@ TEST(sigframe, random_fpu_state)
 		for (size_t i = 0; i < 512; i += 8)
 			*(uint64_t *)(state + i) = test_random(&seed);
 		if (test_below(&seed, 4)) {
-			uint32_t mark[6] = { 0x46505853, test_below(&seed, 4000), 7, 0,
-					     test_below(&seed, 2) ? size : test_below(&seed, 4000) };
+			uint32_t mark[6] = { 0x46505853, test_below(&seed, 4000), 7, 0, size };
+
+			if (test_below(&seed, 2))
+				mark[4] = test_below(&seed, 4000);
 
 			memcpy(state + 464, mark, sizeof(mark));
 		}

@@ -86,11 +86,13 @@ static void node_count(struct file *f, int delta)
 		if (f->may_write)
 			state_set(n->fifo.writers, n->fifo.writers + delta);
 	} else if (f->kind == FILE_PLAIN && node_is(n, LX_S_IFREG) && (f->may_read || f->may_write)) {
+		uint32_t flags = n->flags | NODE_TOUCHED | (f->may_write ? NODE_WRITTEN : 0);
+
 		state_set(n->opens, n->opens + delta);
 		if (f->may_write)
 			state_set(n->writers, n->writers + delta);
-		if (!(n->flags & NODE_TOUCHED))
-			state_set(n->flags, n->flags | NODE_TOUCHED);
+		if (n->flags != flags)
+			state_set(n->flags, flags);
 	}
 }
 

@@ -68,10 +68,19 @@ static struct entry *list_after(const struct node *dir, uint64_t cookie)
 	return e;
 }
 
+int fs_list_next(struct node *dir, uint64_t cookie, struct fs_dirent *out)
+{
+	struct entry *e = list_after(dir, cookie);
+
+	if (!e)
+		return 0;
+	*out = (struct fs_dirent){ .ino = e->node->ino, .cookie = e->cookie, .type = e->node->mode & LX_S_IFMT, .name = e->text, .size = e->size };
+	return 1;
+}
+
 int fs_next(struct request *r, struct pos dir, uint64_t cookie, struct fs_dirent *out)
 {
 	const struct fs_type *t = fs_type(dir.node);
-	struct entry *e;
 	struct pos up;
 
 	if (cookie < 2) {
@@ -81,9 +90,5 @@ int fs_next(struct request *r, struct pos dir, uint64_t cookie, struct fs_dirent
 	}
 	if (t->next)
 		return t->next(r, dir.node, cookie, out);
-	e = list_after(dir.node, cookie);
-	if (!e)
-		return 0;
-	*out = (struct fs_dirent){ .ino = e->node->ino, .cookie = e->cookie, .type = e->node->mode & LX_S_IFMT, .name = e->text, .size = e->size };
-	return 1;
+	return fs_list_next(dir.node, cookie, out);
 }

@@ -42,6 +42,9 @@ int64_t fs_link(struct request *r, struct pos link, unsigned depth, struct fs_li
 /* The first entry after cookie 0 (".") and on. 1 or 0. */
 int fs_next(struct request *r, struct pos dir, uint64_t cookie, struct fs_dirent *out);
 
+/* The same for entries that lie in the state arena. */
+int fs_list_next(struct node *dir, uint64_t cookie, struct fs_dirent *out);
+
 extern const struct fs_type procfs_type;
 
 #endif

@@ -65,6 +65,7 @@ struct node {
 #define NODE_TOUCHED	0x1u	/* the memory object has time stamps that were not fetched yet */
 #define NODE_DYNAMIC	0x2u	/* made by a lookup, goes when nothing pins it */
 #define NODE_MEMFD	0x4u
+#define NODE_WRITTEN	0x20u	/* differs from the boot archive, or may */
 #define NODE_TIMES_SET	0x10u	/* utimensat set its times; any stamp of the memory object is younger */
 #define NODE_LOOSE	0x8u	/* on the list of nodes to look at when the request ends */
 

@@ -148,7 +148,7 @@ int64_t op_truncate(struct request *r, struct node *n, uint64_t size)
 	state_set(n->file.size, size);
 	state_set(n->mtime, now);
 	state_set(n->ctime, now);
-	state_set(n->flags, n->flags | NODE_TOUCHED);
+	state_set(n->flags, n->flags | NODE_TOUCHED | NODE_WRITTEN);
 	return 0;
 }
 
@@ -207,7 +207,7 @@ void op_stat(struct pos at, struct lx_stat *st)
 		op_refresh(n);
 		st->size = (int64_t)n->file.size;
 		st->blocks = (int64_t)n->file.blocks;
-		if (n->object < 0 && n->file.archive)
+		if (n->file.archive)
 			st->blocks = (st->size + 4095) / 4096 * 8;
 		break;
 	case LX_S_IFDIR:

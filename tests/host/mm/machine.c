@@ -249,14 +249,11 @@ static char *translate(struct arch_space *space, uint64_t va, bool write)
 
 bool machine_access(struct arch_space *space, uint64_t va, bool write, uint64_t *value)
 {
-	uint64_t *p = (uint64_t *)translate(space, va, write);
+	char *p = translate(space, va, write);
 
 	if (!p)
 		return false;
-	if (write)
-		*p = *value;
-	else
-		*value = *p;
+	memcpy(write ? p : (char *)value, write ? (char *)value : p, sizeof *value);
 	return true;
 }
 

@@ -1,0 +1,337 @@
+/*
+ * The process server's own descriptions: terminals and the random devices.
+ *
+ * A cookie is the file's slot and a generation, so one that comes late finds nothing. What concerns the node behind a
+ * descriptor (fstat, fchmod and so on) goes back to the VFS with the node that came with the open.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "posix/tty/tty.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "posix/misc/random.h"
+#include "posix/proc/caller.h"
+#include "posix/proc/cred.h"
+#include "posix_vfs.h"
+
+static struct file **files;
+static uint32_t file_slots;
+static unsigned used;
+
+struct file *file_find(uint64_t cookie)
+{
+	uint32_t slot = (uint32_t)cookie - 1;
+	struct file *f = slot < file_slots ? files[slot] : NULL;
+
+	return f && f->kind != FILE_NONE && f->generation == (uint32_t)(cookie >> 32) ? f : NULL;
+}
+
+unsigned file_count(void)
+{
+	return used;
+}
+
+static int slot_new(uint32_t *out)
+{
+	struct file **more;
+
+	for (uint32_t i = 0; i < file_slots; i++) {
+		if (files[i]->kind == FILE_NONE) {
+			*out = i;
+			return 0;
+		}
+	}
+	more = realloc(files, (file_slots + 1) * sizeof *files);
+	if (!more)
+		return -ENOMEM;
+	files = more;
+	files[file_slots] = calloc(1, sizeof **files);
+	if (!files[file_slots])
+		return -ENOMEM;
+	*out = file_slots++;
+	return 0;
+}
+
+int file_open(enum file_kind kind, struct tty *tty, uint32_t device, uint32_t flags, uint64_t node, int pin)
+{
+	struct k_description d = { .plane = K_PLANE_NONE, .object = -1, .object2 = -1, .source = tty ? tty->source : -1,
+		.flags = K_DESCRIPTION_EAGER | (kind == FILE_TTY ? K_DESCRIPTION_NOSEEK : 0) };
+	struct file *f;
+	uint32_t slot;
+	int r = slot_new(&slot);
+
+	if (r)
+		return r;
+	f = files[slot];
+	d.cookie = (uint64_t)(f->generation + 1) << 32 | (slot + 1);
+	d.status = flags & ~(uint32_t)(LX_O_CLOEXEC | LX_O_NOCTTY | 0300 | 01000);
+	r = (int)k_description_create(grants.endpoint, &d);
+	if (r < 0)
+		return r;
+	*f = (struct file){ .kind = kind, .tty = tty, .console = device == TTY_CONSOLE_DEVICE, .node = node, .pin = pin,
+		.generation = f->generation + 1 };
+	used++;
+	if (tty)
+		tty->opens++;
+	return r;
+}
+
+void file_closed(uint64_t cookie)
+{
+	struct file *f = file_find(cookie);
+
+	if (!f)
+		return;
+	if (f->tty && !--f->tty->opens)
+		f->tty->exclusive = false;
+	if (f->pin >= 0)
+		k_handle_close(f->pin);
+	f->kind = FILE_NONE;
+	f->tty = NULL;
+	used--;
+}
+
+void files_hang(struct tty *tty)
+{
+	for (uint32_t i = 0; i < file_slots; i++) {
+		if (files[i]->kind == FILE_TTY && files[i]->tty == tty && !files[i]->console)
+			files[i]->hung = true;
+	}
+}
+
+struct file *file_of_call(const struct k_message *m)
+{
+	return m->flags & K_MSGF_FOREIGNFD ? NULL : file_find(m->cookie);
+}
+
+/* --- open ------------------------------------------------------------------------------------------------------------------------ */
+
+static void opened(const struct k_message *m, int handle, uint32_t flags)
+{
+	srv_answer(m->call, 0);
+	srv_answer_install(handle, flags & LX_O_CLOEXEC ? K_INSTALL_CLOEXEC : 0, 0, 0);
+}
+
+static void open_fail(const struct k_message *m, int pin, int r)
+{
+	if (pin >= 0)
+		k_handle_close(pin);
+	srv_answer(m->call, r);
+}
+
+/* A session leader without a terminal gets the one that he opens. */
+static void acquire_on_open(struct thread *t, struct tty *tty, uint32_t device, uint32_t flags)
+{
+	struct session *s = t->process->group->session;
+
+	if (!(flags & LX_O_NOCTTY) && device != TTY_CONSOLE_DEVICE && device != TTY_CURRENT_DEVICE && s->leader == t->process && !s->tty &&
+	    !tty->session && (flags & LX_O_ACCMODE) != LX_O_WRONLY)
+		tty_acquire(tty, t->process);
+}
+
+void ps_tty_open(const struct k_message *m)
+{
+	struct thread *t = thread_of(m);
+	uint32_t kind = (uint32_t)m->arg[0], flags = (uint32_t)m->arg[1], device = (uint32_t)m->arg[2];
+	int pin = (int)k_caller_attached(grants.endpoint, m->call, 0), h;
+	struct tty *tty = kind == PROTO_TTY_CURRENT ? process_tty(t->process) : tty_find(device);
+
+	if (!tty) {
+		open_fail(m, pin, -ENXIO);
+		return;
+	}
+	if (tty->exclusive && !cred_capable(t->cred, LX_CAP_SYS_ADMIN)) {
+		open_fail(m, pin, -EBUSY);
+		return;
+	}
+	if (kind == PROTO_TTY_CONSOLE)
+		device = TTY_CONSOLE_DEVICE;
+	if (kind == PROTO_TTY_CURRENT)
+		device = TTY_CURRENT_DEVICE;
+	h = file_open(FILE_TTY, tty, device, flags, m->arg[3], pin);
+	if (h < 0) {
+		open_fail(m, pin, h);
+		return;
+	}
+	acquire_on_open(t, tty, device, flags);
+	opened(m, h, flags);
+}
+
+void ps_random_open(const struct k_message *m)
+{
+	int pin = (int)k_caller_attached(grants.endpoint, m->call, 0);
+	int h = file_open(m->arg[0] ? FILE_URANDOM : FILE_RANDOM, NULL, 0, (uint32_t)m->arg[1], m->arg[3], pin);
+
+	if (h < 0)
+		open_fail(m, pin, h);
+	else
+		opened(m, h, (uint32_t)m->arg[1]);
+}
+
+/* --- calls on our descriptors -------------------------------------------------------------------------------------------------------- */
+
+static bool may_read(const struct k_message *m)
+{
+	return (m->fd_flags & LX_O_ACCMODE) != LX_O_WRONLY;
+}
+
+static bool may_write(const struct k_message *m)
+{
+	return (m->fd_flags & LX_O_ACCMODE) != 0;
+}
+
+static void read_call(const struct k_message *m, bool vector)
+{
+	struct file *f = file_of_call(m);
+
+	if (!f || !may_read(m))
+		srv_answer(m->call, -EBADF);
+	else if (f->kind == FILE_TTY)
+		tty_read(m, f, vector);
+	else if (!vector)
+		random_read(m, f->kind == FILE_URANDOM);
+	else
+		srv_answer(m->call, -EINVAL);
+}
+
+void in_read(const struct k_message *m)
+{
+	read_call(m, false);
+}
+
+void in_readv(const struct k_message *m)
+{
+	read_call(m, true);
+}
+
+static void write_call(const struct k_message *m, bool vector)
+{
+	struct file *f = file_of_call(m);
+
+	if (!f || !may_write(m))
+		srv_answer(m->call, -EBADF);
+	else if (f->kind == FILE_TTY)
+		tty_write(m, f, vector);
+	else if (!vector)
+		random_write(m);
+	else
+		srv_answer(m->call, -EINVAL);
+}
+
+void in_write(const struct k_message *m)
+{
+	write_call(m, false);
+}
+
+void in_writev(const struct k_message *m)
+{
+	write_call(m, true);
+}
+
+/* pread, pwrite and their vector forms: terminals have no positions, the random devices do not care. */
+void in_pread(const struct k_message *m)
+{
+	struct file *f = file_of_call(m);
+
+	if (!f || f->kind == FILE_TTY)
+		srv_answer(m->call, f ? -ESPIPE : -EBADF);
+	else if (m->number == 17)
+		read_call(m, false);
+	else if (m->number == 18)
+		write_call(m, false);
+	else
+		srv_answer(m->call, -EINVAL);
+}
+
+void in_lseek(const struct k_message *m)
+{
+	struct file *f = file_of_call(m);
+
+	srv_answer(m->call, !f ? -EBADF : f->kind == FILE_TTY ? -ESPIPE : 0);
+}
+
+#define FIONCLEX 0x5450u
+#define FIOCLEX 0x5451u
+#define FIONBIO 0x5421u
+#define NR_FCNTL 72
+#define F_SETFD 2
+#define F_SETFL 4
+
+/* Requests that concern the descriptor, whatever it is. */
+static bool ioctl_common(const struct k_message *m)
+{
+	uint64_t arg[6] = { m->arg[0], F_SETFD, (uint32_t)m->arg[1] == FIOCLEX, 0, 0, 0 };
+	int32_t on;
+	int r;
+
+	switch ((uint32_t)m->arg[1]) {
+	case FIOCLEX:
+	case FIONCLEX:
+		srv_forward_kernel_args(m->call, NR_FCNTL, arg, false);
+		return true;
+	case FIONBIO:
+		r = caller_read(m, &on, m->arg[2], sizeof on);
+		if (r) {
+			caller_answer(m, r);
+			return true;
+		}
+		arg[1] = F_SETFL;
+		arg[2] = on ? m->fd_flags | LX_O_NONBLOCK : m->fd_flags & ~(uint32_t)LX_O_NONBLOCK;
+		srv_forward_kernel_args(m->call, NR_FCNTL, arg, false);
+		return true;
+	}
+	return false;
+}
+
+void in_ioctl(const struct k_message *m)
+{
+	struct file *f = file_of_call(m);
+
+	if (!f)
+		srv_answer(m->call, -EBADF);
+	else if (ioctl_common(m))
+		return;
+	else if (f->kind == FILE_TTY)
+		tty_ioctl(m, f);
+	else
+		srv_answer(m->call, -ENOTTY);
+}
+
+void in_not_socket(const struct k_message *m)
+{
+	srv_answer(m->call, -ENOTSOCK);
+}
+
+/* A call about the node behind a descriptor; the VFS forwarded it because the descriptor is not its own. */
+void in_foreign(const struct k_message *m)
+{
+	struct file *f = file_of_call(m);
+	struct proto_node node = { .number = m->number };
+	struct srv_forward fw = { .endpoint = grants.vfs, .number = PROTO_VFS_NODE, .scratch = &node, .scratch_size = sizeof node,
+		.handle = { -1, -1 } };
+	struct k_caller_cookie c;
+
+	if (!f && k_caller_cookie(grants.endpoint, m->call, (int)m->arg[0], &c) == 0 && c.own)
+		f = file_find(c.cookie);
+	if (f)
+		node.node = f->node;
+	memcpy(node.arg, m->arg, sizeof node.arg);
+	memcpy(fw.arg, m->arg, sizeof fw.arg);
+	srv_forward(m->call, &fw);
+}
+
+/* Numbers with a shortcut that we want to see for our own descriptions: data calls, for which the kernel has no plane. */
+bool file_declines(const struct k_message *m)
+{
+	switch (m->number) {
+	case 0: case 1: case 17: case 18: case 19: case 20: case 295: case 296: case 327: case 328: case 8: case 40:
+		return true;
+	/* a signal mask goes with them */
+	case 270: case 271: case 281: case 34:
+		return true;
+	}
+	return false;
+}

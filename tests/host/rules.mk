@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+# Host tests of the servers' pure logic; see README.md here.
+
+LDISC := $(wildcard posix/tty/ldisc*.c) posix/tty/tty_termios.c
+
+$(call host_test,ldisc,tests/host/ldisc.c $(LDISC))
+$(call host_test,ldisc_linux,tests/host/ldisc_linux.c $(LDISC))
+$(call host_test,cpio,tests/host/cpio.c sysroot/libsrv/cpio.c)
+$(call host_test,elf_image,tests/host/elf_image.c sysroot/libsrv/elf.c)
+$(call host_test,sigframe,tests/host/sigframe.c posix/signal/sigframe.c)
+$(call host_test,sigqueue,tests/host/sigqueue.c posix/signal/sigqueue.c)
+
+# The kernel's data plane, over a core that faults, interrupts and kills at random.
+DATA := tests/host/data_mock.c $(filter-out %/self_ops.c,$(wildcard kernel/data/*.c)) \
+        kernel/core/timer.c kernel/core/handle.c kernel/core/object.c
+DATA_TESTS := data_pipe data_rw data_poll data_futex
+$(foreach t,$(DATA_TESTS),$(eval $t_CPPFLAGS := -Ikernel -Ikernel/arch/x86_64))
+$(foreach t,$(DATA_TESTS),$(call host_test,$t,tests/host/$t.c $(DATA)))
+
+# The kernel's memory management, over a machine of its own (tests/host/mm).
+kernel_mm_CPPFLAGS := -Itests/host/mm -Ikernel -Ikernel/arch/x86_64
+$(call host_test,kernel_mm,$(wildcard tests/host/mm/*.c) $(wildcard kernel/mm/*.c))

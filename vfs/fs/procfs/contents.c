@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The text of /proc's files.
+ *
+ * Opening one forwards the opener to the process server, which makes a memory object with the text and sends him back
+ * (PROTO_VFS_PROC_OPENED); then the file is an ordinary stream, read without any server. Seeking declines, so that a reader who
+ * rewinds gets the text as it is then. Nothing is kept while the opener is away: what the file is, is in the arguments.
+ * Mount tables and the like are made here.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "in.h"
+#include "mounts.h"
+#include "open.h"
+#include "op.h"
+#include "procfs.h"
+
+/* The thread or descriptor that a question to the process server is about. */
+static uint32_t detail(const struct node *n)
+{
+	return n->kind == PROTO_PROC_FDINFO ? n->rdev : n->tid;
+}
+
+/* --- our own texts ------------------------------------------------------------------------------------------ */
+
+static char *state_text(size_t *size)
+{
+	char *text = NULL;
+	FILE *f = open_memstream(&text, size);
+
+	if (!f)
+		return NULL;
+	/* this very file, and the folders on the way to it, are not counted: an idle system shows the same numbers each time */
+	fprintf(f, "nodes %lu\nnames %lu\nlocks %lu\nfiles %u\nparked %lu\nstate_bytes %lu\n", (unsigned long)vfs->live_nodes, (unsigned long)vfs->live_entries,
+		(unsigned long)vfs->live_locks, (unsigned)file_count(), (unsigned long)srv_parked_count(), (unsigned long)state_used());
+	fclose(f);
+	return text;
+}
+
+static char *own_text(struct request *r, uint32_t kind, size_t *size)
+{
+	static const char filesystems[] = "nodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\n";
+
+	switch (kind) {
+	case PROC_MOUNTS:
+		return mount_text(r, false, size);
+	case PROC_MOUNTINFO:
+		return mount_text(r, true, size);
+	case PROC_FILESYSTEMS:
+		*size = sizeof filesystems - 1;
+		return strdup(filesystems);
+	case PROC_VFS_STATE:
+		return state_text(size);
+	}
+	*size = 0;
+	return strdup("");
+}
+
+static int64_t own_write(struct request *r, uint32_t kind, int object)
+{
+	size_t size = 0;
+	char *text = own_text(r, kind, &size);
+	int64_t e;
+
+	if (!text)
+		return -ENOMEM;
+	e = k_mobject_resize(object, size);
+	if (e >= 0 && size)
+		e = k_mobject_write(object, 0, text, size);
+	free(text);
+	return e < 0 ? e : 0;
+}
+
+/* --- opening ------------------------------------------------------------------------------------------------ */
+
+/* The text is in `object`, which now belongs to the open file. */
+static int64_t open_text(struct request *r, struct pos at, uint32_t flags, int object)
+{
+	struct k_description d = { .plane = K_PLANE_STREAM, .object = object, .object2 = -1, .source = -1, .decline = K_DECLINE_SEEK | K_DECLINE_WRITE };
+	struct file *f;
+	int64_t h = open_describe(FILE_PROC, at, flags, &d, &f);
+
+	if (h < 0)
+		return h;
+	f->object = object;
+	open_install(r->m->call, (int)h, flags);
+	return REQUEST_DONE;
+}
+
+static int64_t open_own(struct request *r, struct pos at, uint32_t flags)
+{
+	int64_t h = k_mobject_create(0, 0), e;
+
+	if (h < 0)
+		return h;
+	node_new_handle((int)h);
+	e = own_write(r, at.node->kind, (int)h);
+	return e ? e : open_text(r, at, flags, (int)h);
+}
+
+int64_t proc_open(struct request *r, struct pos at, uint32_t flags)
+{
+	const struct node *n = at.node;
+	struct srv_forward q = { .number = PROTO_PS_PROC_OPEN, .handle = { -1, -1 },
+		.arg = { n->kind, n->pid, detail(n), flags, at.mount->id } };
+
+	if (!node_is(n, LX_S_IFREG))
+		return -ENXIO;
+	if (n->kind >= PROC_OWN)
+		return open_own(r, at, flags);
+	return request_posix < 0 ? -ENOENT : request_to_posix(r, &q);
+}
+
+/* PROTO_VFS_PROC_OPENED */
+int64_t in_proc_opened(struct request *r)
+{
+	struct mount *m = vfs->mounts;
+	struct node *n;
+	int64_t h;
+
+	if ((int64_t)request_arg(r, 5) < 0)
+		return (int64_t)request_arg(r, 5);
+	h = k_caller_attached(srv_endpoint(), r->m->call, 0);
+	if (h < 0)
+		return h;
+	node_new_handle((int)h);
+	while (m && m->id != request_arg(r, 4))
+		m = m->next;
+	n = m && m->fs->kind == FS_PROCFS ? proc_node(m->fs, (uint32_t)request_arg(r, 0), (uint32_t)request_arg(r, 1), (uint32_t)request_arg(r, 2)) : NULL;
+	if (!n)
+		return -ENOENT;
+	return open_text(r, (struct pos){ m, n }, (uint32_t)request_arg(r, 3), (int)h);
+}
+
+/* --- seeking, writing --------------------------------------------------------------------------------------- */
+
+int64_t proc_seek(struct request *r, struct file *f)
+{
+	const struct node *n = f->at.node;
+	struct srv_forward q = { .number = PROTO_PS_PROC_REFRESH, .handle = { -1, -1 },
+		.arg = { n->kind, n->pid, detail(n), request_arg(r, 0), request_arg(r, 1), request_arg(r, 2) } };
+	int64_t h;
+
+	if (request_arg(r, 1) || request_arg(r, 2) != LX_SEEK_SET || !f->may_read)
+		return request_kernel(r);
+	if (n->kind >= PROC_OWN) {
+		h = own_write(r, n->kind, f->object);
+		return h ? h : request_kernel(r);
+	}
+	h = k_handle_duplicate(f->object, K_RIGHT_READ | K_RIGHT_WRITE, 0);
+	if (h < 0)
+		return h;
+	q.handle[0] = (int)h;
+	return request_to_posix(r, &q);
+}
+
+/* Gives back the memory objects of archive files that nobody uses and nobody wrote to. */
+static void drop_caches(void)
+{
+	for (uint32_t i = 0; i < NAMES_SEGMENTS; i++) {
+		for (uint32_t j = 0; vfs->segment[i] && j < NAMES_SEGMENT; j++) {
+			for (struct entry *e = vfs->segment[i][j]; e; e = e->chain) {
+				struct node *n = e->node;
+
+				if (!node_is(n, LX_S_IFREG) || n->opens || n->object < 0 || !n->file.archive || n->flags & NODE_WRITTEN)
+					continue;
+				op_refresh(n);
+				node_drop_handle(n->object);
+				state_set(n->object, -1);
+				node_commit();
+			}
+		}
+	}
+}
+
+struct buffer {
+	uint64_t base, size;
+};
+
+/* What a write call wants written: for the vector forms their first piece that is not empty (a short count is allowed). */
+static int64_t buffer_of(struct request *r, struct buffer *b)
+{
+	uint64_t at = request_arg(r, 1), count = request_arg(r, 2);
+	int64_t e;
+
+	b->base = at;
+	b->size = count;
+	if (r->m->number == 1 || r->m->number == 18)
+		return 0;
+	if (count > 1024)
+		return -EINVAL;
+	b->size = 0;
+	for (; count && !b->size; count--, at += sizeof *b) {
+		e = k_caller_read(srv_endpoint(), r->m->call, b, at, sizeof *b);
+		if (e < 0)
+			return e;
+	}
+	return 0;
+}
+
+int64_t proc_write(struct request *r, struct file *f)
+{
+	const struct node *n = f->at.node;
+	struct srv_forward q = { .number = PROTO_PS_PROC_WRITE, .handle = { -1, -1 }, .arg = { n->kind, n->pid, detail(n) } };
+	struct buffer b;
+	int64_t e = buffer_of(r, &b);
+
+	if (e)
+		return e;
+	if (n->kind == PROC_DROP_CACHES) {
+		drop_caches();
+		return (int64_t)b.size;
+	}
+	if (n->kind >= PROC_OWN)
+		return -EINVAL;
+	q.arg[3] = b.base;
+	q.arg[4] = b.size;
+	return request_to_posix(r, &q);
+}
