@@ -1,5 +1,21 @@
 # SPDX-License-Identifier: MIT
-# The process server, the supervisor and the console driver.
+# The process server, the supervisor and the console driver; and what the system-call table makes.
 
 $(call native_server,supervisor,$(wildcard posix/supervisor/*.c posix/supervisor/*.S))
 $(call native_server,serial,$(wildcard posix/drivers/serial/*.c))
+
+SYSCALL_TABLE := posix/syscall/syscalls.def
+SYSCALL_AWK   := posix/syscall/generate.awk
+GENERATED     += $(GEN)/shortcuts.h $(GEN)/syscall_names.h
+
+$(GEN)/shortcuts.h: $(SYSCALL_TABLE) $(SYSCALL_AWK)
+	@mkdir -p $(@D)
+	@awk -v what=shortcuts -f $(SYSCALL_AWK) $< > $@
+
+$(GEN)/syscall_names.h: $(SYSCALL_TABLE) $(SYSCALL_AWK)
+	@mkdir -p $(@D)
+	@awk -v what=names -f $(SYSCALL_AWK) $< > $@
+
+# Committed, so that it can be read on the web; make test checks that it is current.
+doc/conformance.md: $(SYSCALL_TABLE) $(SYSCALL_AWK)
+	@awk -v what=conformance -f $(SYSCALL_AWK) $< > $@

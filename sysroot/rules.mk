@@ -29,7 +29,7 @@ SYSROOT_STAMP  := $(BUILD)/ports/musl/.done
 NATIVE         := $(BUILD)/native
 NATIVE_STAMP   := $(BUILD)/ports/newlib/.done
 COMPILER_STAMP := $(BUILD)/compiler-$(COMPILER).stamp
-HOST_STAMP     := $(BUILD)/host-packages.stamp
+HOST_STAMP     := $(BUILD)/host-$(COMPILER).stamp
 
 GUEST_CC       := $(SYSROOT)/bin/x86_64-troupe-linux-musl-gcc
 NATIVE_CC      := $(NATIVE)/bin/x86_64-elf-$(COMPILER)
@@ -53,8 +53,14 @@ ROOTFS_FILES   := $(patsubst %,%:/etc/troupe/manifest,$(wildcard posix/superviso
 # --- host packages ------------------------------------------------------------------------
 
 $(HOST_STAMP): sysroot/tools/host-packages
-	@sysroot/tools/host-packages
+	@COMPILER=$(COMPILER) sysroot/tools/host-packages
 	@mkdir -p $(@D) && touch $@
+
+# An empty makefile: including it has make install what is missing before it reads the rules of
+# the folders, some of which ask the compiler, and start again.
+ifeq ($(filter clean distclean help,$(MAKECMDGOALS)),)
+include $(HOST_STAMP)
+endif
 
 # --- compiling ----------------------------------------------------------------------------
 

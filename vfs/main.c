@@ -9,119 +9,16 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "archive.h"
-#include "file.h"
 #include "in.h"
 #include "mounts.h"
 #include "procfs.h"
+#include "recover.h"
 #include "shortcuts.h"
 #include "syscall_names.h"
 
-#define STATE_VERSION 1u
-#define HANDLES_MAX 65536
-
-/* --- recovery ----------------------------------------------------------------------------------------------- */
-
-static uint64_t *alive;
-static size_t alive_count;
-
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static bool is_alive(uint64_t cookie)
-{
-	return cookie == (1ull << 32 | 1) || bsearch(&cookie, alive, alive_count, sizeof cookie, compare);
-}
-
-/* The cookies of all descriptions that still have handles. */
-static int alive_read(int endpoint)
-{
-	uint64_t from = 0, *more;
-	long n;
-
-	do {
-		more = realloc(alive, (alive_count + 512) * sizeof *alive);
-		if (!more)
-			return -ENOMEM;
-		alive = more;
-		n = k_endpoint_descriptions(endpoint, &from, alive + alive_count, 512);
-		if (n < 0)
-			return (int)n;
-		alive_count += (size_t)n;
-	} while (n);
-	qsort(alive, alive_count, sizeof *alive, compare);
-	return 0;
-}
-
-static bool *known;	/* handles that a node, a file system or the manifest knows */
-
-static void know(int32_t handle)
-{
-	if (handle >= 0 && handle < HANDLES_MAX)
-		known[handle] = true;
-}
-
-static bool know_file(struct file *f)
-{
-	know(f->object);
-	if (node_is(f->at.node, LX_S_IFREG) || node_is(f->at.node, LX_S_IFIFO))
-		know(f->at.node->object);
-	return true;
-}
-
-static void know_names(void)
-{
-	for (uint32_t i = 0; i < NAMES_SEGMENTS; i++) {
-		for (uint32_t j = 0; vfs->segment[i] && j < NAMES_SEGMENT; j++) {
-			for (struct entry *e = vfs->segment[i][j]; e; e = e->chain)
-				know(e->node->object);
-		}
-	}
-}
-
-/* Closes what a predecessor made and nobody knows of; its own descriptions were never installed, so they go too. */
-static void sweep_handles(void)
-{
-	struct k_handle_info info;
-
-	for (int h = 0; h < HANDLES_MAX; h++) {
-		if (known[h] || k_handle_info(h, &info) < 0)
-			continue;
-		if (info.type == K_OBJECT_DESCRIPTION || info.type == K_OBJECT_MOBJECT || info.type == K_OBJECT_PIPE || info.type == K_OBJECT_ACCOUNT)
-			k_handle_close(h);
-	}
-}
-
-static int recover(int endpoint)
-{
-	static const char *const granted[] = { "endpoint", "state", "archive", "posix", "creds", "pids" };
-	int e;
-
-	vfs = state_root();
-	known = calloc(HANDLES_MAX, sizeof *known);
-	if (!known)
-		return -ENOMEM;
-	for (unsigned i = 0; i < sizeof granted / sizeof granted[0]; i++)
-		know(srv_handle(granted[i]));
-	file_each(know_file);
-	know_names();
-	for (struct filesystem *fs = vfs->filesystems; fs; fs = fs->next)
-		know(fs->account);
-	sweep_handles();
-	e = alive_read(endpoint);
-	if (!e)
-		file_reconcile(is_alive);
-	free(alive);
-	free(known);
-	srv_log("recovered: %lu nodes, %u open files", (unsigned long)vfs->live_nodes, (unsigned)file_count());
-	return e;
-}
+#define STATE_VERSION 1u	/* of the arena's layout: a change makes a restarted server begin anew */
 
 /* --- the loop ----------------------------------------------------------------------------------------------- */
 

@@ -270,6 +270,8 @@ struct k_exec {
 	 */
 
 /* An open descriptor of a task, for /proc/PID/fd. flags: K_INSTALL_CLOEXEC */
+#define K_TASK_HANDLE_CWD	0xfffffffeu	/* as `from`: the working directory alone; its fd reads so too */
+#define K_TASK_HANDLE_ROOT	0xffffffffu
 struct k_task_handle {
 	uint32_t fd, flags;
 	uint64_t endpoint, cookie, offset;

@@ -549,6 +549,26 @@ int64_t native_task_memory_write(struct thread *t, const uint64_t *a)
 	return r ? r : task_memory(t, task, a[1], a[2], a[3], true);
 }
 
+static struct k_task_handle task_handle_of(const struct description *d, uint32_t fd, uint32_t flags)
+{
+	return (struct k_task_handle){ .fd = fd, .flags = flags, .endpoint = d->endpoint->object.id, .cookie = d->cookie,
+		.offset = d->offset, .status = d->status, .plane = d->plane };
+}
+
+/* The working directory or the root; 0 if it is not set. */
+static int64_t task_directory(struct thread *t, const struct task *task, uint32_t which, uint64_t to)
+{
+	struct object *o = !task->fsctx ? NULL : which == K_TASK_HANDLE_CWD ? task->fsctx->cwd : task->fsctx->root;
+	struct k_task_handle out;
+	int64_t r;
+
+	if (!o)
+		return 0;
+	out = task_handle_of(description_of(o), which, 0);
+	r = user_write(t, to, &out, sizeof(out));
+	return r ? r : 1;
+}
+
 int64_t native_task_handles(struct thread *t, const uint64_t *a)
 {
 	struct task *task;
@@ -557,21 +577,17 @@ int64_t native_task_handles(struct thread *t, const uint64_t *a)
 
 	if (r)
 		return r;
+	if ((uint32_t)a[1] >= K_TASK_HANDLE_CWD)
+		return a[3] ? task_directory(t, task, (uint32_t)a[1], a[2]) : 0;
 	if (!task->table)
 		return 0;
 	for (uint64_t fd = (uint32_t)a[1]; n < a[3] && fd < task->table->chunk_count * TABLE_CHUNK; fd++) {
 		struct handle *h = table_slot(task->table, fd);
 		struct k_task_handle out;
-		struct description *d;
 
 		if (!h || h->object->type != K_OBJECT_DESCRIPTION)
 			continue;
-		d = description_of(h->object);
-		out = (struct k_task_handle){
-			.fd = (uint32_t)fd, .flags = h->rights & HANDLE_CLOEXEC ? K_INSTALL_CLOEXEC : 0,
-			.endpoint = d->endpoint->object.id, .cookie = d->cookie, .offset = d->offset,
-			.status = d->status, .plane = d->plane,
-		};
+		out = task_handle_of(description_of(h->object), (uint32_t)fd, h->rights & HANDLE_CLOEXEC ? K_INSTALL_CLOEXEC : 0);
 		r = user_write(t, a[2] + n * sizeof(out), &out, sizeof(out));
 		if (r)
 			return r;

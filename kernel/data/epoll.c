@@ -318,13 +318,17 @@ int64_t op_epoll_ctl(struct thread *t, const uint64_t *arg)
 #define BATCH 32
 #define REPORT_MAX 600	/* two pages can be prepared */
 
-/* Takes members off the head of the ready list as long as they are stale, up to `left` of them; returns a ready one. */
-static struct member *ready_next(struct waitset *w, uint32_t *left, uint32_t *events)
+/*
+ * Takes members off the head of the ready list, up to and with `*last` (NULL: none are left), until one is really
+ * ready. What is reported and listed again comes behind `last`.
+ */
+static struct member *ready_next(struct waitset *w, struct list **last, uint32_t *events)
 {
-	while (*left && !list_empty(&w->ready)) {
+	while (*last) {
 		struct member *m = list_first(&w->ready, struct member, ready_link);
 
-		(*left)--;
+		if (&m->ready_link == *last)
+			*last = NULL;
 		list_remove(&m->ready_link);
 		*events = member_ready(m);
 		if (*events)
@@ -342,54 +346,59 @@ static void member_reported(struct member *m)
 		list_append(&m->set->ready, &m->ready_link);
 }
 
-/* Reports up to `max` ready members of the first `left` listed: how many, or an error with nothing taken. */
-static int64_t report_batch(struct thread *t, struct waitset *w, uint64_t to, uint32_t max, uint32_t *left)
+/* Reports up to `max` ready members: how many, or an error with nothing taken. */
+static int64_t report_batch(struct thread *t, struct waitset *w, uint64_t to, uint32_t max, struct list **last)
 {
 	struct epoll_event e[BATCH];
 	struct member *m, *taken[BATCH];
 	uint32_t n = 0, events;
 	int64_t r;
 
-	while (n < max && n < BATCH && (m = ready_next(w, left, &events))) {
+	while (n < max && n < BATCH && (m = ready_next(w, last, &events))) {
 		e[n].events = events;
 		e[n].data = m->data;
 		taken[n++] = m;
 	}
 	r = n ? user_write(t, to, e, n * sizeof(e[0])) : 0;
-	if (!r)
-		for (uint32_t i = 0; i < n; i++)
-			member_reported(taken[i]);
-	else
-		while (n--)
-			list_prepend(&w->ready, &taken[n]->ready_link);
+	for (uint32_t i = 0; i < n && !r; i++)
+		member_reported(taken[i]);
+	for (uint32_t i = n; i && r; i--)
+		list_prepend(&w->ready, &taken[i - 1]->ready_link);
 	return r ? r : n;
 }
 
-/*
- * More than a batch is reported only where writing cannot fail: an event that has been taken must arrive.
- */
-static int64_t report(struct thread *t, struct waitset *w, uint64_t to, uint32_t max)
+static bool exceeds_batch(const struct waitset *w)
 {
-	uint32_t left = 0, done = 0;
-	int64_t r;
+	unsigned n = 0;
 
 	list_for(it, &w->ready)
-		left++;
-	max = (uint32_t)smaller(smaller(max, left), REPORT_MAX);
-	if (max > BATCH) {
+		if (++n > BATCH)
+			return true;
+	return false;
+}
+
+/* More than a batch is reported only where writing cannot fail: an event that has been taken must arrive. */
+static int64_t report(struct thread *t, struct waitset *w, uint64_t to, uint32_t max)
+{
+	struct list *last = list_empty(&w->ready) ? NULL : w->ready.prev;
+	uint32_t done = 0;
+	int64_t r;
+
+	max = (uint32_t)smaller(max, REPORT_MAX);
+	if (max > BATCH && exceeds_batch(w)) {
 		r = user_prepare_write(t, to, max * sizeof(struct epoll_event));
 		if (op_result_is_special(r))
 			return r;
 		if (r)
 			max = BATCH;
+	} else {
+		max = (uint32_t)smaller(max, BATCH);
 	}
-	while (done < max) {
-		r = report_batch(t, w, to + done * sizeof(struct epoll_event), max - done, &left);
-		if (r <= 0)
-			return done ? done : r;
-		done += (uint32_t)r;
-	}
-	return done;
+	do {
+		r = report_batch(t, w, to + done * sizeof(struct epoll_event), max - done, &last);
+		done += r > 0 ? (uint32_t)r : 0;
+	} while (r > 0 && done < max);
+	return done ? done : r;
 }
 
 static int64_t waitset_wait(struct thread *t, struct description *d, uint64_t to, uint32_t max, int32_t ms)

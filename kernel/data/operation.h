@@ -31,13 +31,13 @@ static inline int64_t op_decline(struct thread *t, int reason)
 
 /*
  * The description that the operation is about: the one it began with if it runs again; the one that a server saw if
- * it was forwarded; else what the descriptor says. NULL: not open.
+ * it was forwarded as it came; else what the descriptor says. NULL: not open.
  */
 static inline struct description *op_description(struct thread *t, uint64_t fd)
 {
 	if (t->progress.active)
 		return t->progress.object;
-	if (op_authority(t) && t->call_fd)
+	if (t->call_fd && (t->flags & (THREAD_AUTHORITY | THREAD_ARGS)) == THREAD_AUTHORITY)
 		return description_of(t->call_fd);
 	return description_get(t, fd);
 }
@@ -49,8 +49,8 @@ static inline struct description *op_description(struct thread *t, uint64_t fd)
  */
 void op_pin(struct thread *t, struct description *d, int64_t deadline);
 
-/* For `return op_end(...)`: pins if the operation is to run again. */
-static inline int64_t op_end(struct thread *t, struct description *d, int64_t r)
+/* For `return op_leave(...)`: pins if the operation is to run again. */
+static inline int64_t op_leave(struct thread *t, struct description *d, int64_t r)
 {
 	if (op_result_is_special(r) && r != OP_DECLINE && !t->progress.active)
 		op_pin(t, d, K_FOREVER);

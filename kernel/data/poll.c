@@ -46,8 +46,11 @@ static struct poll_set *set_create(uint32_t entries, uint32_t waiters)
 	return s;
 }
 
-static void set_free(struct poll_set *s)
+/* Out of all queues, and gone. */
+static void set_discard(struct poll_set *s)
 {
+	for (uint32_t i = 0; i < s->waiters; i++)
+		list_remove(&s->waiter[i].node);
 	for (uint32_t i = 0; i < s->entries; i++)
 		object_put(&s->entry[i].description->object);
 	kfree(s);
@@ -83,8 +86,7 @@ static void set_detach(struct thread *t)
 
 static void set_release(struct thread *t)
 {
-	set_detach(t);
-	set_free(t->progress.object);
+	set_discard(t->progress.object);
 }
 
 /* The set's waiters are in their queues: t waits. */
@@ -143,7 +145,8 @@ static int64_t wait_outcome(struct thread *t, int64_t found, int class, bool *go
 
 struct look {
 	int64_t ready;
-	uint32_t entries, waiters;	/* what a set would need */
+	uint32_t entries, waiters;	/* what a set would need, if */
+	bool may_wait;
 };
 
 static uint32_t poll_wanted(const struct pollfd *p)
@@ -163,7 +166,7 @@ static uint16_t poll_one(struct thread *t, const struct pollfd *p, struct look *
 	if (!d || d->flags & K_DESCRIPTION_PATH)
 		return POLLNVAL;
 	ready = description_ready(d) & poll_wanted(p);
-	if (!ready && !l->ready) {
+	if (!ready && !l->ready && l->may_wait) {
 		l->entries++;
 		l->waiters += description_sources(d, source);
 	}
@@ -215,7 +218,7 @@ static int64_t poll_collect(struct thread *t, uint64_t fds, uint32_t n, struct p
 
 static int64_t poll_first(struct thread *t, uint64_t fds, uint32_t n, int64_t deadline, bool finish, int class)
 {
-	struct look l = { 0 };
+	struct look l = { .may_wait = deadline };
 	struct poll_set *s;
 	int64_t r;
 
@@ -229,9 +232,7 @@ static int64_t poll_first(struct thread *t, uint64_t fds, uint32_t n, int64_t de
 		return -ENOMEM;
 	r = poll_collect(t, fds, n, s);
 	if (r) {
-		for (uint32_t i = 0; i < s->waiters; i++)
-			list_remove(&s->waiter[i].node);
-		set_free(s);
+		set_discard(s);
 		return r;
 	}
 	set_adopt(t, s, deadline, finish);
@@ -473,6 +474,8 @@ static int64_t select_scan(struct thread *t, struct select *s, struct look *l, s
 				continue;
 			}
 			l->ready += select_mark(s, fd, wanted, description_ready(d));
+			if (l->ready || !l->may_wait)
+				continue;
 			l->entries++;
 			l->waiters += description_sources(d, source);
 		}
@@ -480,30 +483,33 @@ static int64_t select_scan(struct thread *t, struct select *s, struct look *l, s
 	return 0;
 }
 
-static int64_t select_first(struct thread *t, struct select *s, int64_t deadline)
+static int64_t select_block(struct thread *t, struct select *s, struct look *l, int64_t deadline)
 {
-	struct look l = { 0 };
-	struct poll_set *set;
-	int64_t r = select_scan(t, s, &l, NULL);
+	struct poll_set *set = set_create(l->entries, l->waiters);
+	int64_t r;
 
-	if (!r && (l.ready || passed(deadline)))
-		r = select_write(t, s);
-	else if (!r)
-		goto wait;
-	return r ? r : l.ready;
-wait:
-	set = set_create(l.entries, l.waiters);
 	if (!set)
 		return -ENOMEM;
-	r = select_scan(t, s, &l, set);
+	r = select_scan(t, s, l, set);
 	if (r) {
-		for (uint32_t i = 0; i < set->waiters; i++)
-			list_remove(&set->waiter[i].node);
-		set_free(set);
+		set_discard(set);
 		return r;
 	}
 	set_adopt(t, set, deadline, true);
 	return set_wait(t, K_RESTART_NOHAND);
+}
+
+static int64_t select_first(struct thread *t, struct select *s, int64_t deadline)
+{
+	struct look l = { .may_wait = deadline };
+	int64_t r = select_scan(t, s, &l, NULL);
+
+	if (r)
+		return r;
+	if (!l.ready && !passed(deadline))
+		return select_block(t, s, &l, deadline);
+	r = select_write(t, s);
+	return r ? r : l.ready;
 }
 
 static int64_t select_again(struct thread *t, struct select *s)

@@ -15,7 +15,7 @@
 #include "mm/frame.h"
 #include "mm/usercopy.h"
 
-#define SLICE 65536ul	/* zeros written before others are looked at */
+#define SLICE 65536ul	/* bytes moved before others are looked at */
 
 /* One call's parameters once they are checked. */
 struct transfer {
@@ -50,11 +50,6 @@ static int64_t zero_read(struct thread *t, struct uio *u)
 	return op_result_is_special(r) || !moved ? r : (int64_t)moved;
 }
 
-static int64_t smallest(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* --- streams: who moves the offset ------------------------------------------------------------------------------ */
 
 /* 0 when t may use the description's offset; OP_BLOCK while another call is in the middle of it. */
@@ -67,7 +62,7 @@ static int64_t offset_claim(struct thread *t, struct description *d)
 
 /*
  * After a run that began at `start` of the stream, with `before` bytes done, and ended with r: the call's result, or r if
- * it is to run again; then it keeps its place. The object's copies count their bytes in progress.done.
+ * it is to run again; then it keeps its place.
  */
 static int64_t stream_end(struct thread *t, struct transfer *x, uint64_t start, uint64_t before, int64_t r)
 {
@@ -89,8 +84,21 @@ static int64_t stream_end(struct thread *t, struct transfer *x, uint64_t start, 
 		t->progress.aux[AUX_APPENDING] = 0;
 	}
 	if (!t->progress.active)
-		t->progress.done = 0;
+		t->progress.done = 0;	/* spares the end of the call some work */
 	return done ? (int64_t)done : r;
+}
+
+/* What the object's copies moved counts at once; true if there may be more. */
+static bool stream_moved(struct thread *t, struct transfer *x, int64_t *r)
+{
+	if (*r <= 0)
+		return false;
+	t->progress.done += (uint64_t)*r;
+	uio_skip(&x->u, (uint64_t)*r);
+	*r = 0;
+	if (x->u.size && preempt_needed())
+		*r = OP_PREEMPT;
+	return x->u.size && !*r;
 }
 
 /* A signal stopped the call between its runs: others may have the offset. */
@@ -117,15 +125,14 @@ static int64_t stream_read(struct thread *t, struct transfer *x)
 			return r;
 	}
 	start = x->position < 0 ? x->d->offset : (uint64_t)x->position + before;
-	while (x->u.size) {
-		uint64_t base, n = uio_contiguous(&x->u, &base);
+	do {
+		uint64_t base, n = smaller(uio_contiguous(&x->u, &base), SLICE);
 
 		r = mobject_read_user(m, t, start + (t->progress.done - before), base, n);
-		if (r != (int64_t)n)
-			break;		/* the end, an error, or to be continued */
-		uio_skip(&x->u, n);
-	}
-	return stream_end(t, x, start, before, smallest(r, 0));
+	} while (stream_moved(t, x, &r));
+	if (t->progress.done != before && !(x->d->status & O_NOATIME))
+		mobject_stamp(m, false);
+	return stream_end(t, x, start, before, r);
 }
 
 /* --- streams: writing ----------------------------------------------------------------------------------------------- */
@@ -156,17 +163,16 @@ static int64_t write_limit(struct thread *t, struct transfer *x, uint64_t at)
 static int64_t write_run(struct thread *t, struct transfer *x, uint64_t start)
 {
 	uint64_t before = t->progress.done;
-	int64_t r = 0;
+	int64_t r;
 
-	while (x->u.size) {
-		uint64_t base, n = uio_contiguous(&x->u, &base);
+	do {
+		uint64_t base, n = smaller(uio_contiguous(&x->u, &base), SLICE);
 
 		r = mobject_write_user(x->d->mobject, t, start + (t->progress.done - before), base, n);
-		if (r != (int64_t)n)
-			break;
-		uio_skip(&x->u, n);
-	}
-	return smallest(r, 0);
+	} while (stream_moved(t, x, &r));
+	if (t->progress.done != before)
+		mobject_stamp(x->d->mobject, true);
+	return r;
 }
 
 /* Where this run begins; claims what the call has to own. */
@@ -206,7 +212,7 @@ static int64_t stream_write(struct thread *t, struct transfer *x)
 	r = write_limit(t, x, start);
 	if (!r)
 		r = write_run(t, x, start);
-	if (r < 0 && !t->progress.done && !op_result_is_special(r) && r != -EFAULT)
+	if (!t->progress.done && (r == -ENOSPC || r == -EIO || r == -EFBIG))
 		r = op_decline(t, (int)-r);
 	else if (r == OP_DECLINE && t->progress.done)
 		r = 0;		/* a short count first; the next call meets the limit */
@@ -327,7 +333,7 @@ static int64_t plain_read(struct thread *t, const uint64_t *arg, struct descript
 	transfer_init(&x, d, position);
 	x.append = false;
 	r = plain_check(&x, DESCRIPTION_READ, &s);
-	return r ? r : op_end(t, d, transfer_read(t, &x));
+	return r ? r : op_leave(t, d, transfer_read(t, &x));
 }
 
 static int64_t plain_write(struct thread *t, const uint64_t *arg, struct description *d, int64_t position)
@@ -338,7 +344,7 @@ static int64_t plain_write(struct thread *t, const uint64_t *arg, struct descrip
 
 	transfer_init(&x, d, position);
 	r = plain_check(&x, DESCRIPTION_WRITE, &s);
-	return r ? r : op_end(t, d, transfer_write(t, &x));
+	return r ? r : op_leave(t, d, transfer_write(t, &x));
 }
 
 int64_t op_read(struct thread *t, const uint64_t *arg)
@@ -414,7 +420,7 @@ static int64_t vector(struct thread *t, const uint64_t *arg, struct description 
 	if (!r && !(d->access & access))
 		r = -EBADF;
 	if (r)
-		return op_end(t, d, r);
+		return op_leave(t, d, r);
 	if (!x.u.size)
 		return 0;
 	if ((int64_t)(at + x.u.size) < 0)
@@ -423,9 +429,9 @@ static int64_t vector(struct thread *t, const uint64_t *arg, struct description 
 	if (r)
 		return r;
 	if (access == DESCRIPTION_WRITE)
-		return op_end(t, d, transfer_write(t, &x));
+		return op_leave(t, d, transfer_write(t, &x));
 	x.append = false;
-	return op_end(t, d, transfer_read(t, &x));
+	return op_leave(t, d, transfer_read(t, &x));
 }
 
 int64_t op_readv(struct thread *t, const uint64_t *arg)
@@ -488,7 +494,7 @@ static int64_t stream_seek(struct thread *t, struct description *d, int64_t offs
 	int64_t r = offset_claim(t, d);
 
 	if (r)
-		return op_end(t, d, r);
+		return op_leave(t, d, r);
 	if (whence == SEEK_CUR)
 		offset = (int64_t)((uint64_t)offset + d->offset);
 	else if (whence == SEEK_END)

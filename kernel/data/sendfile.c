@@ -179,11 +179,11 @@ int64_t op_sendfile(struct thread *t, const uint64_t *arg)
 	if (!r && !again)
 		r = out_limit(t, &c);
 	if (r)
-		return c.out ? op_end(t, c.out, r) : r;
+		return c.out ? op_leave(t, c.out, r) : r;
 	r = t->progress.interrupted ? -K_RESTART_SYS : copy_run(t, &c);
 	if (r != OP_DECLINE && op_result_is_special(r)) {
 		t->progress.finish_on_interrupt = true;
-		return op_end(t, c.out, r);
+		return op_leave(t, c.out, r);
 	}
 	if (r == OP_DECLINE && !arg[2])
 		c.in->offset = c.at;
@@ -191,5 +191,5 @@ int64_t op_sendfile(struct thread *t, const uint64_t *arg)
 		r = copy_end(t, &c, arg[2], r);
 	if (!op_result_is_special(r))
 		t->progress.interrupted = false;
-	return op_end(t, c.out, r);
+	return op_leave(t, c.out, r);
 }

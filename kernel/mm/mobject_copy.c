@@ -16,18 +16,22 @@
 
 #define TRIES 4		/* for a user page that is there and still faults: a race with another CPU */
 
-/* Nothing could be copied at `address`: makes its page accessible, and limits the next chunk to it. */
-static int64_t user_page(struct thread *t, uint64_t address, bool write, uint64_t *chunk, unsigned *tries)
+/*
+ * Nothing could be copied at `address`: makes its page accessible, and limits the next chunk to it. Once bytes have been
+ * copied nobody waits, for a thread that waits has to run its call again; then the call ends short.
+ */
+static int64_t user_page(struct thread *t, uint64_t done, uint64_t address, bool write, uint64_t *chunk, unsigned *tries)
 {
 	*chunk = PAGE_SIZE - (address & PAGE_MASK);
 	if (++*tries > TRIES)
 		return -EFAULT;
-	return user_resolve(t, address, write);
+	return done ? user_resolve_now(t, address, write) : user_resolve(t, address, write);
 }
 
-static inline struct thread *pager_waiter(struct thread *t)
+/* Who waits for a page of the object. */
+static inline struct thread *pager_waiter(struct thread *t, uint64_t done)
 {
-	return t->flags & THREAD_SERVER ? NULL : t;
+	return done || t->flags & THREAD_SERVER ? NULL : t;
 }
 
 int64_t mobject_read_user(struct mobject *m, struct thread *t, uint64_t offset, uint64_t to, uint64_t size)
@@ -50,12 +54,12 @@ int64_t mobject_read_user(struct mobject *m, struct thread *t, uint64_t offset, 
 			n = size - done;
 		if (n > chunk)
 			n = chunk;
-		error = mobject_page(m, pager_waiter(t), at >> PAGE_SHIFT, false, &pa);
+		error = mobject_page(m, pager_waiter(t, done), at >> PAGE_SHIFT, false, &pa);
 		if (error)
 			break;
 		left = arch_copy_to_user_fast(to + done, (char *)phys_to_virt(pa) + (at & PAGE_MASK), n);
 		if (__builtin_expect(left == n, 0)) {
-			error = user_page(t, to + done, true, &chunk, &tries);
+			error = user_page(t, done, to + done, true, &chunk, &tries);
 			if (error)
 				break;
 			continue;
@@ -103,7 +107,7 @@ static int64_t fresh_write(struct mobject *m, uint64_t at, uint64_t from, uint64
 }
 
 /* Up to n bytes within one page. Returns how many (0: the user's page must be faulted in), or an error. */
-static int64_t page_write(struct mobject *m, struct thread *t, uint64_t at, uint64_t from, uint64_t n)
+static int64_t page_write(struct mobject *m, struct thread *waiter, uint64_t at, uint64_t from, uint64_t n)
 {
 	uint64_t *slot = pages_slot(&m->pages, at >> PAGE_SHIFT);
 	int64_t error;
@@ -114,7 +118,7 @@ static int64_t page_write(struct mobject *m, struct thread *t, uint64_t at, uint
 	} else if (m->kind == MOBJECT_ANONYMOUS || (m->kind == MOBJECT_CHILD && (at & ~PAGE_MASK) >= m->limit)) {
 		return fresh_write(m, at, from, n);
 	} else {
-		error = mobject_page(m, pager_waiter(t), at >> PAGE_SHIFT, true, &pa);
+		error = mobject_page(m, waiter, at >> PAGE_SHIFT, true, &pa);
 		if (error)
 			return error == -ENOMEM ? no_frame(m) : error;
 	}
@@ -143,10 +147,10 @@ int64_t mobject_write_user(struct mobject *m, struct thread *t, uint64_t offset,
 			n = size - done;
 		if (n > chunk)
 			n = chunk;
-		r = page_write(m, t, at, from + done, n);
+		r = page_write(m, pager_waiter(t, done), at, from + done, n);
 		if (__builtin_expect(r <= 0, 0)) {
 			if (!r)
-				r = user_page(t, from + done, false, &chunk, &tries);
+				r = user_page(t, done, from + done, false, &chunk, &tries);
 			if (r)
 				break;
 			continue;

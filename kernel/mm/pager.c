@@ -154,6 +154,7 @@ int64_t pager_wait(struct mobject *m, struct thread *t, uint64_t index, bool wri
 	struct pager *p = m->pager;
 	uint64_t *slot = pages_slot(&m->pages, index);
 	bool grant = write && slot && (*slot & PAGE_PRESENT);
+	int64_t r;
 
 	if (slot && (*slot & PAGE_ERROR)) {
 		/* All who waited for it see the error; whoever comes later asks again. */
@@ -166,7 +167,9 @@ int64_t pager_wait(struct mobject *m, struct thread *t, uint64_t index, bool wri
 	t->waiter.key = index << 1 | grant;
 	if (!flight_covers(p, index, grant) && flight_free(p) >= 0)
 		endpoint_notify(p->endpoint, &p->request);
-	return wait_on(t, &p->waiters, K_WAIT_PAGE, t->number < 0 ? K_RESTART_ALWAYS : K_RESTART_SYS);
+	r = wait_on(t, &p->waiters, K_WAIT_PAGE, t->number < 0 ? K_RESTART_ALWAYS : K_RESTART_SYS);
+	/* An event that is pending ends the call at once; how far it was is for our caller to say, who goes by signs. */
+	return r > 0 ? -K_RESTART_SYS : r;
 }
 
 /* Requests that touch the range are no longer under way; all who wait look again. */

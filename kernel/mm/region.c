@@ -213,6 +213,35 @@ void region_remove(struct space *s, struct region *r)
 	s->count--;
 }
 
+/* A balanced tree of the next n regions in the list. */
+static struct region *tree_build(struct space *s, struct list **next, uint32_t n)
+{
+	struct region *left, *r;
+
+	if (!n)
+		return NULL;
+	left = tree_build(s, next, n / 2);
+	r = container_of(*next, struct region, link);
+	*next = r->link.next;
+	r->left = left;
+	r->right = tree_build(s, next, n - n / 2 - 1);
+	node_update(s, r);
+	return r;
+}
+
+void region_append(struct space *s, struct region *r)
+{
+	list_append(&s->regions, &r->link);
+	s->count++;
+}
+
+void region_index_all(struct space *s)
+{
+	struct list *next = s->regions.next;
+
+	s->root = tree_build(s, &next, s->count);
+}
+
 /* --- holes ------------------------------------------------------------------------------------------------- */
 
 /* The highest place for `size` bytes in [from, to) within [low, high), or 0. */

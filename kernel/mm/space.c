@@ -132,28 +132,31 @@ void space_destroy(struct object *o)
 
 /* --- fork -------------------------------------------------------------------------------------------------- */
 
-/* The child's region for [start, end) of r, joined with what an earlier slice made of r's lower part. */
+/* The child's region for [start, end) of r; where an earlier slice made r's lower part, that one goes on. */
 static struct region *fork_region(struct space *to, struct region *r, uint64_t start, uint64_t end)
 {
-	struct region like = *r, *c, *prev;
+	struct overlay *overlay = r->overlay;
+	struct region *c;
 
-	like.overlay = NULL;
-	like.offset += r->object ? start - r->start : 0;
-	like.start = start;
-	like.end = end;
-	c = region_create(to, &like);
+	if (start > r->start && !list_empty(&to->regions)) {
+		c = container_of(to->regions.prev, struct region, link);
+		if (c->end == start) {
+			region_account(c, (end - start) >> PAGE_SHIFT, 1);
+			c->end = end;
+			return c;
+		}
+	}
+	r->overlay = NULL;
+	c = region_create(to, r);
+	r->overlay = overlay;
 	if (!c)
 		return NULL;
-	region_insert(to, c);
+	c->offset += r->object ? start - r->start : 0;
+	c->start = start;
+	c->end = end;
+	region_append(to, c);
 	region_account(c, (end - start) >> PAGE_SHIFT, 1);
-	if (start == r->start)
-		return c;
-	prev = region_prev(to, c);
-	if (prev && prev->overlay && prev->end == start) {
-		c->overlay = prev->overlay;
-		c->overlay->references++;
-	}
-	return region_merge(c);
+	return c;
 }
 
 /* Shares the frames of r's overlay in [*at, end) with c; advances *at by about a slice. */
@@ -230,13 +233,12 @@ int64_t space_fork(struct space *from, struct space *to, uint64_t *cursor)
 		if (at < r->end) {
 			/* The rest of this region comes with the next slice. */
 			*cursor = at;
-			c = region_find(to, at);
 			region_account(c, (c->end - at) >> PAGE_SHIFT, -1);
 			c->end = at;
 			result = OP_PREEMPT;
 			break;
 		}
-		if (preempt_needed() && region_next(from, r)) {
+		if ((!eager || counts[0] + counts[1] > SLICE / 4) && preempt_needed() && region_next(from, r)) {
 			result = OP_PREEMPT;
 			break;
 		}
@@ -244,6 +246,7 @@ int64_t space_fork(struct space *from, struct space *to, uint64_t *cursor)
 	if (flush)
 		arch_tlb_flush_space(&from->arch);
 	translation_count(to, counts);
+	region_index_all(to);
 	return result;
 }
 

@@ -71,6 +71,9 @@ struct region *region_find(struct space *s, uint64_t address);	/* that contains 
 struct region *region_above(struct space *s, uint64_t address);	/* first with end > address, or NULL */
 void region_insert(struct space *s, struct region *r);
 void region_remove(struct space *s, struct region *r);
+/* For building a space from the bottom up: appends without a tree; then makes the tree. */
+void region_append(struct space *s, struct region *r);
+void region_index_all(struct space *s);
 void region_touch(struct space *s, struct region *r);	/* its start, or the end of the one before it, has changed */
 struct region *region_next(struct space *s, struct region *r);	/* NULL at the end */
 struct region *region_prev(struct space *s, struct region *r);

@@ -13,9 +13,11 @@
 
 #define TRIES 4		/* for a page that is there and still faults: another CPU changed it meanwhile */
 
-/* What a failed resolution means to a system call. */
+/* What a failed resolution means to a system call. A wait that a signal stops passes its restart class on. */
 static int64_t call_error(int64_t r)
 {
+	if (r <= -K_RESTART_SYS && r >= -K_RESTART_BLOCK)
+		return r;
 	return r < 0 && !op_result_is_special(r) && r != -EAGAIN ? -EFAULT : r;
 }
 
@@ -24,6 +26,13 @@ int64_t user_resolve(struct thread *t, uint64_t address, bool write)
 	uint64_t pa;
 
 	return call_error(space_resolve(t->task->space, t->task, t, address, write ? RESOLVE_WRITE : 0, &pa));
+}
+
+int64_t user_resolve_now(struct thread *t, uint64_t address, bool write)
+{
+	uint64_t pa;
+
+	return call_error(space_resolve(t->task->space, t->task, NULL, address, write ? RESOLVE_WRITE : 0, &pa));
 }
 
 static uint64_t within_page(uint64_t address, uint64_t size)

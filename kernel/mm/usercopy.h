@@ -23,6 +23,8 @@ int64_t user_prepare_write(struct thread *t, uint64_t to, uint64_t size);
 
 /* Makes one page accessible, as its fault would: 0, -EFAULT, OP_BLOCK, OP_MEMORY. */
 int64_t user_resolve(struct thread *t, uint64_t address, bool write);
+/* Never waits: EAGAIN instead of OP_BLOCK. */
+int64_t user_resolve_now(struct thread *t, uint64_t address, bool write);
 
 /* Frame behind a user address of any space, resolved as a fault would be; never waits: 0 and *pa (page address), EFAULT, ENOMEM, EAGAIN (a pager is needed). */
 int64_t space_page(struct space *s, uint64_t address, bool write, uint64_t *pa);

@@ -300,7 +300,7 @@ void srv_setup(int endpoint, const struct srv_ops *ops)
 
 void srv_round(void)
 {
-	static struct k_message m;
+	static struct k_message m __attribute__((aligned(256)));	/* in one page: the kernel writes it directly */
 	bool answering = loop.answering;
 	long r = k_receive(loop.endpoint, answering ? &loop.answer : NULL, &m, srv_timer_next());
 

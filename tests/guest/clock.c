@@ -139,6 +139,7 @@ TEST(clock, errors)
 	CHECK_ERRNO(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, BAD_KERNEL), EFAULT);
 	CHECK_ERRNO(syscall(SYS_gettimeofday, BAD_UNMAPPED, NULL), EFAULT);
 	CHECK_ERRNO(clock_settime(CLOCK_MONOTONIC, &at), EINVAL);
+	CHECK_ERRNO(syscall(SYS_clock_settime, CLOCK_REALTIME, BAD_UNMAPPED), EFAULT);
 	SUBPROCESS {
 		drop_to_user(4242, 4242);
 		CHECK_ERRNO(clock_settime(CLOCK_REALTIME, &at), EPERM);

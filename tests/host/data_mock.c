@@ -12,6 +12,10 @@
 #include "mm/kmalloc.h"
 #include "mm/usercopy.h"
 
+#ifndef SEED
+#define SEED 12345
+#endif
+
 struct call calls[CALLS];
 int64_t mock_now = 1000;
 unsigned fault_rate;
@@ -22,7 +26,7 @@ struct task mock_task;
 static struct account account;
 static uint64_t frames_out;
 static struct wait_queue pager_queue = { LIST_INIT(pager_queue.waiters) };
-static uint32_t seed = 12345;
+static uint32_t seed = SEED;
 static uint64_t base_objects[K_OBJECT_TYPES];
 
 struct frame_counts frame_counts;
@@ -222,19 +226,19 @@ int64_t mobject_page(struct mobject *m, struct thread *t, uint64_t index, bool w
 	return 0;
 }
 
-/* Pieces of random size, so that restarts fall anywhere. */
+/* Stops anywhere: after some bytes it returns them, and waits only if there were none. */
 static int64_t piecewise(struct thread *t, unsigned char *object, uint64_t user, uint64_t n, bool write)
 {
 	uint64_t done = 0;
 
 	while (done < n) {
 		uint64_t piece = fault_rate ? smaller(n - done, 1 + rnd(5000)) : n - done;
-		int64_t r = fault(t);
+		int64_t r = done ? 0 : fault(t);
 
-		if (!r && fault_rate && done && !rnd(fault_rate))
-			r = OP_PREEMPT;
 		if (r)
 			return r;
+		if (done && fault_rate && !rnd(fault_rate))
+			break;
 		if (bad(user + done, piece))
 			return done ? (int64_t)done : -EFAULT;
 		if (write)
@@ -242,7 +246,6 @@ static int64_t piecewise(struct thread *t, unsigned char *object, uint64_t user,
 		else
 			memcpy((void *)(user + done), object + done, piece);
 		done += piece;
-		t->progress.done += piece;
 	}
 	return (int64_t)done;
 }
@@ -256,13 +259,12 @@ int64_t mobject_read_user(struct mobject *m, struct thread *t, uint64_t offset, 
 
 int64_t mobject_write_user(struct mobject *m, struct thread *t, uint64_t offset, uint64_t from, uint64_t n)
 {
-	uint64_t before = t->progress.done;
 	int64_t r;
 
 	CHECK(offset + n <= MOBJECT_MAX);
 	r = piecewise(t, m->data + offset, from, n, true);
-	if (offset + (t->progress.done - before) > m->size)
-		m->size = offset + (t->progress.done - before);
+	if (r > 0 && offset + (uint64_t)r > m->size)
+		m->size = offset + (uint64_t)r;
 	return r;
 }
 

@@ -97,9 +97,11 @@ void node_sweep(void)
 	}
 }
 
-void node_forget_loose(void)
+void node_lost(void)
 {
 	loose_count = 0;
+	dropped_count = 0;
+	made_count = 0;
 }
 
 /* --- nodes -------------------------------------------------------------------------------------------------- */

@@ -154,7 +154,8 @@ void node_check(struct node *n);
 void node_loose(struct node *n);
 /* End of a request: frees what is loose and unpinned. */
 void node_sweep(void);
-void node_forget_loose(void);	/* after a rollback: the list is void */
+/* The server is a successor: what only its predecessor knew is void. For tests, where both are one program. */
+void node_lost(void);
 /* A kernel handle that is no longer needed: closed after the next commit. */
 void node_drop_handle(int handle);
 /* A kernel handle that this operation made and noted in the state: a rollback closes it. Returns it. */

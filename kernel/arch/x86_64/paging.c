@@ -504,9 +504,21 @@ static uint64_t leaf_end(uint64_t va, uint64_t end)
 	return next < end ? next : end;
 }
 
-static inline unsigned soft_index(uint64_t e)
+/* Four counters of 16 bits, by soft bits: a leaf table has 512 entries. */
+static inline uint64_t soft_count(uint64_t e)
 {
-	return (unsigned)(e / PTE_SOFT_A & 3);
+	return 1ull << ((e & (PTE_SOFT_A | PTE_SOFT_B)) >> 5);
+}
+
+static void soft_add(uint64_t counts[4], uint64_t packed)
+{
+	for (unsigned i = 0; i < 4; i++)
+		counts[i] += packed >> 16 * i & 0xffff;
+}
+
+static inline uint64_t soft_sum(uint64_t packed)
+{
+	return (packed + (packed >> 16) + (packed >> 32) + (packed >> 48)) & 0xffff;
 }
 
 /* The entry that points to the leaf table for `va`, made if need be; NULL without memory. */
@@ -524,25 +536,26 @@ int arch_map_absent(struct arch_space *space, uint64_t va, const uint64_t *pages
 {
 	uint64_t end = va + n * ARCH_PAGE_SIZE;
 	while (va < end) {
-		uint64_t stop = leaf_end(va, end), mapped = 0;
+		uint64_t stop = leaf_end(va, end), packed = 0;
 		uint64_t *parent = leaf_parent_make(space, va);
 		if (!parent)
 			return -ENOMEM;
-		for (uint64_t *entry = &table_of(*parent)[index_of(va, 0)]; va < stop;
-		     va += ARCH_PAGE_SIZE, entry++, pages++) {
+		uint64_t *entry = &table_of(*parent)[index_of(va, 0)];
+		for (uint64_t *last = entry + (stop - va) / ARCH_PAGE_SIZE; entry < last; entry++, pages++) {
 			if (!*pages || *entry & PTE_PRESENT)
 				continue;
 			uint64_t e = entry_make(*pages & PTE_ADDRESS, (unsigned)(*pages & ~PTE_ADDRESS));
 			__atomic_store_n(entry, e, __ATOMIC_RELEASE);
-			counts[soft_index(e)]++;
-			mapped++;
+			packed += soft_count(e);
 		}
-		*parent += mapped * CHILD;
+		soft_add(counts, packed);
+		*parent += soft_sum(packed) * CHILD;
 		if (!(*parent & CHILDREN)) {
 			struct walk w;
-			walk_find(space, va - ARCH_PAGE_SIZE, &w);
+			walk_find(space, va, &w);
 			prune(space, &w, 1);
 		}
+		va = stop;
 	}
 	return 0;
 }
@@ -555,19 +568,19 @@ bool arch_unmap_range(struct arch_space *space, uint64_t *start, uint64_t *end, 
 	unsigned flags;
 	/* arch_next() skips what has no tables. */
 	while (va < *end && arch_next(space, &va, *end, &pa, &flags)) {
-		uint64_t stop = leaf_end(va, *end), begin = va, gone = 0;
+		uint64_t stop = leaf_end(va, *end), begin = va, packed = 0;
 		uint64_t *parent = leaf_parent(space, va);
 		for (uint64_t *entry = &table_of(*parent)[index_of(va, 0)]; va < stop;
 		     va += ARCH_PAGE_SIZE, entry++) {
 			if ((*entry & filter) != filter)
 				continue;
-			counts[soft_index(__atomic_exchange_n(entry, 0, __ATOMIC_SEQ_CST))]++;
-			gone++;
+			packed += soft_count(__atomic_exchange_n(entry, 0, __ATOMIC_SEQ_CST));
 			last = va;
 			if (va < first)
 				first = va;
 		}
-		*parent -= gone * CHILD;
+		soft_add(counts, packed);
+		*parent -= soft_sum(packed) * CHILD;
 		if (!(*parent & CHILDREN)) {
 			struct walk w;
 			walk_find(space, begin, &w);
@@ -581,34 +594,44 @@ bool arch_unmap_range(struct arch_space *space, uint64_t *start, uint64_t *end, 
 	return true;
 }
 
+/* Copies `n` entries to `to` (NULL: only protects); returns what was copied, packed. */
+static uint64_t entries_copy(uint64_t *to, uint64_t *from, unsigned n, bool protect, bool *flush)
+{
+	uint64_t packed = 0;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t e = from[i];
+		if (!(e & PTE_PRESENT))
+			continue;
+		if (protect && e & PTE_WRITE) {
+			/* Atomically: another CPU may be setting DIRTY. */
+			__atomic_fetch_and(&from[i], ~(PTE_WRITE | PTE_DIRTY), __ATOMIC_SEQ_CST);
+			e &= ~PTE_WRITE;
+			*flush = true;
+		}
+		if (!to)
+			continue;
+		to[i] = e & ~PTE_DIRTY;
+		packed += soft_count(e);
+	}
+	return packed;
+}
+
 void arch_copy_range(struct arch_space *to, struct arch_space *from, uint64_t start, uint64_t end,
 		     bool protect, uint64_t counts[4], bool *flush)
 {
 	uint64_t pa;
 	unsigned flags;
 	while (start < end && arch_next(from, &start, end, &pa, &flags)) {
-		uint64_t stop = leaf_end(start, end), copied = 0;
-		uint64_t *entry = &table_of(*leaf_parent(from, start))[index_of(start, 0)];
+		uint64_t stop = leaf_end(start, end), packed;
+		uint64_t *source = &table_of(*leaf_parent(from, start))[index_of(start, 0)];
 		uint64_t *parent = to ? leaf_parent_make(to, start) : NULL;
 		uint64_t *copy = parent ? &table_of(*parent)[index_of(start, 0)] : NULL;
-		for (; start < stop; start += ARCH_PAGE_SIZE, entry++, copy += copy != NULL) {
-			uint64_t e = *entry;
-			if (!(e & PTE_PRESENT))
-				continue;
-			if (protect && e & PTE_WRITE) {
-				/* Atomically: another CPU may be setting DIRTY. */
-				__atomic_fetch_and(entry, ~(PTE_WRITE | PTE_DIRTY), __ATOMIC_SEQ_CST);
-				e &= ~PTE_WRITE;
-				*flush = true;
-			}
-			if (!copy)
-				continue;
-			*copy = e & ~PTE_DIRTY;
-			counts[soft_index(e)]++;
-			copied++;
+		packed = entries_copy(copy, source, (unsigned)((stop - start) / ARCH_PAGE_SIZE), protect, flush);
+		if (parent) {
+			soft_add(counts, packed);
+			*parent += soft_sum(packed) * CHILD;
 		}
-		if (parent)
-			*parent += copied * CHILD;
+		start = stop;
 	}
 }
 

@@ -117,6 +117,7 @@ int64_t proc_open(struct request *r, struct pos at, uint32_t flags)
 /* PROTO_VFS_PROC_OPENED */
 int64_t in_proc_opened(struct request *r)
 {
+	struct srv_forward q = { .number = PROTO_PS_PROC_OPEN, .handle = { -1, -1 } };
 	struct mount *m = vfs->mounts;
 	struct node *n;
 	int64_t h;
@@ -124,6 +125,10 @@ int64_t in_proc_opened(struct request *r)
 	if ((int64_t)request_arg(r, 5) < 0)
 		return (int64_t)request_arg(r, 5);
 	h = k_caller_attached(srv_endpoint(), r->m->call, 0);
+	if (h == -ENOENT && r->m->flags & K_MSGF_REDELIVERED) {	/* taken by a server that died then: ask again */
+		memcpy(q.arg, r->m->arg, sizeof q.arg);
+		return request_to_posix(r, &q);
+	}
 	if (h < 0)
 		return h;
 	node_new_handle((int)h);

@@ -1,0 +1,320 @@
+/*
+ * /proc: messages from the VFS, permissions, links.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "posix/procfs/procfs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "posix/misc/system.h"
+#include "posix/proc/caller.h"
+#include "posix/proc/cred.h"
+#include "posix/tty/tty.h"
+#include "posix_vfs.h"
+
+bool procfs_may_look(const struct thread *self, const struct process *p)
+{
+	const struct proto_cred *mine = self->cred->record, *his;
+
+	if (self->process == p || cred_capable(self->cred, LX_CAP_SYS_PTRACE))
+		return true;
+	if (!p->cred || !p->image.dumpable)
+		return false;
+	his = p->cred->record;
+	return mine->fsuid == his->euid && mine->fsuid == his->suid && mine->fsuid == his->ruid &&
+		mine->fsgid == his->egid && mine->fsgid == his->sgid && mine->fsgid == his->rgid;
+}
+
+/* Files that tell what a process has in its memory or where. */
+static bool is_private(int file)
+{
+	switch (file) {
+	case PROTO_PROC_ENVIRON: case PROTO_PROC_MAPS: case PROTO_PROC_SMAPS: case PROTO_PROC_SMAPS_ROLLUP: case PROTO_PROC_AUXV:
+	case PROTO_PROC_IO: case PROTO_PROC_SYSCALL: case PROTO_PROC_PERSONALITY: case PROTO_PROC_FDINFO:
+		return true;
+	}
+	return false;
+}
+
+static int text_make(const struct k_message *m, struct text *x)
+{
+	int file = (int)m->arg[0];
+	struct process *p = process_find((uint32_t)m->arg[1]);
+	struct thread *t;
+
+	if (!m->arg[1])
+		return procfs_system_text(x, file);
+	if (!p && thread_find((uint32_t)m->arg[1]))
+		p = thread_find((uint32_t)m->arg[1])->process;
+	if (!p)
+		return -ESRCH;
+	if (is_private(file) && !procfs_may_look(thread_of(m), p))
+		return -EACCES;
+	t = file != PROTO_PROC_FDINFO && m->arg[2] ? thread_find((uint32_t)m->arg[2]) : NULL;
+	return procfs_process_text(x, file, p, t, (uint32_t)m->arg[2]);
+}
+
+static int text_put(int object, const struct text *x)
+{
+	long r = x->failed ? -ENOMEM : k_mobject_resize(object, x->size);
+
+	if (r >= 0 && x->size)
+		r = k_mobject_write(object, 0, x->data, x->size);
+	return r < 0 ? (int)r : 0;
+}
+
+static void opened(const struct k_message *m, int object, int error)
+{
+	struct srv_forward f = { .endpoint = grants.vfs, .number = PROTO_VFS_PROC_OPENED, .handle = { error ? -1 : object, -1 } };
+
+	memcpy(f.arg, m->arg, sizeof f.arg);
+	f.arg[5] = (uint64_t)(int64_t)error;
+	if (error && object >= 0)
+		k_handle_close(object);
+	srv_forward(m->call, &f);
+}
+
+void ps_proc_open(const struct k_message *m)
+{
+	bool reading = (m->arg[3] & LX_O_ACCMODE) != LX_O_WRONLY;
+	struct text x = { 0 };
+	int r = reading ? text_make(m, &x) : 0, object = -1;
+
+	if (!r)
+		object = (int)k_mobject_create(x.size, 0);
+	if (!r)
+		r = object < 0 ? object : text_put(object, &x);
+	text_free(&x);
+	opened(m, object, r);
+}
+
+#define NR_LSEEK 8
+
+void ps_proc_refresh(const struct k_message *m)
+{
+	uint64_t arg[6] = { m->arg[3], m->arg[4], m->arg[5], 0, 0, 0 };
+	struct text x = { 0 };
+	int object = (int)k_caller_attached(grants.endpoint, m->call, 0), r = object < 0 ? object : text_make(m, &x);
+
+	if (!r)
+		r = text_put(object, &x);
+	text_free(&x);
+	if (object >= 0)
+		k_handle_close(object);
+	if (r)
+		srv_answer(m->call, r);
+	else
+		srv_forward_kernel_args(m->call, NR_LSEEK, arg, false);
+}
+
+/* --- writing ------------------------------------------------------------------------------------------------------------------------- */
+
+static int64_t comm_write(const struct k_message *m, struct process *p, const char *in, size_t n)
+{
+	struct thread *t = m->arg[2] ? thread_find((uint32_t)m->arg[2]) : p->leader;
+
+	if (thread_of(m)->process != p || !t)
+		return -EINVAL;
+	if (n && in[n - 1] == '\n')
+		n--;
+	if (n > COMM_SIZE - 1)
+		n = COMM_SIZE - 1;
+	memset(t->comm, 0, sizeof t->comm);
+	memcpy(t->comm, in, n);
+	if (t == p->leader)
+		memcpy(p->comm, t->comm, sizeof p->comm);
+	k_thread_set(t->handle, K_THREAD_SET_NAME, (uintptr_t)t->comm);
+	process_publish(p);
+	thread_publish(t);
+	return 0;
+}
+
+static int64_t oom_write(struct thread *self, struct process *p, const char *in)
+{
+	char *end;
+	long v = strtol(in, &end, 10);
+
+	if (end == in || v < -1000 || v > 1000)
+		return -EINVAL;
+	if (v < p->oom_score_adj && !cred_capable(self->cred, LX_CAP_SYS_RESOURCE))
+		return -EACCES;
+	p->oom_score_adj = (int)v;
+	return 0;
+}
+
+static int64_t name_write(struct thread *self, char *name, const char *in)
+{
+	if (!cred_capable(self->cred, LX_CAP_SYS_ADMIN))
+		return -EPERM;
+	strncpy(name, in, NAME_SIZE - 1);
+	name[strcspn(name, "\n")] = 0;
+	return 0;
+}
+
+void ps_proc_write(const struct k_message *m)
+{
+	struct thread *self = thread_of(m);
+	struct process *p = process_find((uint32_t)m->arg[1]);
+	size_t n = m->arg[4] < 127 ? (size_t)m->arg[4] : 127;
+	char in[128] = "";
+	int64_t r = caller_read(m, in, m->arg[3], n);
+
+	if (!r && m->arg[1] && !p)
+		r = -ESRCH;
+	if (r) {
+		caller_answer(m, r);
+		return;
+	}
+	switch ((int)m->arg[0]) {
+	case PROTO_PROC_COMM:
+		r = comm_write(m, p, in, n);
+		break;
+	case PROTO_PROC_OOM_SCORE_ADJ:
+		r = oom_write(self, p, in);
+		break;
+	case PROTO_PROC_HOSTNAME:
+		r = name_write(self, system_hostname, in);
+		break;
+	case PROTO_PROC_DOMAINNAME:
+		r = name_write(self, system_domainname, in);
+		break;
+	default:
+		r = -EINVAL;
+	}
+	srv_answer(m->call, r ? r : (int64_t)m->arg[4]);
+}
+
+/* --- links and descriptors --------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t endpoint_id(int handle)
+{
+	struct k_handle_info info;
+
+	return k_handle_info(handle, &info) < 0 ? 0 : info.id;
+}
+
+static bool is_vfs(uint64_t endpoint)
+{
+	static uint64_t id;
+
+	if (!id)
+		id = endpoint_id(grants.vfs);
+	return endpoint == id;
+}
+
+/* A descriptor of another server: ours have a node of the VFS behind them, the others only a name. */
+static void link_foreign(struct proto_link *l, const struct k_task_handle *h)
+{
+	struct file *f = h->endpoint == endpoint_id(grants.endpoint) ? file_find(h->cookie) : NULL;
+	struct k_caller_cookie pin;
+
+	if (f && f->pin >= 0 && k_description_info(f->pin, &pin) == 0)
+		l->cookie = pin.cookie;
+	else if (f && f->kind == FILE_TTY)
+		strcpy(l->text, "/dev/console");
+	else
+		strcpy(l->text, "socket:[0]");
+}
+
+static void link_handle(struct proto_link *l, struct process *p, uint32_t fd)
+{
+	struct k_task_handle h;
+	long n = p->task < 0 ? 0 : k_task_handles(p->task, fd, &h, 1);
+
+	if (n < 1 || h.fd != fd)
+		l->error = -ENOENT;
+	else if (is_vfs(h.endpoint))
+		l->cookie = h.cookie;
+	else
+		link_foreign(l, &h);
+}
+
+static void link_find(const struct thread *self, struct proto_link *l)
+{
+	struct process *p = process_find(l->pid);
+
+	if (!p && thread_find(l->pid))
+		p = thread_find(l->pid)->process;
+	if (!p || p->state == PROCESS_ZOMBIE || !p->task) {
+		l->error = p ? -ENOENT : -ESRCH;
+		return;
+	}
+	if (!procfs_may_look(self, p)) {
+		l->error = -EACCES;
+		return;
+	}
+	switch (l->kind) {
+	case PROTO_LINK_EXE:
+		if (p->image.exe)
+			l->cookie = p->image.exe->cookie;
+		else
+			l->error = -ENOENT;
+		return;
+	case PROTO_LINK_CWD:
+		link_handle(l, p, K_TASK_HANDLE_CWD);
+		return;
+	case PROTO_LINK_ROOT:
+		link_handle(l, p, K_TASK_HANDLE_ROOT);
+		return;
+	default:
+		link_handle(l, p, l->fd);
+	}
+}
+
+void ps_proc_link(const struct k_message *m)
+{
+	static struct proto_link l;
+	struct srv_forward f = { .endpoint = grants.vfs, .number = PROTO_VFS_PROC_LINKED, .scratch = &l, .scratch_size = sizeof l,
+		.handle = { -1, -1 } };
+	long r = k_caller_scratch(grants.endpoint, m->call, &l, sizeof l);
+
+	if (r < 0) {
+		srv_answer(m->call, r);
+		return;
+	}
+	l.error = 0;
+	l.cookie = 0;
+	memset(l.text, 0, sizeof l.text);
+	link_find(thread_of(m), &l);
+	memcpy(f.arg, m->arg, sizeof f.arg);
+	srv_forward(m->call, &f);
+}
+
+static int fds_list(const struct k_message *m, struct proto_fds *s)
+{
+	struct process *p = process_find((uint32_t)m->arg[0]);
+	static struct k_task_handle h[64];
+	uint32_t from = (uint32_t)m->arg[1];
+	long n;
+
+	s->count = 0;
+	if (!p || p->task < 0)
+		return -ENOENT;
+	if (!procfs_may_look(thread_of(m), p))
+		return -EACCES;
+	while (s->count < PROTO_FDS && (n = k_task_handles(p->task, from, h, 64)) > 0) {
+		for (long i = 0; i < n && s->count < PROTO_FDS; i++)
+			s->fd[s->count++] = h[i].fd;
+		from = h[n - 1].fd + 1;
+	}
+	return 0;
+}
+
+void ps_proc_fds(const struct k_message *m)
+{
+	static struct proto_fds s;
+	struct srv_forward f = { .endpoint = grants.vfs, .number = PROTO_VFS_PROC_FDS, .scratch = &s, .handle = { -1, -1 } };
+	long r = k_caller_scratch(grants.endpoint, m->call, &s, sizeof s);
+
+	if (r < 0) {
+		srv_answer(m->call, r);
+		return;
+	}
+	s.error = fds_list(m, &s);
+	memcpy(f.arg, m->arg, sizeof f.arg);
+	f.scratch_size = (uint32_t)(offsetof(struct proto_fds, fd) + s.count * sizeof s.fd[0]);
+	srv_forward(m->call, &f);
+}

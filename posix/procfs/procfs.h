@@ -1,0 +1,25 @@
+/*
+ * The contents of /proc. The nodes are the VFS's; a file that is opened is sent here (PROTO_PS_PROC_OPEN), its text is made as it is at
+ * that moment, and goes back in a memory object.
+ *
+ *	procfs.c     the messages, who may look, links
+ *	of_process.c files of processes and threads
+ *	of_system.c  files of the system
+ *	text.c       a growing text
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef POSIX_PROCFS_H
+#define POSIX_PROCFS_H
+
+#include "posix/proc/process.h"
+#include "posix/procfs/text.h"
+
+/* tid's thread is NULL for files of the process. 0 or a negative errno. */
+int procfs_process_text(struct text *x, int file, struct process *p, struct thread *t, uint32_t number);
+int procfs_system_text(struct text *x, int file);
+bool procfs_may_look(const struct thread *self, const struct process *p);
+
+srv_handler ps_proc_open, ps_proc_refresh, ps_proc_write, ps_proc_link, ps_proc_fds;
+
+#endif
