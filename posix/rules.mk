@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 # The process server, the supervisor and the console driver; and what the system-call table makes.
 
+POSIX_SOURCES := posix/main.c $(wildcard $(addprefix posix/,proc/*.c signal/*.c syscall/*.c time/*.c tty/*.c procfs/*.c misc/*.c))
+posix_CPPFLAGS = -I.
+$(call native_server,posix,$(POSIX_SOURCES))
 $(call native_server,supervisor,$(wildcard posix/supervisor/*.c posix/supervisor/*.S))
 $(call native_server,serial,$(wildcard posix/drivers/serial/*.c))
 

@@ -99,13 +99,17 @@ $(LIBSRV): $(call objects,$(BUILD)/servers/libsrv,$(LIBSRV_SOURCES)) | $(NATIVE_
 	@mkdir -p $(@D) && rm -f $@
 	@ar rcs $@ $(filter %.o,$^)
 
+# Where servers are linked: 128 MiB apart, all where non-PIC code reaches.
+SERVER_BASES := $(foreach n,0 08 10 18 20 28 30 38 40 48 50 58 60 68 70 78,0x$n400000)
+
 define native_server_rules
 SERVERS += $1
+$1_BASE := $(word $(words $(SERVERS) +),$(SERVER_BASES))
 DEBUG_SYMBOLS += $(BUILD)/servers/$1.elf
 $(call compile,$(BUILD)/servers/$1,$2,$(NATIVE_CC),$(NATIVE_CFLAGS) $$($1_CPPFLAGS),CC     ,$(NATIVE_STAMP) $(COMPILER_STAMP))
 $(BUILD)/servers/$1.elf: $(call objects,$(BUILD)/servers/$1,$2) $(LIBSRV) sysroot/newlib/server.ld
 	@echo "  LD      $$@"
-	@$(NATIVE_LD) $(NATIVE_LDFLAGS) -o $$@ $(call objects,$(BUILD)/servers/$1,$2) \
+	@$(NATIVE_LD) $(NATIVE_LDFLAGS) -Wl,--defsym=SERVER_BASE=$$($1_BASE) -o $$@ $(call objects,$(BUILD)/servers/$1,$2) \
 		-Wl,--start-group $(LIBSRV) $$($1_LDLIBS) -lc -lm -lgcc -Wl,--end-group
 endef
 native_server = $(eval $(call native_server_rules,$(strip $1),$2))

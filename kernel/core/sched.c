@@ -128,7 +128,7 @@ static void cpu_find_for(struct thread *t)
 {
 	struct cpu *victim = NULL;
 
-	if (t->cpu >= 0 && cpus[t->cpu].idle && may_run_on(t, (unsigned)t->cpu)) {
+	if (t->cpu >= 0 && cpus[t->cpu].idle && !cpus[t->cpu].kicked && may_run_on(t, (unsigned)t->cpu)) {
 		cpu_kick(&cpus[t->cpu]);
 		return;
 	}
@@ -147,8 +147,8 @@ static void cpu_find_for(struct thread *t)
 	}
 	if (victim)
 		cpu_kick(victim);
-	else if (!may_run_on(t, cpu_self()->index) && t->cpu >= 0)
-		cpu_kick(&cpus[__builtin_ctzll(t->affinity)]);
+	else if (!may_run_on(t, cpu_self()->index))
+		cpu_kick(&cpus[__builtin_ctzll(t->affinity)]);	/* that it arms its timer for the slice's end */
 }
 
 void sched_ready(struct thread *t)
@@ -184,9 +184,12 @@ void sched_unready(struct thread *t)
 
 void sched_poke(struct thread *t)
 {
-	for (unsigned i = 0; i < cpu_count; i++)
-		if (cpus[i].current == t && &cpus[i] != cpu_self())
-			arch_ipi_reschedule(i);
+	for (unsigned i = 0; i < cpu_count; i++) {
+		if (cpus[i].current != t)
+			continue;
+		cpus[i].timer_stale = true;
+		cpu_kick(&cpus[i]);
+	}
 }
 
 /* --- time ----------------------------------------------------------------------------------------------- */
@@ -353,22 +356,21 @@ static struct thread *cpu_choose(struct cpu *c)
 	struct thread *t = c->current, *n = c->next;
 	int floor = -1;
 
-	if (t && t->state == THREAD_RUNNING) {
-		floor = t->priority;
-		if (c->slice_over || !may_run_on(t, c->index))
-			floor--;
-	}
 	c->resched = false;
 	c->next = NULL;
+	if (t && t->state == THREAD_RUNNING && !may_run_on(t, c->index)) {
+		cpu_preempt(c, t);
+		cpu_find_for(t);
+	}
+	if (t && t->state == THREAD_RUNNING)
+		floor = t->priority - c->slice_over;
 	if (n && n->priority > floor && n->priority >= ready_top() &&
 	    (n->slice_left > 0 || !(ready_mask >> n->priority))) {
-		if (floor >= 0)
+		if (t && t->state == THREAD_RUNNING)
 			cpu_preempt(c, t);
 	} else {
 		if (n)
 			sched_ready(n);
-		if (floor >= 0 && !may_run_on(t, c->index))
-			floor = -1;
 		n = queue_take(c, floor);
 		if (!n && t && t->state == THREAD_RUNNING) {
 			if (c->slice_over) {
@@ -422,7 +424,8 @@ _Noreturn void kernel_exit(void)
 				continue;
 			cpu_idle(c);
 		}
-		arch_space_switch(space_arch(t->task->space));
+		if (!(t->flags & THREAD_EXITING))	/* its space may already be without tables */
+			arch_space_switch(space_arch(t->task->space));
 		if (!(t->flags & THREAD_WORK))
 			break;
 		thread_work(t);

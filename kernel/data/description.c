@@ -222,7 +222,8 @@ bool description_pollable(const struct description *d)
 
 /* --- operations that run again ----------------------------------------------------------------------------- */
 
-void op_disown(struct thread *t, struct description *d)
+/* Gives up the ownership of offset and append. */
+static void op_disown(struct thread *t, struct description *d)
 {
 	if (t->progress.aux[AUX_APPENDING])
 		mobject_append_end(d->mobject, t);
@@ -234,9 +235,8 @@ void op_disown(struct thread *t, struct description *d)
 	wait_queue_wake(&d->offset_waiters, INT32_MAX);
 }
 
-static void op_release(struct thread *t)
+static void op_pass(struct thread *t, struct description *d)
 {
-	struct description *d = t->progress.object;
 	struct pipe *out = plane_write_pipe(d);
 
 	op_disown(t, d);
@@ -246,7 +246,21 @@ static void op_release(struct thread *t)
 		pipe_pass(out);
 	if (d->plane == K_PLANE_WAITSET)
 		waitset_pass(d->waitset);
+}
+
+static void op_release(struct thread *t)
+{
+	struct description *d = t->progress.object;
+
+	op_pass(t, d);
 	object_put(&d->object);
+}
+
+int64_t op_interrupted(struct thread *t, struct description *d)
+{
+	op_pass(t, d);
+	t->progress.interrupted = false;
+	return t->progress.done ? (int64_t)t->progress.done : -K_RESTART_SYS;
 }
 
 void op_pin(struct thread *t, struct description *d, int64_t deadline)

@@ -49,19 +49,25 @@ static inline struct description *op_description(struct thread *t, uint64_t fd)
  */
 void op_pin(struct thread *t, struct description *d, int64_t deadline);
 
-/* For `return op_leave(...)`: pins if the operation is to run again. */
+/* For `return op_leave(...)` of reads, writes and seeks: pins if the operation is to run again. */
 static inline int64_t op_leave(struct thread *t, struct description *d, int64_t r)
 {
-	if (op_result_is_special(r) && r != OP_DECLINE && !t->progress.active)
-		op_pin(t, d, K_FOREVER);
+	if (op_result_is_special(r) && r != OP_DECLINE) {
+		if (!t->progress.active)
+			op_pin(t, d, K_FOREVER);
+		t->progress.finish_on_interrupt = true;
+	}
 	return r;
 }
 
+/*
+ * A signal stopped the operation between its runs: its result. What it owns and what it may have been woken for goes to
+ * others, for it may be long before it runs again.
+ */
+int64_t op_interrupted(struct thread *t, struct description *d);
+
 /* progress.aux of operations on descriptions */
 enum { AUX_APPEND_BASE, AUX_APPENDING, AUX_START };
-
-/* Gives up the ownership of offset and append. */
-void op_disown(struct thread *t, struct description *d);
 
 struct timespec;
 /* A user timespec as nanoseconds (saturating): 0, EFAULT, EINVAL, OP_*. */

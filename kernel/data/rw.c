@@ -72,7 +72,6 @@ static int64_t stream_end(struct thread *t, struct transfer *x, uint64_t start, 
 	if (x->position < 0 && done != before)
 		d->offset = start + (done - before);
 	if (op_result_is_special(r) && r != OP_DECLINE) {
-		t->progress.finish_on_interrupt = true;
 		if (x->position < 0)
 			d->offset_owner = t;
 		if (x->append)
@@ -101,22 +100,12 @@ static bool stream_moved(struct thread *t, struct transfer *x, int64_t *r)
 	return x->u.size && !*r;
 }
 
-/* A signal stopped the call between its runs: others may have the offset. */
-static int64_t stream_interrupted(struct thread *t, struct description *d)
-{
-	op_disown(t, d);
-	t->progress.interrupted = false;
-	return t->progress.done ? (int64_t)t->progress.done : -K_RESTART_SYS;
-}
-
 static int64_t stream_read(struct thread *t, struct transfer *x)
 {
 	struct mobject *m = x->d->mobject;
 	uint64_t start, before = t->progress.done;
 	int64_t r = 0;
 
-	if (t->progress.interrupted)
-		return stream_interrupted(t, x->d);
 	if (!x->u.size)
 		return (int64_t)t->progress.done;
 	if (x->position < 0) {
@@ -202,8 +191,6 @@ static int64_t stream_write(struct thread *t, struct transfer *x)
 	uint64_t start, before = t->progress.done;
 	int64_t r;
 
-	if (t->progress.interrupted)
-		return stream_interrupted(t, x->d);
 	if (!x->u.size)
 		return (int64_t)before;
 	r = write_begin(t, x, &start);
@@ -225,6 +212,8 @@ static int64_t transfer_read(struct thread *t, struct transfer *x)
 {
 	struct description *d = x->d;
 
+	if (t->progress.interrupted)
+		return op_interrupted(t, d);
 	if (d->flags & K_DESCRIPTION_DIRECTORY)
 		return -EISDIR;
 	if (d->decline & K_DECLINE_READ && !op_authority(t))
@@ -260,6 +249,8 @@ static int64_t transfer_write(struct thread *t, struct transfer *x)
 {
 	struct description *d = x->d;
 
+	if (t->progress.interrupted)
+		return op_interrupted(t, d);
 	if (d->decline & K_DECLINE_WRITE && !op_authority(t))
 		return op_decline(t, 0);
 	if (t->progress.done)
@@ -491,7 +482,7 @@ int64_t op_pwritev2(struct thread *t, const uint64_t *arg)
 
 static int64_t stream_seek(struct thread *t, struct description *d, int64_t offset, uint32_t whence)
 {
-	int64_t r = offset_claim(t, d);
+	int64_t r = t->progress.interrupted ? op_interrupted(t, d) : offset_claim(t, d);
 
 	if (r)
 		return op_leave(t, d, r);

@@ -181,15 +181,13 @@ int64_t op_sendfile(struct thread *t, const uint64_t *arg)
 	if (r)
 		return c.out ? op_leave(t, c.out, r) : r;
 	r = t->progress.interrupted ? -K_RESTART_SYS : copy_run(t, &c);
-	if (r != OP_DECLINE && op_result_is_special(r)) {
-		t->progress.finish_on_interrupt = true;
+	if (r != OP_DECLINE && op_result_is_special(r))
 		return op_leave(t, c.out, r);
-	}
 	if (r == OP_DECLINE && !arg[2])
 		c.in->offset = c.at;
 	if (r != OP_DECLINE)
 		r = copy_end(t, &c, arg[2], r);
-	if (!op_result_is_special(r))
-		t->progress.interrupted = false;
+	if (t->progress.interrupted && !op_result_is_special(r))
+		op_interrupted(t, c.out);
 	return op_leave(t, c.out, r);
 }

@@ -173,10 +173,43 @@ int space_isolate(struct space *s, uint64_t start, uint64_t end)
 	return error;
 }
 
+/* The common case, without building a region only to destroy it: one end of one region. */
+static bool region_trim(struct space *s, uint64_t start, uint64_t end)
+{
+	struct region *r = region_above(s, start), *next;
+
+	if (!r || (r->start >= start && r->end <= end))
+		return false;
+	next = region_next(s, r);
+	if (r->start < start && r->end <= end && (!next || next->start >= end)) {
+		end = r->end;
+	} else if (r->start < start || r->start >= end) {
+		return false;
+	}
+	translation_drop(s, start > r->start ? start : r->start, end, 0);
+	region_drop_private(r, start > r->start ? start : r->start, end);
+	if (r->start < start) {
+		region_account(r, (end - start) >> PAGE_SHIFT, -1);
+		r->end = start;
+		if (next)
+			region_touch(s, next);
+	} else {
+		region_account(r, (end - r->start) >> PAGE_SHIFT, -1);
+		r->offset += r->object ? end - r->start : 0;
+		r->start = end;
+		region_touch(s, r);
+	}
+	return true;
+}
+
 int space_unmap_now(struct space *s, uint64_t start, uint64_t end)
 {
 	struct region *r, *next;
-	int error = space_isolate(s, start, end);
+	int error;
+
+	if (region_trim(s, start, end))
+		return 0;
+	error = space_isolate(s, start, end);
 
 	if (error)
 		return error;

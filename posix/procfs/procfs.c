@@ -147,10 +147,14 @@ static int64_t oom_write(struct thread *self, struct process *p, const char *in)
 
 static int64_t name_write(struct thread *self, char *name, const char *in)
 {
+	size_t n = strcspn(in, "\n");
+
 	if (!cred_capable(self->cred, LX_CAP_SYS_ADMIN))
 		return -EPERM;
-	strncpy(name, in, NAME_SIZE - 1);
-	name[strcspn(name, "\n")] = 0;
+	if (n > NAME_SIZE - 1)
+		n = NAME_SIZE - 1;
+	memset(name, 0, NAME_SIZE);
+	memcpy(name, in, n);
 	return 0;
 }
 

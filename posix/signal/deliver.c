@@ -17,6 +17,7 @@
 #include "posix/proc/caller.h"
 #include "posix/proc/cred.h"
 #include "posix/proc/exit.h"
+#include "posix/proc/init.h"
 #include "posix/proc/session.h"
 #include "posix/signal/frame.h"
 #include "posix/time/timers.h"
@@ -323,6 +324,8 @@ void signal_fault(const struct k_message *m)
 		srv_answer_flags(K_ANSWER_EXIT);
 		return;
 	}
+	if (t->process == process_init && !t->process->did_exec && init_try_next(m))
+		return;
 	if (k_caller_regs_get(grants.endpoint, m->call, &regs) < 0)
 		return;
 	info = fault_info(m, regs.rip);

@@ -232,10 +232,17 @@ static int expected(const struct call *call, int argument, int kind)
 	return EFAULT;
 }
 
+static void reap(void)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
 static void prepare(void)
 {
 	int fd[2], file = CHECK_OK(open("f", O_RDWR | O_CREAT | O_TRUNC, 0644));
 
+	reap();
 	CHECK_EQ(write(file, buffer, 100), 100);
 	CHECK_OK(lseek(file, 0, SEEK_SET));
 	CHECK_OK(dup2(file, FILE_FD));
@@ -287,6 +294,7 @@ static void check_call(const struct call *call)
 				FAIL("%s, argument %d = %p: errno %d, not %d", call->name, argument,
 				     wild[kind], got, expected(call, argument, kind));
 		}
+	reap();
 }
 
 static void check_calls(unsigned from, unsigned to)
@@ -332,6 +340,7 @@ TEST(badptr, good_arguments_are_good)
 			if (syscall(call->number, args[0], args[1], args[2], args[3], args[4],
 				    args[5]) == -1 && errno == EFAULT)
 				FAIL("%s: EFAULT", call->name);
+			reap();
 		}
 }
 
@@ -404,6 +413,7 @@ TEST(badptr, everything_at_once)
 				syscall(call->number, args[0], args[1], args[2], args[3], args[4],
 					args[5]);
 			}
+			reap();
 			_exit(0);
 		}
 		CHECK_EXITED(pid, 0);

@@ -198,9 +198,9 @@ TEST(rw, bad_buffers)
 	CHECK_ERRNO(read(zero, BAD_KERNEL, 10), EFAULT);
 	CHECK_ERRNO(read(zero, BAD_CANONICAL, 10), EFAULT);
 	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
-	/* Half of the buffer is there: so much is done, or nothing. */
+	/* Half of the buffer is there: as much is done, or less, or nothing. */
 	ssize_t got = read(zero, at + PAGE - 100, 200);
-	CHECK(got == 100 || (got == -1 && errno == EFAULT));
+	CHECK((got > 0 && got <= 100) || (got == -1 && errno == EFAULT));
 	/* A length of nothing asks for nothing. */
 	CHECK_EQ(write(fd, BAD_UNMAPPED, 0), 0);
 	CHECK_EQ(read(zero, BAD_UNMAPPED, 0), 0);

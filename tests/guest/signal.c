@@ -679,10 +679,14 @@ TEST(signal, child_events)
 {
 	int status;
 
+	struct gate gate;
+
+	gate_init(&gate);
 	info_handler_set(SIGCHLD, keep_info, 0);
 	pid_t pid = FORK();
 	if (pid == 0) {
 		raise(SIGSTOP);
+		gate_pass(&gate);
 		_exit(3);
 	}
 	while (count < 1)
@@ -691,6 +695,11 @@ TEST(signal, child_events)
 	CHECK_EQ(last.si_pid, pid);
 	CHECK_EQ(last.si_status, SIGSTOP);
 	CHECK_OK(kill(pid, SIGCONT));
+	while (count < 2)
+		usleep(1000);
+	CHECK_EQ(last.si_code, CLD_CONTINUED);
+	CHECK_EQ(last.si_status, SIGCONT);
+	gate_open(&gate);
 	while (waitpid(pid, &status, 0) < 0)
 		CHECK_EQ(errno, EINTR);
 	CHECK_EQ(last.si_code, CLD_EXITED);

@@ -374,12 +374,15 @@ static void test_child(struct test *test, const char *dir)
 	_exit(0);
 }
 
-/* The test's process group is gone, or what is left of it is killed and has had time to go. */
+/*
+ * Kills what is left of the test's process group and gives it time to go. Not for ever: orphans that
+ * are dead still count until their new parent has waited for them.
+ */
 static void group_clear(pid_t group)
 {
-	struct timespec pause = { 0, 1000000 };
+	struct timespec pause = { 0, 2000000 };
 
-	for (int round = 0; round < 2000 && kill(-group, SIGKILL) == 0; round++)
+	for (int round = 0; round < 100 && kill(-group, SIGKILL) == 0; round++)
 		nanosleep(&pause, NULL);
 }
 

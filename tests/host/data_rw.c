@@ -159,6 +159,7 @@ static void test_sendfile(void)
 /* Threads that share descriptions write records by append, and by a shared offset: each record whole, none lost. */
 #define RECORD 700
 #define WRITERS 6
+#define TAG(w, n) ((w) * 42 + (n) % 42)	/* of record n of writer w */
 
 static void test_shared(bool append)
 {
@@ -176,7 +177,7 @@ static void test_shared(bool append)
 
 		if (!mock_busy(n)) {
 			for (unsigned i = 0; i < RECORD; i++)
-				record[n][i] = (char)(n * 40 + count[n]);
+				record[n][i] = (char)TAG(n, count[n]);
 			mock_start(n, op_write, fd[n & 1], P(record[n]), RECORD, 0, 0, 0);
 		}
 		if (!rnd(15))
@@ -222,7 +223,7 @@ cut:
 		unsigned w = 0;
 		uint64_t n = 1;
 
-		while (w < WRITERS && (unsigned char)(w * 40 + seen[w]) != data[at])
+		while (w < WRITERS && TAG(w, seen[w]) != data[at])
 			w++;
 		CHECK(w < WRITERS);
 		while (n < RECORD && data[at + n] == data[at])

@@ -138,8 +138,7 @@ static void test_walk(void)
 	longpath[4095] = 0;
 	CHECK_EQ(SYS(me, stat_, P(longpath), P(&st)), 0);
 	CHECK_EQ(SYS(me, chdir_, P("/tmp/l")), 0);
-	CHECK_EQ(SYS(me, getcwd_, P(buf), 64), 11);
-	CHECK(!strcmp(buf, "/tmp/d/e"+0) || strlen(buf) == 10 || 1);
+	CHECK_EQ(SYS(me, getcwd_, P(buf), 64), 9);
 	CHECK(!strcmp(buf, "/tmp/d/e"));
 }
 

@@ -149,10 +149,10 @@ static int64_t may_open(struct request *r, const struct walk *w, uint32_t flags)
 	unsigned want = wants[flags & LX_O_ACCMODE];
 	int64_t e;
 
-	if (node_is(n, LX_S_IFLNK) && !(flags & LX_O_PATH))
-		return -ELOOP;
 	if (flags & LX_O_DIRECTORY && !node_is(n, LX_S_IFDIR))
 		return -ENOTDIR;
+	if (node_is(n, LX_S_IFLNK) && !(flags & LX_O_PATH))
+		return -ELOOP;
 	if (flags & LX_O_PATH)
 		return 0;
 	if (node_is(n, LX_S_IFDIR) && (want & LX_W_OK || flags & (LX_O_CREAT | LX_O_TRUNC)))
@@ -183,8 +183,6 @@ static int64_t open_created(struct request *r, struct walk *w, uint32_t flags, u
 	struct node *n;
 	int64_t e;
 
-	if (w->slash)
-		return -EISDIR;
 	e = op_create(r, w, (mode & 07777) | LX_S_IFREG, 0, &n);
 	if (e)
 		return e;

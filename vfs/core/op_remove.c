@@ -125,16 +125,20 @@ static int64_t rename_check(struct request *r, const struct walk *from, const st
 	struct node *n;
 	int64_t error;
 
-	if (from->kind != WALK_NAME || to->kind != WALK_NAME)
-		return flags & LX_RENAME_NOREPLACE && to->kind != WALK_NAME ? -EEXIST : -EBUSY;
 	if (from->dir.mount != to->dir.mount || from->dir.node->fs != to->dir.node->fs)
 		return -EXDEV;
+	if (from->kind != WALK_NAME)
+		return -EBUSY;
+	if (to->kind != WALK_NAME)
+		return flags & LX_RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	if (!from->at.node)
 		return -ENOENT;
 	if (to->at.node && flags & LX_RENAME_NOREPLACE)
 		return -EEXIST;
 	if (!to->at.node && flags & LX_RENAME_EXCHANGE)
 		return -ENOENT;
+	if (flags & LX_RENAME_EXCHANGE && to->slash && !node_is(to->at.node, LX_S_IFDIR))
+		return -ENOTDIR;
 	error = may_remove(r, from, e);
 	if (error)
 		return error;

@@ -108,7 +108,10 @@ int recover(int endpoint)
 	if (!e)
 		file_reconcile(is_alive);
 	free(alive);
+	alive = NULL;
+	alive_count = 0;
 	free(known);
+	known = NULL;
 	srv_log("recovered: %lu nodes, %u open files", (unsigned long)vfs->live_nodes, (unsigned)file_count());
 	return e;
 }

@@ -96,6 +96,8 @@ static int64_t step_name(struct state *s, const char *name, size_t size, bool la
 		w->dir = w->at;
 		w->last = name;
 		w->size = size;
+		if (w->slash && s->flags & WALK_CREATE)
+			return -EISDIR;		/* open with O_CREAT never makes a directory, and says so first */
 	}
 	r = fs_lookup(s->r, w->at, name, size, &e, &n);
 	if (r == -ENOENT && last && s->flags & (WALK_PARENT | WALK_CREATE)) {
