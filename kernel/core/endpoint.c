@@ -120,7 +120,7 @@ static bool deliver_direct(struct endpoint *e, struct thread *caller)
 	struct thread *r = e->receiver;
 	struct k_message *m = &caller->message;
 
-	if (!r || !r->inbox || r->inbox_generation != space_arch(r->task->space)->generation || e->close_count ||
+	if (!r || e->shut || !r->inbox || r->inbox_generation != space_arch(r->task->space)->generation || e->close_count ||
 	    !list_empty(&e->notices) || !list_empty(&e->queue))
 		return false;
 	m->call = caller->call;
@@ -167,14 +167,48 @@ void call_resend(struct thread *t)
 
 	t->state = THREAD_QUEUED;
 	list_append(&e->queue, &t->call_link);
-	receiver_wake(e);
+	if (e->shut)
+		endpoint_shut(e);
+	else
+		receiver_wake(e);
 }
 
 void call_detach(struct thread *t)
 {
+	struct endpoint *e = t->endpoint;
+
 	list_remove(&t->call_link);
-	object_put(&t->endpoint->object);
 	t->endpoint = NULL;
+	object_put(&e->object);
+}
+
+void call_forget(struct thread *t)
+{
+	if (t->endpoint)
+		call_detach(t);
+	if (t->aside_endpoint)
+		object_put(&t->aside_endpoint->object);
+	t->aside_endpoint = NULL;
+}
+
+void call_set_aside(struct thread *t)
+{
+	t->flags &= ~THREAD_REDELIVER;
+	t->aside = t->message;
+	t->aside_endpoint = t->endpoint;
+	t->endpoint = NULL;
+}
+
+/* Back from home 0, which may have found memory: the page is tried again, then the call. */
+static void call_take_up(struct thread *t)
+{
+	call_detach(t);
+	t->message = t->aside;
+	t->call = t->message.call;
+	t->endpoint = t->aside_endpoint;
+	t->aside_endpoint = NULL;
+	t->flags |= THREAD_REDELIVER;
+	sched_next(t);
 }
 
 void call_release_attached(struct thread *t)
@@ -247,6 +281,8 @@ void endpoint_requeue_held(struct endpoint *e, uint64_t culprit)
 		list_prepend(&e->queue, &t->call_link);
 	}
 	pager_restart(e);
+	if (!list_empty(&e->queue))
+		receiver_wake(e);	/* a successor that was there before */
 }
 
 void endpoint_shut(struct endpoint *e)
@@ -282,13 +318,17 @@ void call_finish(struct thread *t, int64_t result, uint32_t flags)
 	uint32_t kind = t->message.kind;
 	struct endpoint *e = t->endpoint;
 
+	if (kind == K_MSG_MEMORY && t->aside_endpoint && !(flags & K_ANSWER_EXIT)) {
+		call_take_up(t);
+		return;
+	}
 	if (kind == K_MSG_DONE && flags & K_ANSWER_RESUME) {
 		t->hook = e;
 		object_get(&e->object);
 	}
 	if (e)
 		call_detach(t);
-	call_release(t);
+	call_release_attached(t);
 	if (flags & K_ANSWER_EXIT || kind == K_MSG_THREAD_DEAD) {
 		t->flags |= THREAD_EXITING;
 	} else if (flags & K_ANSWER_REGS) {
@@ -303,6 +343,8 @@ void call_finish(struct thread *t, int64_t result, uint32_t flags)
 	} else {
 		call_result(t, result);
 	}
+	if (!t->op)		/* else the operation goes on, with the descriptor that it began with */
+		call_release(t);
 	sched_next(t);
 }
 

@@ -51,6 +51,10 @@ void call_release(struct thread *t);
 void call_release_attached(struct thread *t);	/* all but the descriptor */
 /* Takes t out of an endpoint's queue or held list. */
 void call_detach(struct thread *t);
+/* t dies: a call that it would have made again is none any more. Harmless without one. */
+void call_forget(struct thread *t);
+/* The call that t was to make again waits until t has been to home 0 for memory; call_finish() brings it back. */
+void call_set_aside(struct thread *t);
 /* A signal (or death) for a thread that a server holds: its holder hears K_MSG_CANCEL. */
 void call_cancel(struct thread *t, bool dead);
 /* Fails every call that waits in e, and from now on every new one. */

@@ -16,6 +16,7 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
+#include "mm/reclaim.h"
 #include "mm/usercopy.h"
 
 static native_function *const native_table[] = {
@@ -133,6 +134,7 @@ int64_t native_system_info(struct thread *t, const uint64_t *a)
 		return -ENOMEM;
 	info->memory_total = frame_counts.total * PAGE_SIZE;
 	info->memory_free = frame_counts.free * PAGE_SIZE;
+	info->memory_reclaimable = mm_reclaimable();
 	info->frames_table = frame_counts.tables;
 	info->frames_kernel = frame_counts.kernel;
 	info->uptime = (uint64_t)time_now();

@@ -519,7 +519,7 @@ static int64_t task_memory(struct thread *t, struct task *task, uint64_t remote,
 
 		if (n > size - done)
 			n = size - done;
-		r = space_page(task->space, va, write, &pa);
+		r = space_debug_page(task->space, va, write, &pa);
 		if (r)
 			return done ? (int64_t)done : -EFAULT;
 		if (write)

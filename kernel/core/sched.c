@@ -7,10 +7,13 @@
 #include "core/timer.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "mm/reclaim.h"
 #include "mm/space.h"
 
 #define SLICE_NS 6000000	/* of a thread with nice 0 */
 #define SLICE_MIN_NS 1000000
+#define WORK_SLICE_NS 200000	/* of kernel work while somebody is ready to run */
+#define WORK_SLICE_ALONE_NS 500000
 
 bool kernel_smp;
 
@@ -286,13 +289,15 @@ void sched_timer_interrupt(void)
 		c->slice_over = c->resched = true;
 }
 
+/* Nobody else gets the kernel lock and no interrupt comes in before long work gives way, so it always must. */
 bool preempt_needed(void)
 {
 	struct cpu *c = cpu_self();
 
-	if (time_now() - c->switch_time < 200000)
+	if (time_now() - c->switch_time < (ready_mask ? WORK_SLICE_NS : WORK_SLICE_ALONE_NS))
 		return false;
-	return ready_mask || c->armed <= time_now();
+	c->breathe = true;
+	return true;
 }
 
 /* --- switching ------------------------------------------------------------------------------------------ */
@@ -320,6 +325,19 @@ static void cpu_run(struct cpu *c, struct thread *t)
 	arch_switch(&t->frame);
 }
 
+/* CPUs that run no more urgent a thread than t, and had no competition so far, arm their timers for the slice's end. */
+static void slices_end(const struct cpu *self, const struct thread *t)
+{
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct cpu *c = &cpus[i];
+
+		if (c == self || !c->current || c->current->priority > t->priority || c->armed <= c->slice_end)
+			continue;
+		c->timer_stale = true;
+		cpu_kick(c);
+	}
+}
+
 /* The current thread, still runnable, has to wait. */
 static void cpu_preempt(struct cpu *c, struct thread *t)
 {
@@ -328,6 +346,8 @@ static void cpu_preempt(struct cpu *c, struct thread *t)
 	if (!c->slice_over)
 		t->flags |= THREAD_PREEMPTED;
 	queue_insert(t);
+	if (c->slice_over)
+		slices_end(c, t);
 }
 
 static struct thread *queue_take(struct cpu *c, int above)
@@ -391,7 +411,8 @@ static struct thread *cpu_choose(struct cpu *c)
 	return n;
 }
 
-static _Noreturn void cpu_idle(struct cpu *c)
+/* again: somebody has work, this is only to let interrupts and other CPUs in. */
+static _Noreturn void cpu_idle(struct cpu *c, bool again)
 {
 	int64_t now = time_now();
 
@@ -403,11 +424,22 @@ static _Noreturn void cpu_idle(struct cpu *c)
 	c->current = NULL;
 	c->switch_time = now;
 	c->idle = true;
-	c->kicked = false;
+	c->kicked = again;
 	arch_switch(NULL);
 	cpu_timer_update(c);
+	if (again)
+		arch_ipi_reschedule(c->index);
 	kernel_unlock();
 	arch_idle();
+}
+
+/* t, current, has done a slice of long kernel work. It goes on where it is, as soon as everybody else had a chance. */
+static _Noreturn void cpu_breathe(struct cpu *c, struct thread *t)
+{
+	if (!c->slice_over)
+		t->flags |= THREAD_PREEMPTED;
+	queue_insert(t);
+	cpu_idle(c, true);
 }
 
 _Noreturn void kernel_exit(void)
@@ -417,10 +449,15 @@ _Noreturn void kernel_exit(void)
 
 	for (;;) {
 		t = c->current;
+		if (c->breathe) {
+			c->breathe = false;
+			if (t && t->state == THREAD_RUNNING && t->flags & THREAD_WORK && !c->next)
+				cpu_breathe(c, t);
+		}
 		if (!t || t->state != THREAD_RUNNING || c->next || c->resched)
 			t = cpu_choose(c);
 		if (!t) {
-			if (endpoint_flush_lazy())
+			if (endpoint_flush_lazy() || (!preempt_needed() && mm_reap()))
 				continue;
 			cpu_idle(c);
 		}

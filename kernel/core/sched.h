@@ -21,6 +21,7 @@ struct cpu {
 	bool slice_over;	/* current has used its slice up */
 	bool idle, kicked;	/* halted; an IPI is on its way */
 	bool timer_stale;	/* deadline or competition changed */
+	bool breathe;		/* a slice of long kernel work is over: let interrupts and other CPUs in */
 	int64_t slice_end, armed;
 	int64_t switch_time;	/* since when current runs */
 	uint64_t idle_ns, switches;

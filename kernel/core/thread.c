@@ -61,9 +61,12 @@ struct thread *thread_by_call(uint64_t call)
 	return t && t->call == call ? t : NULL;
 }
 
+/* Never the same twice, whoever had the slot before. */
 void thread_new_call(struct thread *t)
 {
-	t->call = ++t->call_sequence << CALL_SLOT_BITS | t->slot;
+	static uint64_t sequence;
+
+	t->call = ++sequence << CALL_SLOT_BITS | t->slot;
 }
 
 static void cancel_fill(struct notice *n, struct k_message *m)
@@ -164,6 +167,7 @@ void thread_retire(struct thread *t)
 {
 	struct task *task = t->task;
 
+	call_forget(t);
 	call_release(t);
 	progress_end(t);
 	timer_disarm(t);
@@ -182,6 +186,9 @@ void thread_retire(struct thread *t)
 	if (t->hook)
 		object_put(&t->hook->object);
 	t->hook = NULL;
+	if (t->old_space)
+		object_put(space_object(t->old_space));
+	t->old_space = NULL;
 	object_put(&t->routes->object);
 	task_thread_gone(task, t);
 	t->task = NULL;
@@ -209,8 +216,11 @@ static void waiter_detach(struct thread *t)
 
 int64_t wait_custom(struct thread *t, enum k_wait why, int class, void (*detach)(struct thread *t))
 {
+	/* An event is sticky, it is tested before blocking. It waits while a page for the kept message is brought in. */
+	uint32_t stop = t->flags & THREAD_REDELIVER ? THREAD_KILLED : THREAD_EVENT | THREAD_KILLED;
+
 	t->wait_class = class;
-	if (t->flags & (THREAD_EVENT | THREAD_KILLED)) {	/* sticky: tested before blocking */
+	if (t->flags & stop) {
 		detach(t);
 		if (!t->op)
 			return OP_PREEMPT;
@@ -247,22 +257,26 @@ static void thread_unwait(struct thread *t)
 		detach(t);
 }
 
+/* What a woken thread does first. One that waited for the sake of its kept message has no operation under way. */
+static void thread_resume_work(struct thread *t)
+{
+	thread_unwait(t);
+	if (t->op && !(t->flags & THREAD_REDELIVER))
+		t->flags |= THREAD_RESTART;
+}
+
 void thread_wake(struct thread *t)
 {
 	if (t->state != THREAD_BLOCKED)
 		return;
-	thread_unwait(t);
-	if (t->op)
-		t->flags |= THREAD_RESTART;
+	thread_resume_work(t);
 	sched_ready(t);
 }
 
 void thread_wake_next(struct thread *t)
 {
 	ASSERT(t->state == THREAD_BLOCKED);
-	thread_unwait(t);
-	if (t->op)
-		t->flags |= THREAD_RESTART;
+	thread_resume_work(t);
 	sched_next(t);
 }
 
@@ -325,7 +339,8 @@ void thread_event(struct thread *t)
 		sched_poke(t);
 		break;
 	case THREAD_BLOCKED:
-		thread_interrupt(t);
+		if (!(t->flags & THREAD_REDELIVER))
+			thread_interrupt(t);
 		break;
 	case THREAD_QUEUED:
 		if (call_is_fresh(t) && t->endpoint != t->routes->home[0]) {
@@ -390,6 +405,7 @@ static void work_die(struct thread *t)
 	t->flags &= ~(THREAD_KILLED | THREAD_EVENT | THREAD_RESTART | THREAD_REDELIVER | THREAD_HOOK);
 	progress_end(t);
 	t->op = 0;
+	call_forget(t);
 	thread_visit(t, K_MSG_THREAD_DEAD);
 }
 
@@ -422,8 +438,13 @@ static void work_redeliver(struct thread *t)
 
 	if (r == OP_BLOCK)
 		return;
-	if (r == OP_PREEMPT || r == OP_MEMORY) {
+	if (r == OP_PREEMPT) {
 		cpu_self()->resched = true;
+		return;
+	}
+	if (r == OP_MEMORY) {
+		call_set_aside(t);
+		thread_visit(t, K_MSG_MEMORY);
 		return;
 	}
 	t->flags &= ~THREAD_REDELIVER;

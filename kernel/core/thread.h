@@ -129,6 +129,8 @@ struct thread {
 	struct list call_link;
 	uint64_t call;			/* id of the current call */
 	struct k_message message;	/* kept for (re)delivery */
+	struct k_message aside;		/* one that is to be redelivered, while its thread asks home 0 for memory */
+	struct endpoint *aside_endpoint;	/* where it goes, counted; NULL: none */
 	struct object *call_fd;		/* description in arg[0], pinned while the call lasts */
 	struct object *attached[2];	/* handles that a forwarder sent along, and their rights */
 	uint32_t attached_rights[2];
@@ -155,7 +157,6 @@ struct thread {
 	uint32_t call_crashes;		/* servers that died while they held this call */
 	uint64_t lender_call;		/* the call whose thread's time this server runs on */
 	uint32_t slot;			/* in the thread table; low bits of `call` */
-	uint64_t call_sequence;
 	char name[16];
 };
 

@@ -269,9 +269,14 @@ bool frame_room(uint64_t count)
 	return frame_counts.free >= reserve_pages + count;
 }
 
-/* Out of line: what is needed when memory is short. */
-static __attribute__((cold, noinline)) bool make_room(size_t count, bool reserve)
+/*
+ * Out of line: what is needed when memory is short. While arch is on its way through page tables nothing may be taken
+ * out of them, so a table is not worth an eviction; instead it may use half of the reserve.
+ */
+static __attribute__((cold, noinline)) bool make_room(enum frame_kind kind, size_t count, bool reserve)
 {
+	if (kind == FRAME_TABLE)
+		return frame_counts.free >= (reserve ? count : reserve_pages / 2 + count);
 	if (!frame_room(count))
 		mm_reclaim(count + 32);
 	return frame_room(count) || (reserve && frame_counts.free >= count);
@@ -281,7 +286,7 @@ struct frame *frame_take(enum frame_kind kind, size_t count, bool reserve)
 {
 	struct frame *f;
 
-	if (__builtin_expect(frame_counts.free < reserve_pages + count, 0) && !make_room(count, reserve))
+	if (__builtin_expect(frame_counts.free < reserve_pages + count, 0) && !make_room(kind, count, reserve))
 		return NULL;
 	f = count == 1 ? take_one() : take_many(count);
 	if (!f)
@@ -297,13 +302,13 @@ void frame_give(struct frame *f)
 	list_push(f);
 }
 
-int frame_alloc(struct account *a, unsigned flags, uint64_t *pa)
+static inline int alloc(enum frame_kind kind, struct account *a, unsigned flags, uint64_t *pa)
 {
 	struct frame *f;
 
 	if (!account_room(a, 1))
 		return -ENOMEM;
-	f = frame_take(FRAME_USER, 1, (flags & FRAME_RESERVE) || (a && a->reserve));
+	f = frame_take(kind, 1, (flags & FRAME_RESERVE) || (a && a->reserve));
 	if (!f)
 		return -ENOMEM;
 	f->references = 1;
@@ -316,6 +321,11 @@ int frame_alloc(struct account *a, unsigned flags, uint64_t *pa)
 	if (flags & FRAME_ZERO)
 		arch_page_zero(phys_to_virt(*pa));
 	return 0;
+}
+
+int frame_alloc(struct account *a, unsigned flags, uint64_t *pa)
+{
+	return alloc(FRAME_USER, a, flags, pa);
 }
 
 int frame_alloc_contiguous(struct account *a, size_t count, unsigned flags, uint64_t *pa)
@@ -384,10 +394,9 @@ int frame_alloc_table(uint64_t *pa)
 
 	if (t && (t->flags & THREAD_SERVER))
 		flags |= FRAME_RESERVE;
-	error = frame_alloc(frame_table_payer, flags, pa);
+	error = alloc(FRAME_TABLE, frame_table_payer, flags, pa);
 	if (error)
 		return error;
-	frame_at(*pa)->kind = FRAME_TABLE;
 	frame_counts.tables++;
 	return 0;
 }

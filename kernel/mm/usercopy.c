@@ -202,38 +202,55 @@ static char *at(uint64_t pa, uint64_t address)
 	return (char *)phys_to_virt(pa) + (address & PAGE_MASK);
 }
 
-int64_t remote_read(struct thread *server, uint64_t to, struct thread *caller, uint64_t from, uint64_t size)
+/*
+ * One piece between the server's memory at `own` and the caller's page. Returns the bytes that went; 0: the server's page
+ * had to be brought in, which may have cost the caller his: he is looked up again. Or an error.
+ */
+static int64_t piece(struct thread *server, uint64_t own, char *page, uint64_t n, bool to_server, unsigned *tries)
 {
-	while (size) {
-		uint64_t n = within_page(from, size), pa;
-		int64_t error = caller_page(caller, from, false, &pa);
+	uint64_t left = to_server ? arch_copy_to_user_fast(own, page, n) : arch_copy_from_user_fast(page, own, n);
+	int64_t error;
 
-		if (!error)
-			error = user_write(server, to, at(pa, from), n);
-		if (error)
-			return error;
-		to += n;
-		from += n;
-		size -= n;
+	if (__builtin_expect(left < n, 1)) {
+		*tries = 0;
+		return (int64_t)(n - left);
+	}
+	error = user_resolve(server, own, to_server);
+	return error ? error : ++*tries > TRIES ? -EFAULT : 0;
+}
+
+/* `own` is the server's address, `address` the caller's. */
+static int64_t remote_copy(struct thread *server, uint64_t own, struct thread *caller, uint64_t address, uint64_t size,
+			   bool to_server)
+{
+	unsigned tries = 0;
+
+	while (size) {
+		uint64_t n = within_page(address, size), pa;
+		int64_t r = caller_page(caller, address, !to_server, &pa);
+
+		if (r)
+			return r;
+		if (tries)
+			n = within_page(own, n);
+		r = piece(server, own, at(pa, address), n, to_server, &tries);
+		if (r < 0)
+			return r;
+		own += (uint64_t)r;
+		address += (uint64_t)r;
+		size -= (uint64_t)r;
 	}
 	return 0;
 }
 
+int64_t remote_read(struct thread *server, uint64_t to, struct thread *caller, uint64_t from, uint64_t size)
+{
+	return remote_copy(server, to, caller, from, size, true);
+}
+
 int64_t remote_write(struct thread *server, struct thread *caller, uint64_t to, uint64_t from, uint64_t size)
 {
-	while (size) {
-		uint64_t n = within_page(to, size), pa;
-		int64_t error = caller_page(caller, to, true, &pa);
-
-		if (!error)
-			error = user_read(server, at(pa, to), from, n);
-		if (error)
-			return error;
-		to += n;
-		from += n;
-		size -= n;
-	}
-	return 0;
+	return remote_copy(server, from, caller, to, size, false);
 }
 
 int64_t remote_read_string(struct thread *server, uint64_t to, struct thread *caller, uint64_t from, uint64_t max)
@@ -247,7 +264,7 @@ int64_t remote_read_string(struct thread *server, uint64_t to, struct thread *ca
 		if (error)
 			return error;
 		length = strnlen(at(pa, from + done), n);
-		error = user_write(server, to + done, at(pa, from + done), length < n ? length + 1 : n);
+		error = remote_copy(server, to + done, caller, from + done, length < n ? length + 1 : n, true);
 		if (error)
 			return error;
 		done += length;

@@ -41,6 +41,7 @@ static struct epoll_event event = { .events = EPOLLIN };
 static uint32_t word;
 static int64_t offset;
 static long sets[3][16], zeroes[32];
+static stack_t no_stack = { .ss_flags = SS_DISABLE };
 static gid_t groups[65];
 
 #define P(x) ((long)(x))
@@ -135,7 +136,7 @@ static const struct call {
 	{ "rt_sigtimedwait", SYS_rt_sigtimedwait, 7, { P(&signals), BUFFER, P(&soon), 8 } },
 	{ "rt_sigqueueinfo", SYS_rt_sigqueueinfo, 4, { 1, 0, BUFFER } },
 	{ "rt_tgsigqueueinfo", SYS_rt_tgsigqueueinfo, 8, { 1, 1, 0, BUFFER } },
-	{ "sigaltstack", SYS_sigaltstack, 3, { P(zeroes), BUFFER } },
+	{ "sigaltstack", SYS_sigaltstack, 3, { P(&no_stack), BUFFER } },
 
 	{ "nanosleep", SYS_nanosleep, 3, { P(&soon), BUFFER } },
 	{ "clock_nanosleep", SYS_clock_nanosleep, 12, { CLOCK_MONOTONIC, 0, P(&soon), BUFFER } },

@@ -60,6 +60,10 @@ static void machine_prepare(void)
 		mount_missing("/dev/pts/ptmx", "devpts", "/dev/pts");
 		mount_missing("/dev/shm/.", "tmpfs", "/dev/shm");
 		mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777");
+		symlink("/proc/self/fd", "/dev/fd");
+		symlink("fd/0", "/dev/stdin");
+		symlink("fd/1", "/dev/stdout");
+		symlink("fd/2", "/dev/stderr");
 	}
 	if (fcntl(0, F_GETFD) < 0) {
 		open("/dev/console", O_RDWR);

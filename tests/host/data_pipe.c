@@ -95,6 +95,7 @@ static void test_blocked(void)
 	pipe_pair(4096, false, 0, fd);
 	CHECK(mock_call(1, op_read, P(fd[0]), P(out), 10, 0, 0, 0) == NOTHING);
 	mock_interrupt(1);
+	mock_settle();
 	CHECK(calls[1].result == -K_RESTART_SYS);
 	mock_resume(1);
 	mock_settle();
@@ -107,6 +108,7 @@ static void test_blocked(void)
 	pipe_pair(4096, false, 0, fd);
 	CHECK(mock_call(1, op_write, P(fd[1]), P(buffer), 10000, 0, 0, 0) == NOTHING);
 	mock_interrupt(1);
+	mock_settle();
 	CHECK(calls[1].result == 4096);
 	mock_forget(1);
 	CHECK(do_read(fd[0], out, 4096) == 4096);
