@@ -225,6 +225,7 @@ void boot_supervisor(const struct boot_info *info)
 		panic("%s is not in the boot archive", SUPERVISOR);
 	task = make_task(&a);
 	object_init(&control, K_OBJECT_CONTROL);
+	object_get(&control);		/* it is never destroyed, whoever closes his handle */
 	object_get(&task->object);
 	give(task, K_BOOT_TASK, &task->object, K_RIGHTS_ALL);
 	give(task, K_BOOT_CONTROL, &control, K_RIGHTS_ALL);
@@ -250,12 +251,8 @@ static unsigned hex_digit(char c)
 /* Entropy of the command line (seed=HEX, mixed crudely: the process server hashes it) and of the CPU. */
 static void boot_entropy(uint64_t seed[4])
 {
-	static bool given;
 	const char *hex = boot_option("seed");
 
-	if (given)
-		return;
-	given = true;
 	for (unsigned i = 0; hex && hex_digit(hex[i]) < 16; i++)
 		seed[i / 16 % 4] = (seed[i / 16 % 4] << 4 | seed[i / 16 % 4] >> 60) ^ hex_digit(hex[i]);
 	for (unsigned i = 0; i < 4; i++) {

@@ -57,6 +57,22 @@ static int64_t answer_read(struct thread *server, struct k_answer *a, uint64_t f
 	return r;
 }
 
+/* The handle of install i: open, of the right type, and not one that an earlier install has moved away. */
+static int64_t install_check(struct thread *server, const struct k_answer *a, unsigned i)
+{
+	const struct k_answer_install *in = &a->install[i];
+	const struct handle *h = table_slot(server->task->table, (uint32_t)in->handle);
+
+	if (!h)
+		return -EBADF;
+	if (in->flags & (K_INSTALL_CWD | K_INSTALL_ROOT) && h->object->type != K_OBJECT_DESCRIPTION)
+		return -EINVAL;
+	for (unsigned k = 0; k < i; k++)
+		if (a->install[k].handle == in->handle && !(a->install[k].flags & K_INSTALL_KEEP))
+			return -EBADF;
+	return 0;
+}
+
 /* Finds where each handle goes; slots of the caller's table are reserved. */
 static int64_t installs_prepare(struct thread *server, struct thread *caller, struct k_answer *a, int *slot)
 {
@@ -65,10 +81,10 @@ static int64_t installs_prepare(struct thread *server, struct thread *caller, st
 
 	for (unsigned i = 0; i < a->installs; i++) {
 		struct k_answer_install *in = &a->install[i];
-		int64_t r;
+		int64_t r = install_check(server, a, i);
 
-		if (!table_slot(server->task->table, (uint32_t)in->handle))
-			return -EBADF;
+		if (r)
+			return r;
 		if (in->flags & (K_INSTALL_CWD | K_INSTALL_ROOT))
 			continue;
 		if (in->flags & K_INSTALL_AT) {
@@ -79,8 +95,8 @@ static int64_t installs_prepare(struct thread *server, struct thread *caller, st
 			if (slot[i] >= 0 && slot[i] == previous)
 				slot[i] = table_find_free(table, (uint32_t)previous + 1);
 			r = slot[i] < 0 ? slot[i] : 0;
-			previous = slot[i];
 		}
+		previous = slot[i];
 		if (!r && in->fd_to)
 			r = remote_prepare_write(caller, in->fd_to, sizeof(int));
 		if (r)
@@ -105,16 +121,25 @@ static void install_fs(struct thread *caller, struct object *o, uint32_t flags)
 
 static void installs_commit(struct thread *server, struct thread *caller, struct k_answer *a, const int *slot)
 {
+	struct object *object[K_ANSWER_INSTALLS];
+	uint32_t granted[K_ANSWER_INSTALLS];
+
+	/* First all leave the server's table, which may be the caller's as well. */
+	for (unsigned i = 0; i < a->installs; i++) {
+		struct handle *h = table_slot(server->task->table, (uint32_t)a->install[i].handle);
+
+		object[i] = h->object;
+		granted[i] = h->rights & ~HANDLE_CLOEXEC;
+		if (a->install[i].flags & K_INSTALL_KEEP)
+			object_get(object[i]);
+		else
+			table_take(server->task->table, (uint32_t)a->install[i].handle, NULL, NULL);
+	}
 	for (unsigned i = 0; i < a->installs; i++) {
 		struct k_answer_install *in = &a->install[i];
-		struct handle *h = table_slot(server->task->table, (uint32_t)in->handle);
-		struct object *o = h->object;
-		uint32_t rights = h->rights & ~HANDLE_CLOEXEC;
+		struct object *o = object[i];
+		uint32_t rights = granted[i];
 
-		if (in->flags & K_INSTALL_KEEP)
-			object_get(o);
-		else
-			table_take(server->task->table, (uint32_t)in->handle, NULL, NULL);
 		if (in->flags & (K_INSTALL_CWD | K_INSTALL_ROOT)) {
 			install_fs(caller, o, in->flags);
 			continue;
@@ -309,7 +334,7 @@ static void cookie_fill(struct k_caller_cookie *out, const struct description *d
 	out->id = d->object.id;
 	out->status = d->status;
 	out->plane = d->plane;
-	out->offset = d->offset;
+	out->offset = d->plane >= K_PLANE_PIPE_READ && d->plane <= K_PLANE_SOCKET ? pipe_bytes(d->pipe) : d->offset;
 	out->flags = d->flags;
 }
 

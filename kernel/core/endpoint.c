@@ -247,6 +247,8 @@ void call_cancel(struct thread *t, bool dead)
 {
 	struct endpoint *e = t->endpoint;
 
+	if (dead && e == t->routes->home[0])
+		return;		/* it hears by K_MSG_THREAD_DEAD */
 	t->cancel_call = t->call;
 	t->cancel_dead = dead;
 	if (t->cancel.queued && t->cancel.endpoint != e) {
@@ -293,6 +295,7 @@ void endpoint_shut(struct endpoint *e)
 		call_finish(list_first(&e->held, struct thread, call_link), -EIO, K_ANSWER_RESULT);
 	while (!list_empty(&e->queue))
 		call_finish(list_first(&e->queue, struct thread, call_link), -EIO, K_ANSWER_RESULT);
+	pager_restart(e);	/* whoever waits for its pages gets EIO, too */
 	object_put(&e->object);
 }
 

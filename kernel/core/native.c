@@ -91,13 +91,15 @@ static int control_check(struct thread *t, uint64_t h)
 	return native_lookup(t, h, K_OBJECT_CONTROL, K_RIGHT_MANAGE, &o);
 }
 
+#define LOG_WRITE_MAX 4096	/* bytes that one call writes */
+
 int64_t native_log_write(struct thread *t, const uint64_t *a)
 {
 	char line[257];
-	uint64_t done = 0;
+	uint64_t done = 0, size = a[1] < LOG_WRITE_MAX ? a[1] : LOG_WRITE_MAX;
 
-	while (done < a[1]) {
-		uint64_t n = a[1] - done < sizeof(line) - 1 ? a[1] - done : sizeof(line) - 1;
+	while (done < size) {
+		uint64_t n = size - done < sizeof(line) - 1 ? size - done : sizeof(line) - 1;
 		int64_t r = user_read(t, line, a[0] + done, n);
 
 		if (r)

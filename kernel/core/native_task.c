@@ -373,7 +373,10 @@ int64_t native_task_exec(struct thread *t, const uint64_t *a)
 	}
 	table_close_on_exec(task->table);
 	table_take(t->task->table, (uint32_t)k.space, NULL, NULL);
+	if (caller->old_space)			/* a second time before the first was answered */
+		object_put(space_object(caller->old_space));
 	caller->old_space = task->space;
+	caller->inbox = NULL;
 	task->space = space_of(space);
 	caller->flags |= THREAD_OLD_SPACE;
 	arch_frame_drop(&caller->frame);
@@ -386,6 +389,15 @@ int64_t native_task_exec(struct thread *t, const uint64_t *a)
 }
 
 /* --- task details ---------------------------------------------------------------------------------------- */
+
+static void fsctx_set(struct object **where, struct object *o)
+{
+	struct object *old = *where;
+
+	object_get(o);
+	*where = o;
+	object_put(old);
+}
 
 int64_t native_task_install(struct thread *t, const uint64_t *a)
 {
@@ -403,13 +415,12 @@ int64_t native_task_install(struct thread *t, const uint64_t *a)
 	if (!task->table || !task->fsctx)
 		return -ESRCH;
 	if (a[3] & (K_INSTALL_CWD | K_INSTALL_ROOT)) {
-		struct object **where = a[3] & K_INSTALL_CWD ? &task->fsctx->cwd : &task->fsctx->root;
-
 		if (h->object->type != K_OBJECT_DESCRIPTION)
 			return -EINVAL;
-		object_get(h->object);
-		object_put(*where);
-		*where = h->object;
+		if (a[3] & K_INSTALL_CWD)
+			fsctx_set(&task->fsctx->cwd, h->object);
+		if (a[3] & K_INSTALL_ROOT)
+			fsctx_set(&task->fsctx->root, h->object);
 		return 0;
 	}
 	slot = (int32_t)a[2] >= 0 ? (int)a[2] : table_find_free(task->table, 0);
@@ -615,8 +626,8 @@ int64_t native_thread_create(struct thread *t, const uint64_t *a)
 		routes = &t->routes->object;
 	if (k.priority >= K_PRIORITIES || k.priority > t->priority)
 		return -EPERM;
-	if (!task_of(task)->space || !task_of(task)->table)
-		return -ESRCH;
+	if (!task_of(task)->space || !task_of(task)->table || !space_arch(task_of(task)->space)->root)
+		return -ESRCH;		/* it is gone, or its last thread is emptying the space */
 	r = thread_create(task_of(task), container_of(routes, struct routes, object), &child);
 	if (r)
 		return r;

@@ -44,6 +44,32 @@ static void (*const object_destroy[K_OBJECT_TYPES])(struct object *) = {
 	[K_OBJECT_CONTROL] = control_destroy,
 };
 
+#define DEPTH_MAX 12	/* objects destroyed within each other's destruction; the kernel's stack is small */
+
+/*
+ * Chains of objects that hold each other are as long as users make them. Beyond a depth the dead wait until the
+ * outermost destruction is over, linked through their ids: nobody asks for a dead object's, but for a table's.
+ */
+static void object_bury(struct object *o)
+{
+	static struct object *waiting;
+	static unsigned depth;
+
+	if (depth >= DEPTH_MAX && o->type != K_OBJECT_TABLE) {
+		o->id = (uint64_t)waiting;
+		waiting = o;
+		return;
+	}
+	depth++;
+	object_destroy[o->type](o);
+	while (depth == 1 && waiting) {
+		o = waiting;
+		waiting = (struct object *)o->id;
+		object_destroy[o->type](o);
+	}
+	depth--;
+}
+
 void object_put(struct object *o)
 {
 	if (!o)
@@ -52,7 +78,7 @@ void object_put(struct object *o)
 	if (--o->references)
 		return;
 	object_count[o->type]--;
-	object_destroy[o->type](o);
+	object_bury(o);
 }
 
 int account_create(const struct k_account_limits *l, struct account **out)

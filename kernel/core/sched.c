@@ -457,9 +457,9 @@ _Noreturn void kernel_exit(void)
 		if (!t || t->state != THREAD_RUNNING || c->next || c->resched)
 			t = cpu_choose(c);
 		if (!t) {
-			if (endpoint_flush_lazy() || (!preempt_needed() && mm_reap()))
+			if (endpoint_flush_lazy())
 				continue;
-			cpu_idle(c);
+			cpu_idle(c, mm_reap());
 		}
 		if (!(t->flags & THREAD_EXITING))	/* its space may already be without tables */
 			arch_space_switch(space_arch(t->task->space));

@@ -154,6 +154,12 @@ static void op_declined(struct thread *t)
 {
 	uint64_t arg[6];
 
+	/* The server that wanted to hear of the end hears of this instead. */
+	if (t->flags & THREAD_HOOK) {
+		t->flags &= ~THREAD_HOOK;
+		object_put(&t->hook->object);
+		t->hook = NULL;
+	}
 	op_arguments(t, arg);
 	call_route(t, route_of(t, (uint32_t)t->op_number), arg, K_MSGF_DECLINED);
 }

@@ -74,7 +74,7 @@ int64_t task_leave(struct thread *t)
 	return space_clear(task->space);
 }
 
-void task_thread_gone(struct task *task, struct thread *t)
+void task_thread_gone(struct task *task, struct thread *t, bool started)
 {
 	task->dead_user_ns += t->user_ns;
 	task->dead_system_ns += t->system_ns;
@@ -84,7 +84,7 @@ void task_thread_gone(struct task *task, struct thread *t)
 	task->dead_involuntary += t->involuntary;
 	list_remove(&t->task_link);
 	task->account->threads--;
-	if (--task->thread_count == 0) {
+	if (--task->thread_count == 0 && started) {
 		task_empty(task);
 		if (task->notify) {
 			object_get(&task->object);	/* the notice's */

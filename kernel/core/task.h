@@ -17,8 +17,8 @@ static inline struct task *task_of(struct object *o)
 int task_create(struct space *s, struct table *t, struct fsctx *f, struct account *a, struct task **out);
 /* t, current, is exiting: if it is the last of its task, space and table are emptied in slices. 0 or OP_PREEMPT. */
 int64_t task_leave(struct thread *t);
-/* Unlinks t; with the last thread the task's parts go and its notice is sent. */
-void task_thread_gone(struct task *task, struct thread *t);
+/* Unlinks t; with the last thread, unless it never started, the task's parts go and its notice is sent. */
+void task_thread_gone(struct task *task, struct thread *t, bool started);
 
 int thread_create(struct task *task, struct routes *routes, struct thread **out);	/* two references: its life's and the caller's */
 void thread_retire(struct thread *t);

@@ -166,6 +166,7 @@ void thread_destroy(struct object *o)
 void thread_retire(struct thread *t)
 {
 	struct task *task = t->task;
+	bool started = t->state != THREAD_NEW;	/* else its creation failed half-way */
 
 	call_forget(t);
 	call_release(t);
@@ -190,7 +191,7 @@ void thread_retire(struct thread *t)
 		object_put(space_object(t->old_space));
 	t->old_space = NULL;
 	object_put(&t->routes->object);
-	task_thread_gone(task, t);
+	task_thread_gone(task, t, started);
 	t->task = NULL;
 	object_put(&t->object);		/* its life */
 }

@@ -380,10 +380,12 @@ static bool exceeds_batch(const struct waitset *w)
 /* More than a batch is reported only where writing cannot fail: an event that has been taken must arrive. */
 static int64_t report(struct thread *t, struct waitset *w, uint64_t to, uint32_t max)
 {
-	struct list *last = list_empty(&w->ready) ? NULL : w->ready.prev;
+	struct list *last = w->ready.prev;
 	uint32_t done = 0;
 	int64_t r;
 
+	if (list_empty(&w->ready))
+		return 0;
 	max = (uint32_t)smaller(max, REPORT_MAX);
 	if (max > BATCH && exceeds_batch(w)) {
 		r = user_prepare_write(t, to, max * sizeof(struct epoll_event));

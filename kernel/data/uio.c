@@ -10,25 +10,6 @@
 /* One is enough: an operation runs to its end under the kernel lock. */
 static struct segment segments[IOV_MAX];
 
-uint64_t uio_contiguous(struct uio *u, uint64_t *base)
-{
-	while (!u->segment->size)
-		u->segment++;
-	*base = u->segment->base;
-	return u->segment->size < u->size ? u->segment->size : u->size;
-}
-
-void uio_skip(struct uio *u, uint64_t n)
-{
-	u->size -= n;
-	while (n > u->segment->size) {
-		n -= u->segment->size;
-		u->segment++;
-	}
-	u->segment->base += n;
-	u->segment->size -= n;
-}
-
 static int64_t piece_put(const struct uio *u, struct thread *t, uint64_t to, const char *from, uint64_t n)
 {
 	if (!u->kernel)

@@ -19,9 +19,26 @@ struct uio {
 };
 
 /* Goes on by n <= size bytes. */
-void uio_skip(struct uio *u, uint64_t n);
-/* Bytes that lie together at *base. */
-uint64_t uio_contiguous(struct uio *u, uint64_t *base);
+static inline void uio_skip(struct uio *u, uint64_t n)
+{
+	u->size -= n;
+	while (n > u->segment->size) {
+		n -= u->segment->size;
+		u->segment++;
+	}
+	u->segment->base += n;
+	u->segment->size -= n;
+}
+
+/* Bytes that lie together at *base; size is not 0. */
+static inline uint64_t uio_contiguous(struct uio *u, uint64_t *base)
+{
+	while (!u->segment->size)
+		u->segment++;
+	*base = u->segment->base;
+	return u->segment->size < u->size ? u->segment->size : u->size;
+}
+
 /* 0, -EFAULT, OP_*. */
 int64_t uio_put(struct uio *u, struct thread *t, const void *from, uint64_t n);	/* kernel to uio */
 int64_t uio_get(struct uio *u, struct thread *t, void *to, uint64_t n);		/* uio to kernel */

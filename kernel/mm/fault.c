@@ -84,6 +84,7 @@ static void fault_around(struct fault *f)
 	frame_table_payer = f->space->account;
 	/* What cannot be mapped for want of a table will be faulted in. */
 	(void)!arch_map_absent(&f->space->arch, start, pages, n, counts);
+	frame_table_payer = NULL;
 	translation_count(f->space, counts);
 }
 

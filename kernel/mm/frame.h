@@ -65,7 +65,7 @@ void frame_pin(uint64_t pa);
 void frame_unpin(uint64_t pa);
 /* True if `count` frames could be had without the reserve. */
 bool frame_room(uint64_t count);
-/* Page tables that arch allocates from now on are paid by `a` (not counted: set it before each use). */
+/* Who pays for page tables that arch allocates; set around each use, for no reference is held. */
 extern struct account *frame_table_payer;
 
 /* For kmalloc: an unreferenced, uncharged frame of this kind; NULL when out of memory. */

@@ -51,6 +51,8 @@ static int place(struct space *s, struct k_map *m, uint64_t high)
 			return -EPERM;
 		return m->address > USER_END - m->size ? -ENOMEM : 0;
 	}
+	if (m->size > high)
+		return -ENOMEM;
 	if (m->address && hint < MMAP_MIN)
 		hint = MMAP_MIN;
 	if (m->address && hint >= m->address && hint <= high - m->size && region_free(s, hint, hint + m->size)) {
@@ -102,8 +104,10 @@ int space_map_below(struct space *s, const struct task *limits, struct k_map *m,
 	if (!m->size || m->size > USER_END)
 		return m->size ? -ENOMEM : -EINVAL;
 	m->size = (m->size + PAGE_MASK) & ~PAGE_MASK;
-	if (object && ((m->offset & PAGE_MASK) || m->offset > INT64_MAX - m->size))
+	if (object && (m->offset & PAGE_MASK))
 		return -EINVAL;
+	if (object && m->offset > INT64_MAX - m->size)
+		return -EOVERFLOW;
 	error = place(s, m, high);
 	if (error)
 		return error;

@@ -394,8 +394,13 @@ int mobject_resize(struct mobject *m, uint64_t size)
 	}
 	if (rmap_any(m) && first < end)
 		rmap_range(m, first, end, RMAP_TRUNCATE);
-	slots_drop(m, first, end);
-	tail_zero(m, size);
+	if (!size && m->kind != MOBJECT_PAGER) {
+		pages_dispose(&m->pages, m->resident);
+		m->resident = 0;
+	} else {
+		slots_drop(m, first, end);
+		tail_zero(m, size);
+	}
 	if (m->kind == MOBJECT_PAGER)
 		pager_settled(m, first, end - first);
 	return 0;
@@ -539,5 +544,5 @@ void mobject_append_end(struct mobject *m, struct thread *t)
 	if (m->append_owner != t)
 		return;
 	m->append_owner = NULL;
-	wait_queue_wake(&m->append_waiters, 1);
+	wait_queue_wake(&m->append_waiters, INT32_MAX);	/* one alone could be killed before it runs */
 }

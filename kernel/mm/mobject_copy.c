@@ -131,6 +131,8 @@ int64_t mobject_write_user(struct mobject *m, struct thread *t, uint64_t offset,
 	unsigned tries = 0;
 	int64_t r = 0;
 
+	if (__builtin_expect(offset > INT64_MAX || size > INT64_MAX - offset, 0))
+		return -EFBIG;
 	if (__builtin_expect(m->kind == MOBJECT_PHYSICAL || m->flags, 0)) {
 		/* Memory that is fixed does not grow. */
 		if (mobject_device(m))

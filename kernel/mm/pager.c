@@ -162,6 +162,8 @@ int64_t pager_wait(struct mobject *m, struct thread *t, uint64_t index, bool wri
 			*slot &= ~PAGE_ERROR;
 		return -EIO;
 	}
+	if (p->endpoint->shut)
+		return -EIO;
 	if (!t)
 		return -EAGAIN;
 	t->waiter.key = index << 1 | grant;

@@ -48,6 +48,7 @@ int space_create(struct account *a, struct space **out)
 		return -ENOMEM;
 	frame_table_payer = a;
 	error = arch_space_init(&s->arch);
+	frame_table_payer = NULL;
 	if (error) {
 		kfree(s);
 		return error;
@@ -245,6 +246,7 @@ int64_t space_fork(struct space *from, struct space *to, uint64_t *cursor)
 	}
 	if (flush)
 		arch_tlb_flush_space(&from->arch);
+	frame_table_payer = NULL;
 	translation_count(to, counts);
 	region_index_all(to);
 	return result;

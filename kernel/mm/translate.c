@@ -34,6 +34,7 @@ int translation_set(struct space *s, uint64_t address, uint64_t pa, unsigned fla
 
 	frame_table_payer = s->account;
 	error = arch_map(&s->arch, address, pa, flags);
+	frame_table_payer = NULL;
 	if (error)
 		return error;
 	if (was)

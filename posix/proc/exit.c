@@ -270,6 +270,7 @@ void vfork_release(struct process *child)
 	m = parent->message;
 	t = parent->arg;
 	t->in_vfork = false;
+	t->waiting = NULL;
 	srv_unpark(parent);
 	call_answer(&m, child->pid);
 }

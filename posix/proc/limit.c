@@ -41,6 +41,8 @@ static void limit_apply(struct process *p, unsigned which)
 	}
 	if (which == LX_RLIMIT_CPU)
 		timers_cpu_arm(p);
+	if (which == LX_RLIMIT_FSIZE)
+		process_publish(p);	/* the VFS looks there, for truncate */
 }
 
 void limits_apply(struct process *p)

@@ -174,6 +174,7 @@ static void slot_write(uint32_t slot, const struct proto_pid *entry)
 static void publish(uint32_t slot, const struct process *p, uint32_t tid, const char *comm, int64_t start)
 {
 	struct proto_pid e = { .pid = tid, .tgid = p->pid, .ppid = p->parent ? p->parent->pid : 0, .threads = p->thread_count,
+		.file_limit = p->limit[LX_RLIMIT_FSIZE].soft,
 		.start = (uint64_t)(start + srv_realtime() - srv_now()) };
 
 	if (p->image.dumpable && p->cred) {

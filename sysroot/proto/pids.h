@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define PROTO_PIDS_MAGIC 0x50494453u
-#define PROTO_PIDS_MAX 32768u		/* entries at most: map PROTO_PIDS_SIZE bytes */
+#define PROTO_PIDS_MAX 32000u		/* entries at most: map PROTO_PIDS_SIZE bytes */
 
 struct proto_pid {
 	uint32_t pid;		/* of the thread; equal to tgid for a process's first. 0: free */
@@ -21,6 +21,7 @@ struct proto_pid {
 	uint32_t state;		/* as in /proc/PID/stat: 'R', 'S', 'T', 'Z' */
 	uint32_t pad;
 	uint64_t start;		/* CLOCK_REALTIME, ns: time stamp of its /proc folder */
+	uint64_t file_limit;	/* RLIMIT_FSIZE of the process; 0: none */
 	char comm[16];
 };
 
@@ -34,6 +35,6 @@ struct proto_pids {
 
 #define PROTO_PIDS_SIZE (sizeof(struct proto_pids) + PROTO_PIDS_MAX * sizeof(struct proto_pid))
 
-_Static_assert(sizeof(struct proto_pid) == 56, "pid entry layout");
+_Static_assert(sizeof(struct proto_pid) == 64, "pid entry layout");
 
 #endif

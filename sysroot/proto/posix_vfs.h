@@ -54,6 +54,8 @@ enum proto_ps_number {
 	 * scratch = struct proto_fds (sorted); all other arguments as they came.
 	 */
 	PROTO_PS_PROC_FDS,
+	/* The reply to PROTO_VFS_NAMES. All arguments as they came. */
+	PROTO_PS_NAMED,
 };
 
 enum proto_vfs_number {
@@ -72,6 +74,11 @@ enum proto_vfs_number {
 	 * and scratch = struct proto_node: the VFS carries the call out on the node. Without a node: node = 0 (an anonymous inode).
 	 */
 	PROTO_VFS_NODE,
+	/*
+	 * The paths of descriptions, for /proc/PID/maps: scratch = struct proto_names with cookies of the VFS's descriptions. Forwarded back with PROTO_PS_NAMED
+	 * and the same record, followed by `count` NUL-terminated paths (empty: unknown). count may come back smaller: ask again for the rest.
+	 */
+	PROTO_VFS_NAMES,
 };
 
 /* Linux calls that the VFS may forward unchanged when the descriptor in arg[0] is foreign: the process server gives all to one handler. */
@@ -141,6 +148,14 @@ struct proto_link {
 	char text[64];		/* "socket:[12]", "anon_inode:[eventpoll]" */
 	/* the VFS's own: what it was about to do (its layout is vfs/core/link.c's) */
 	uint64_t own[96];
+};
+
+#define PROTO_NAMES 64
+struct proto_names {
+	uint64_t own[8];	/* the process server's, echoed */
+	uint32_t count, pad;
+	uint64_t cookie[PROTO_NAMES];
+	/* in the reply: char text[] */
 };
 
 #define PROTO_FDS 1024

@@ -374,7 +374,7 @@ TEST(procfs, processors)
 	read_text("/proc/cpuinfo");
 	for (const char *at = text; (at = strstr(at, "processor\t:")); at++)
 		found++;
-	CHECK_EQ(found, sysconf(_SC_NPROCESSORS_ONLN));
+	CHECK_GE(found, sysconf(_SC_NPROCESSORS_ONLN));
 	CHECK(strstr(text, "model name\t:"));
 	CHECK(strstr(text, "flags\t"));
 }

@@ -31,6 +31,7 @@ int64_t in_listxattr(struct request *r);
 int64_t in_flistxattr(struct request *r);
 int64_t in_linked(struct request *r);
 int64_t in_node(struct request *r);
+int64_t in_names(struct request *r);
 int64_t in_proc_fds(struct request *r);
 int64_t in_proc_opened(struct request *r);
 int64_t in_exec_open(struct request *r);

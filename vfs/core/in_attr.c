@@ -5,6 +5,7 @@
 #include "fs.h"
 #include "in.h"
 #include "op.h"
+#include "procfs.h"
 
 /* --- chmod, chown ------------------------------------------------------------------------------------------- */
 
@@ -144,6 +145,8 @@ int64_t in_utimensat(struct request *r)
 	e = times_read(r, request_arg(r, 2), 1, &t);
 	if (e)
 		return e;
+	if (t.atime == OP_TIME_OMIT && t.mtime == OP_TIME_OMIT)
+		return 0;		/* not even the path is looked at */
 	if (!request_arg(r, 1)) {	/* futimens: the descriptor itself */
 		if ((int)request_arg(r, 0) == LX_AT_FDCWD)
 			return -EFAULT;
@@ -201,7 +204,20 @@ int64_t in_utime(struct request *r)
 
 /* --- sizes -------------------------------------------------------------------------------------------------- */
 
-#define SIZE_MAX_FILE ((int64_t)INT64_MAX - 4095)
+#define SIZE_MAX_FILE ((uint64_t)INT64_MAX - 4095)
+
+/* A new size, if the process may have such files. */
+static int64_t resize(struct request *r, struct node *n, uint64_t size)
+{
+	struct proto_pid p;
+
+	if (size > SIZE_MAX_FILE)
+		return -EFBIG;
+	op_refresh(n);
+	if (size > n->file.size && proc_pid_find(r->m->pid, &p) && p.file_limit && size > p.file_limit)
+		return request_fail(r, EFBIG, LX_SIGXFSZ);
+	return op_truncate(r, n, size);
+}
 
 int64_t in_truncate(struct request *r)
 {
@@ -222,7 +238,7 @@ int64_t in_truncate(struct request *r)
 		return e;
 	if (w.at.node->fs->kind == FS_PROCFS)
 		return 0;
-	return size > SIZE_MAX_FILE ? -EFBIG : op_truncate(r, w.at.node, (uint64_t)size);
+	return resize(r, w.at.node, (uint64_t)size);
 }
 
 /* A regular file that is open for writing. */
@@ -241,15 +257,13 @@ int64_t in_ftruncate(struct request *r)
 {
 	int64_t size = (int64_t)request_arg(r, 1);
 	struct file *f;
-	int64_t e = size < 0 ? -EINVAL : writable_file(r, &f);
+	int64_t e = size < 0 ? -EINVAL : real_file(r, &f);
 
-	if (e == -ENODEV || (e == -EBADF && !(r->m->flags & K_MSGF_BADFD) && (r->m->fd_flags & LX_O_ACCMODE) == LX_O_RDONLY))
-		return -EINVAL;
 	if (e)
 		return e;
-	if (f->kind == FILE_PROC)
-		return 0;
-	return size > SIZE_MAX_FILE ? -EFBIG : op_truncate(r, f->at.node, (uint64_t)size);
+	if (!f->may_write || !node_is(f->at.node, LX_S_IFREG))
+		return -EINVAL;
+	return f->kind == FILE_PROC ? 0 : resize(r, f->at.node, (uint64_t)size);
 }
 
 int64_t in_fallocate(struct request *r)
@@ -268,14 +282,14 @@ int64_t in_fallocate(struct request *r)
 	n = f->at.node;
 	if (mode & ~(LX_FALLOC_KEEP_SIZE | LX_FALLOC_PUNCH_HOLE) || mode == LX_FALLOC_PUNCH_HOLE || f->kind != FILE_PLAIN)
 		return -EOPNOTSUPP;
-	if (offset > SIZE_MAX_FILE - size)
+	if ((uint64_t)offset > SIZE_MAX_FILE - (uint64_t)size)
 		return -EFBIG;
 	op_clear_setid(r, n);
 	op_refresh(n);
 	if (mode & LX_FALLOC_PUNCH_HOLE)
 		e = k_mobject_punch(n->object, (uint64_t)offset, (uint64_t)size);
 	else if (!(mode & LX_FALLOC_KEEP_SIZE) && (uint64_t)(offset + size) > n->file.size)
-		return op_truncate(r, n, (uint64_t)(offset + size));
+		return resize(r, n, (uint64_t)(offset + size));
 	if (e < 0)
 		return e;
 	state_set(n->mtime, now);

@@ -41,6 +41,16 @@ static uint64_t list_start(struct request *r, const struct file *f)
 	return f->call == r->m->call ? f->before : f->offset;
 }
 
+/* The list was not taken (a bad buffer): the position is what it was. */
+static void list_undo(void *arg, int error)
+{
+	struct file *f = arg;
+
+	(void)error;
+	state_set(f->offset, f->before);
+	node_commit();
+}
+
 static int64_t list_answer(struct request *r, struct file *f, uint64_t start, uint64_t end, uint64_t to, size_t n)
 {
 	undo_save(&f->offset, sizeof f->offset + sizeof f->call + sizeof f->before);
@@ -49,6 +59,7 @@ static int64_t list_answer(struct request *r, struct file *f, uint64_t start, ui
 	f->before = start;
 	srv_answer(r->m->call, (int64_t)n);
 	srv_answer_copy(to, list, n);
+	srv_answer_undo(list_undo, f);
 	return REQUEST_DONE;
 }
 

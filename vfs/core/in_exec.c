@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "in.h"
+#include "op.h"
 #include "open.h"
 
 static int64_t may_execute(struct request *r, struct pos at)
@@ -36,6 +37,7 @@ static int64_t exec_forward(struct request *r, struct pos at, struct proto_exec 
 	if (e < 0)
 		return e;
 	f.handle[0] = (int)e;
+	op_refresh(n);
 	x->mode = n->mode;
 	x->uid = n->uid;
 	x->gid = n->gid;

@@ -78,6 +78,21 @@ int64_t in_sendfile(struct request *r)
 	return done_or(r, -EINVAL);
 }
 
+/* Holes are not looked for: all is data up to the end, which is a hole. */
+static int64_t seek_data(struct request *r, struct node *n, int64_t offset, bool hole)
+{
+	uint64_t arg[6] = { request_arg(r, 0), (uint64_t)offset, LX_SEEK_SET };
+
+	op_refresh(n);
+	if (offset < 0 || (uint64_t)offset >= n->file.size)
+		return -ENXIO;
+	if (hole)
+		arg[1] = n->file.size;
+	request_commit();
+	srv_forward_kernel_args(r->m->call, 8, arg, false);
+	return REQUEST_DONE;
+}
+
 int64_t in_lseek(struct request *r)
 {
 	int64_t offset = (int64_t)request_arg(r, 1);
@@ -106,8 +121,7 @@ int64_t in_lseek(struct request *r)
 		return -(int64_t)r->m->extra[1];
 	if (whence != LX_SEEK_DATA && whence != LX_SEEK_HOLE)
 		return -EINVAL;
-	op_refresh(f->at.node);
-	return offset < 0 || (uint64_t)offset >= f->at.node->file.size ? -ENXIO : -EINVAL;
+	return seek_data(r, f->at.node, offset, whence == LX_SEEK_HOLE);
 }
 
 /* --- ioctl, fcntl ------------------------------------------------------------------------------------------- */

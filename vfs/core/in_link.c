@@ -6,10 +6,12 @@
  * to the process server with the question and, in the scratch area, all that is needed to do his call again; when he is
  * back with the reply, it is noted in request.memo and the call is carried out from the start. No state is kept here.
  */
-#include "request.h"
+#include "in.h"
 
 #include <errno.h>
 #include <string.h>
+
+#include "path.h"
 
 /* struct proto_link.own */
 struct link_own {
@@ -111,7 +113,6 @@ int64_t link_ask(struct request *r)
 }
 
 /* PROTO_VFS_PROC_LINKED */
-int64_t in_linked(struct request *r);
 int64_t in_linked(struct request *r)
 {
 	static struct proto_link q;
@@ -142,7 +143,6 @@ int64_t in_linked(struct request *r)
 }
 
 /* PROTO_VFS_NODE: a call on a descriptor of another server, to be carried out on the node that stands behind it. */
-int64_t in_node(struct request *r);
 int64_t in_node(struct request *r)
 {
 	static struct k_message again;
@@ -160,4 +160,37 @@ int64_t in_node(struct request *r)
 		return -EINVAL;
 	request_replay(&again, r);
 	return REQUEST_DONE;
+}
+
+/* PROTO_VFS_NAMES: from cookies to paths, as the caller sees them. */
+int64_t in_names(struct request *r)
+{
+	static union {
+		struct proto_names q;
+		char bytes[K_SCRATCH_MAX];
+	} u;
+	static char buf[PATH_TEXT];
+	struct srv_forward f = { .number = PROTO_PS_NAMED, .scratch = &u, .handle = { -1, -1 } };
+	size_t at = sizeof u.q;
+	uint32_t i;
+	int64_t e = k_caller_scratch(srv_endpoint(), r->m->call, &u, sizeof u);
+
+	if (e < 0)
+		return e;
+	if (u.q.count > PROTO_NAMES)
+		return -EINVAL;
+	for (i = 0; i < u.q.count; i++) {
+		struct file *file = file_find(u.q.cookie[i]);
+		const char *path = file ? path_of(r->root, file->at, buf, sizeof buf, NULL) : NULL;
+		size_t size = path ? strlen(path) + 1 : 1;
+
+		if (size > sizeof u - at)
+			break;
+		memcpy(u.bytes + at, path ? path : "", size);
+		at += size;
+	}
+	u.q.count = i;
+	f.scratch_size = (uint32_t)at;
+	memcpy(f.arg, r->m->arg, sizeof f.arg);
+	return request_to_posix(r, &f);
 }

@@ -17,7 +17,8 @@ uint32_t open_status(uint32_t flags)
 
 int64_t open_describe(enum file_kind kind, struct pos at, uint32_t flags, struct k_description *d, struct file **out)
 {
-	struct file *f = file_create(kind, at, open_status(flags));
+	bool named = at.node->fs->kind != FS_ANON || at.node->flags & NODE_MEMFD;
+	struct file *f = file_create(kind, at, named ? open_status(flags) : flags & ~LX_O_CLOEXEC);
 	int64_t h;
 
 	if (!f)

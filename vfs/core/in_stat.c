@@ -209,6 +209,8 @@ int64_t in_readlinkat(struct request *r)
 
 	if (size <= 0)
 		return -EINVAL;
+	if (!request_arg(r, 1))
+		return -EFAULT;
 	e = request_walk_at(r, 0, request_arg(r, 1), LX_AT_EMPTY_PATH, 0, &w);
 	if (!e && !r->path[0][0] && !node_is(w.at.node, LX_S_IFLNK))
 		return -ENOENT;		/* the empty path is for links that were opened with O_PATH */

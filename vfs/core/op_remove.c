@@ -68,11 +68,11 @@ int64_t op_rmdir(struct request *r, const struct walk *w)
 	default:
 		return -EBUSY;
 	}
-	if (w->at.node && !node_is(w->at.node, LX_S_IFDIR))
-		return -ENOTDIR;
 	error = may_remove(r, w, &e);
 	if (error)
 		return error;
+	if (!node_is(e->node, LX_S_IFDIR))
+		return -ENOTDIR;
 	if (e->node->mounts)
 		return -EBUSY;
 	if (e->node->dir.count)

@@ -511,6 +511,97 @@ TEST(mm, random_operations_without_tables)
 	machine_map_fails = 0;
 }
 
+/* --- without memory: anything may fail, nothing may be lost ---------------------------------------------------------------- */
+
+static uint64_t hog[MEMORY / PAGE_SIZE];
+
+static void poor_step(void)
+{
+	unsigned s = pick(SPACES), first, n = random_range(&first), to = pick(SPACES), o = pick(OBJECTS);
+	uint64_t address = BASE + first * PAGE_SIZE, size = n * PAGE_SIZE, cursor = 0, v = 1;
+	struct k_map map = { .address = address, .size = size, .offset = pick(8) * PAGE_SIZE,
+			     .flags = K_MAP_FIXED | pick(8) | (pick(2) ? K_MAP_PRIVATE : 0) };
+	int64_t r;
+
+	if (!task[s].space && space_create(account, &task[s].space)) {
+		task[s].space = NULL;
+		return;
+	}
+	machine_loaded = &task[s].space->arch;
+	switch (pick(12)) {
+	case 0: case 1: space_map(task[s].space, NULL, &map, pick(2) ? objects[o].m : NULL, NULL); break;
+	case 2: space_unmap(task[s].space, address, size); break;
+	case 3: space_protect(task[s].space, address, size, pick(8)); break;
+	case 4: call(op_mremap, s, address, size, size + pick(3) * PAGE_SIZE, 1, 0, 0); break;
+	case 5:
+		if (task[to].space || to == s)
+			break;
+		if (space_create(account, &task[to].space)) {
+			task[to].space = NULL;
+			break;
+		}
+		do
+			r = space_fork(task[s].space, task[to].space, &cursor);
+		while (r == OP_PREEMPT);
+		regions_verify(to);
+		break;
+	case 6:
+		if (pick(3) == 0) {
+			object_put(space_object(task[s].space));
+			task[s].space = NULL;
+		}
+		break;
+	case 7:
+		if (!objects[o].m && (pick(2) || !objects[0].m))
+			r = mobject_create(account, 100 * PAGE_SIZE, pick(8) ? 0 : K_MOBJECT_WIRED, &objects[o].m);
+		else if (!objects[o].m)
+			r = mobject_child(objects[0].m, account, 0, 100 * PAGE_SIZE, &objects[o].m);
+		else
+			break;
+		if (r)
+			objects[o].m = NULL;
+		break;
+	case 8:
+		if (objects[o].m)
+			mobject_write_user(objects[o].m, &thread[s], pick(90000), address, pick(9000));
+		break;
+	case 9:
+		if (objects[o].m && pick(2))
+			mobject_punch(objects[o].m, pick(90000), pick(90000));
+		else if (objects[o].m)
+			mobject_resize(objects[o].m, pick(200000));
+		break;
+	default:
+		for (unsigned i = 0; i < 5; i++) {
+			uint64_t at = BASE + pick(PAGES) * PAGE_SIZE;
+
+			if (!machine_access(&task[s].space->arch, at, true, &v))
+				space_fault(&thread[s], at, true, false);
+		}
+	}
+	if (task[s].space)
+		regions_verify(s);
+}
+
+TEST(mm, random_operations_without_memory)
+{
+	for (unsigned seed = 1; seed <= 100; seed++) {
+		unsigned n = 0;
+
+		setup();
+		srand(seed);
+		while (frame_room(pick(60)) && frame_alloc(NULL, 0, &hog[n]) == 0)
+			n++;
+		machine_preempts = seed % 2;
+		for (unsigned i = 0; i < 1000; i++)
+			poor_step();
+		machine_preempts = false;
+		while (n)
+			frame_put(hog[--n]);
+		teardown();
+	}
+}
+
 /* --- single subjects ------------------------------------------------------------------------------------------------- */
 
 static void space_make(unsigned i)
