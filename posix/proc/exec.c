@@ -17,6 +17,7 @@
 
 #define HEAD 4096u
 #define SCRIPT_DEPTH 5
+#define AGAIN_AFTER 100000		/* ns */
 
 #define S_ISUID 04000u
 #define S_ISGID 02000u
@@ -38,6 +39,7 @@ void exec_drop(struct thread *t)
 	t->exec = NULL;
 	if (e->alone)
 		srv_unpark(e->alone);
+	srv_timer_cancel(&e->again);
 	exec_strings_free(&e->args);
 	exec_strings_free(&e->env);
 	file_close(&e->program);
@@ -138,6 +140,29 @@ static void exec_finish(const struct k_message *m, struct thread *t)
 	srv_answer_flags(K_ANSWER_REGS);
 }
 
+static void alone_cancel(struct srv_parked *parked, bool dead);
+
+/* The other threads have died for us, but the kernel is still taking them apart: once more in a moment. */
+static void again_fired(struct srv_timer *timer)
+{
+	exec_alone(timer->arg);
+}
+
+static void exec_again(const struct k_message *m, struct thread *t)
+{
+	struct exec *e = t->exec;
+
+	e->alone = srv_park(m, alone_cancel);
+	if (!e->alone) {
+		exec_fail(m, t, -ENOMEM);
+		return;
+	}
+	e->alone->arg = t;
+	e->again.fn = again_fired;
+	e->again.arg = t;
+	srv_timer_set(&e->again, srv_now() + AGAIN_AFTER);
+}
+
 static void exec_commit(const struct k_message *m, struct thread *t)
 {
 	struct exec *e = t->exec;
@@ -149,8 +174,18 @@ static void exec_commit(const struct k_message *m, struct thread *t)
 	k.regs.rsp = e->stack_sp;
 	k.regs.rflags = 0x202;
 	strncpy(k.name, slash ? slash + 1 : e->name, sizeof k.name - 1);
+	if (!r && !thread_last_words(m, t)) {
+		exec_drop(t);		/* comes again, from the beginning */
+		return;
+	}
+	if (!r)
+		r = robust_list_end(m, t);
 	if (!r)
 		r = k_task_exec(grants.endpoint, &k);
+	if (r == -EBUSY) {
+		exec_again(m, t);
+		return;
+	}
 	if (r < 0) {
 		exec_fail(m, t, (int)r);
 		return;
@@ -447,6 +482,8 @@ static int exec_begin(const struct k_message *m, struct thread *t, const struct 
 
 static int file_take(const struct k_message *m, struct exec_file *f, const struct proto_exec *wire)
 {
+	struct k_mobject_info info;
+
 	file_close(f);
 	f->description = (int)k_caller_attached(grants.endpoint, m->call, 0);
 	f->mode = wire->mode;
@@ -456,8 +493,11 @@ static int file_take(const struct k_message *m, struct exec_file *f, const struc
 	f->cookie = wire->cookie;
 	f->device = wire->device;
 	f->inode = wire->inode;
-	f->size = wire->size;
-	return f->description < 0 ? f->description : 0;
+	if (f->description < 0)
+		return f->description;
+	/* the size belongs to the memory object; what the VFS said may be older */
+	f->size = k_mobject_info(f->description, &info) < 0 ? wire->size : info.size;
+	return 0;
 }
 
 void ps_exec(const struct k_message *m)

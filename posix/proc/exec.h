@@ -52,6 +52,7 @@ struct exec {
 	struct { uint64_t at, size; } zero[2];	/* the ends of data segments' last pages */
 	unsigned zeros;
 	struct srv_parked *alone;	/* waits until the other threads are dead */
+	struct srv_timer again;		/* ... and until the kernel has forgotten them */
 	bool committed;
 };
 

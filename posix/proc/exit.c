@@ -71,17 +71,13 @@ static int robust_walk(const struct k_message *m, struct thread *t)
 	return r;
 }
 
-/* False: the call is gone (it comes again, everything here may be done twice). */
-static bool last_words(const struct k_message *m, struct thread *t)
+bool thread_last_words(const struct k_message *m, struct thread *t)
 {
 	uint32_t zero = 0;
-	int r = 0;
+	int r;
 
-	if (t->robust_list)
-		r = robust_walk(m, t);
-	if (r == -K_REDELIVER)
+	if (robust_list_end(m, t))
 		return false;
-	t->robust_list = 0;
 	if (t->clear_tid) {
 		r = caller_write(m, t->clear_tid, &zero, sizeof zero);
 		if (r == -K_REDELIVER)
@@ -141,7 +137,7 @@ void in_exit(const struct k_message *m)
 	struct thread *t = thread_of(m);
 	struct process *p = t->process;
 
-	if (!last_words(m, t))
+	if (!thread_last_words(m, t))
 		return;
 	if (p->thread_count == 1 && !p->exit_set) {
 		p->exit_status = (int)(m->arg[0] & 0xff) << 8;
@@ -161,7 +157,7 @@ void in_exit_group(const struct k_message *m)
 		p->state = PROCESS_DYING;
 		process_kill_threads(p, t);
 	}
-	if (last_words(m, t))
+	if (thread_last_words(m, t))
 		thread_end(m, t);
 }
 
@@ -174,7 +170,7 @@ void thread_dead(const struct k_message *m)
 		srv_answer_flags(K_ANSWER_EXIT);
 		return;
 	}
-	if (last_words(m, t))
+	if (thread_last_words(m, t))
 		thread_end(m, t);
 }
 

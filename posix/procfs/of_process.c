@@ -57,7 +57,12 @@ char thread_state_letter(struct thread *t)
 
 	if (t->stopped)
 		return 'T';
-	return k_thread_info(t->handle, &i) < 0 ? 'X' : letter_of(&i);
+	if (k_thread_info(t->handle, &i) < 0)
+		return 'X';
+	/* in a call that is being worked on, such as the reading of this file */
+	if (i.state == K_THREAD_CALL && !t->waiting)
+		return 'R';
+	return letter_of(&i);
 }
 
 static char state_letter(struct subject *s)

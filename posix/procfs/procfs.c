@@ -14,6 +14,7 @@
 #include "posix/proc/cred.h"
 #include "posix/tty/tty.h"
 #include "posix_vfs.h"
+#include "supervisor_wire.h"
 
 bool procfs_may_look(const struct thread *self, const struct process *p)
 {
@@ -158,6 +159,20 @@ static int64_t name_write(struct thread *self, char *name, const char *in)
 	return 0;
 }
 
+/* The supervisor ends a server and starts it again, and answers the writer. True: he has been sent there. */
+static bool restart_write(const struct k_message *m, const struct thread *self, char *name)
+{
+	struct srv_forward f = { .endpoint = srv_handle("supervisor"), .number = PROTO_SUPERVISOR_RESTART, .arg = { m->arg[4] }, .handle = { -1, -1 } };
+
+	if (f.endpoint < 0 || !cred_capable(self->cred, LX_CAP_SYS_ADMIN))
+		return false;
+	name[strcspn(name, "\n")] = '\0';
+	f.scratch = name;
+	f.scratch_size = (uint32_t)strlen(name) + 1;
+	srv_forward(m->call, &f);
+	return true;
+}
+
 void ps_proc_write(const struct k_message *m)
 {
 	struct thread *self = thread_of(m);
@@ -184,6 +199,11 @@ void ps_proc_write(const struct k_message *m)
 		break;
 	case PROTO_PROC_DOMAINNAME:
 		r = name_write(self, system_domainname, in);
+		break;
+	case PROTO_PROC_TROUPE_RESTART:
+		if (restart_write(m, self, in))
+			return;
+		r = -EPERM;
 		break;
 	default:
 		r = -EINVAL;

@@ -50,9 +50,21 @@ class Report:
         if failures:
             verdict += ", %d FAILED" % len(failures)
         print("  TEST    %-42s %s (%.0f s)" % (label, verdict, seconds))
-        for name, reason in failures:
-            print("          not ok %s: %s" % (name, reason))
+        for names, reason in self.alike(failures):
+            more = " (and %d more with it)" % (len(names) - 1) if len(names) > 1 else ""
+            print("          not ok %s%s: %s" % (names[0], more, reason))
         sys.stdout.flush()
+
+    @staticmethod
+    def alike(failures):
+        """Neighbours that failed for one reason, as when a machine died: [([name], reason)]."""
+        groups = []
+        for name, reason in failures:
+            if groups and groups[-1][1] == reason:
+                groups[-1][0].append(name)
+            else:
+                groups.append(([name], reason))
+        return groups
 
 
 def parse(text):
@@ -280,7 +292,7 @@ def session_archive(options):
 
 def play(options, archive, smp, append, log, chosen):
     """Plays the sessions on one machine, a new one after a failure. Returns (passed, failures)."""
-    passed, failures, console, boots, at_prompt = 0, [], None, 0, False
+    passed, failures, console, boots, lost, at_prompt = 0, [], None, 0, 0, False
     try:
         for function in chosen:
             name = "session." + function.__name__
@@ -291,14 +303,15 @@ def play(options, archive, smp, append, log, chosen):
                                                       "" if boots == 1 else "-%d" % boots)
                     console = Console(make_vm(options, smp, append, initrd=archive), transcript)
                     console.log_in()
-                    at_prompt = True
+                    at_prompt, lost = True, 0
                 function(console)
                 passed += 1
             except (ConsoleError, sessions.Failure) as error:
                 failures.append((name, "%s\n          see %s" % (error, console.path)))
                 console.close()
                 console = None
-                if not at_prompt:
+                lost += not at_prompt
+                if lost == 2:
                     failures += [("session." + f.__name__, "the guest does not reach a prompt")
                                  for f in chosen[chosen.index(function) + 1:]]
                     break

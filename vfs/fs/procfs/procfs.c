@@ -186,6 +186,7 @@ static const struct name system_names[] = {
 	{ "sys/net/core/somaxconn", PROTO_PROC_SOMAXCONN, F(0644) },
 	{ "sys/troupe", PROC_FOLDER, D(0555) },
 	{ "sys/troupe/vfs", PROC_VFS_STATE, F(0444) },
+	{ "sys/troupe/restart", PROTO_PROC_TROUPE_RESTART, F(0200) },
 };
 
 static int add_link(struct node *dir, const char *name, const char *target)
