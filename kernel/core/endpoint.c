@@ -333,6 +333,10 @@ void call_finish(struct thread *t, int64_t result, uint32_t flags)
 		call_detach(t);
 	call_release_attached(t);
 	if (flags & K_ANSWER_EXIT || kind == K_MSG_THREAD_DEAD) {
+		if (t->task->thread_count > 1) {	/* gone at once: an exec may be waiting to be alone */
+			thread_retire(t);
+			return;
+		}
 		t->flags |= THREAD_EXITING;
 	} else if (flags & K_ANSWER_REGS) {
 		op_end(t);

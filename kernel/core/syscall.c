@@ -260,7 +260,7 @@ void syscall_run(struct thread *t)
 void kernel_syscall(struct arch_frame *frame)
 {
 	struct thread *t = (struct thread *)frame;
-	uint64_t number = arch_frame_syscall_number(frame);
+	uint32_t number = (uint32_t)arch_frame_syscall_number(frame);	/* the upper half does not count, as on Linux */
 	struct cpu *c;
 
 	kernel_lock();

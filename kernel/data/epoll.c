@@ -19,7 +19,7 @@
 #include "mm/kmalloc.h"
 #include "mm/usercopy.h"
 
-#define NEST_MAX 7u	/* wait sets in a chain */
+#define NEST_MAX 5u	/* wait sets in a chain */
 #define NEST_LEAF_MAX 5u	/* above a description that is none */
 #define EPOLL_PRIVATE (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
 #define EXCLUSIVE_MAY (POLL_IN | POLL_OUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)

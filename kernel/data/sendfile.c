@@ -38,12 +38,12 @@ static int64_t stream_put(struct thread *t, struct description *d, const char *f
 
 		if (r)
 			return r;
-		memcpy((char *)phys_to_virt(pa) + (d->offset & PAGE_MASK), from, piece);
-		if (d->offset + piece > mobject_size(d->mobject)) {
+		if (d->offset + piece > mobject_size(d->mobject)) {	/* first, for it zeroes what comes into sight */
 			r = mobject_resize(d->mobject, d->offset + piece);
 			if (r)
 				return r;
 		}
+		memcpy((char *)phys_to_virt(pa) + (d->offset & PAGE_MASK), from, piece);
 		mobject_stamp(d->mobject, true);
 		d->offset += piece;
 		from += piece;

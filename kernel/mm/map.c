@@ -9,6 +9,7 @@
 #include "core/account.h"
 #include "data/description.h"
 #include "lib/string.h"
+#include "mm/frame.h"
 #include "mm/kmalloc.h"
 #include "mm/reclaim_priv.h"
 #include "mm/space_priv.h"
@@ -26,6 +27,8 @@ bool space_within_limits(struct space *s, const struct task *limits, uint32_t fl
 	if ((flags & (K_MAP_WRITE | K_MAP_PRIVATE)) != (K_MAP_WRITE | K_MAP_PRIVATE) ||
 	    (flags & (K_MAP_STACK | K_MAP_GROWSDOWN)))
 		return true;
+	if (more >> PAGE_SHIFT > frame_counts.total)	/* overcommit has its bounds: more than there is in all is a mistake */
+		return false;
 	return more <= limits->limit_data && (s->data_pages << PAGE_SHIFT) <= limits->limit_data - more;
 }
 

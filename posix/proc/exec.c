@@ -179,8 +179,6 @@ static void exec_commit(const struct k_message *m, struct thread *t)
 		return;
 	}
 	if (!r)
-		r = robust_list_end(m, t);
-	if (!r)
 		r = k_task_exec(grants.endpoint, &k);
 	if (r == -EBUSY) {
 		exec_again(m, t);

@@ -74,10 +74,11 @@ static int robust_walk(const struct k_message *m, struct thread *t)
 bool thread_last_words(const struct k_message *m, struct thread *t)
 {
 	uint32_t zero = 0;
-	int r;
+	int r = t->robust_list ? robust_walk(m, t) : 0;
 
-	if (robust_list_end(m, t))
+	if (r == -K_REDELIVER)
 		return false;
+	t->robust_list = 0;
 	if (t->clear_tid) {
 		r = caller_write(m, t->clear_tid, &zero, sizeof zero);
 		if (r == -K_REDELIVER)

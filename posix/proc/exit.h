@@ -23,8 +23,6 @@ void rusage_add(struct lx_rusage *to, const struct lx_rusage *u);
  * False: the call is gone (it comes again; everything here may be done twice).
  */
 bool thread_last_words(const struct k_message *m, struct thread *t);
-/* The locks that t holds in its robust list are marked and their waiters woken. 0 or -K_REDELIVER. */
-int robust_list_end(const struct k_message *m, struct thread *t);
 /* The vfork parent goes on. */
 void vfork_release(struct process *child);
 

@@ -201,6 +201,8 @@ void ps_proc_write(const struct k_message *m)
 		r = name_write(self, system_domainname, in);
 		break;
 	case PROTO_PROC_TROUPE_RESTART:
+		if (!in[strspn(in, "\n")])
+			break;		/* a shell may write the end of the line by itself */
 		if (restart_write(m, self, in))
 			return;
 		r = -EPERM;

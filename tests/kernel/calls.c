@@ -18,17 +18,11 @@ static void client_main(void *arg)
 
 	c->result = k_call(&call);
 	c->done = 1;
-	ktest_thread_end();
 }
 
 static void wait_done(struct client *c)
 {
-	int e = (int)k_endpoint_create();
-	struct k_message m;
-
-	for (int i = 0; i < 1000 && !c->done; i++)
-		k_receive(e, NULL, &m, k_clock_get(0) + 1000000);
-	k_handle_close(e);
+	ktest_wait(&c->done);
 }
 
 TEST(call_carries_number_arguments_and_badge)
@@ -47,8 +41,7 @@ TEST(call_carries_number_arguments_and_badge)
 	CHECK_EQ(ktest_answer(e, m.call, 0), -ESRCH);	/* once */
 	wait_done(&c);
 	CHECK_EQ(c.result, 4321);
-	CHECK_EQ(k_thread_kill(t), 0);
-	k_handle_close(t);
+	ktest_thread_free(t);
 	k_handle_close(c.endpoint);
 	k_handle_close(e);
 }
@@ -76,8 +69,7 @@ TEST(answer_copies_into_the_caller)
 	CHECK_EQ(k_answer(e, &a), 0);
 	wait_done(&c);
 	CHECK_EQ(memcmp(buffer, "answer", 7), 0);
-	CHECK_EQ(k_thread_kill(t), 0);
-	k_handle_close(t);
+	ktest_thread_free(t);
 	k_handle_close(c.endpoint);
 	k_handle_close(e);
 }
@@ -119,7 +111,6 @@ static void victim_main(void *arg)
 	k_receive(*(int *)arg, NULL, &m, K_FOREVER);
 	victim_call = m.call;
 	k_receive(*(int *)arg, NULL, &m, K_FOREVER);
-	ktest_thread_end();
 }
 
 TEST(successor_finds_held_calls)
@@ -145,9 +136,8 @@ TEST(successor_finds_held_calls)
 	CHECK_EQ(ktest_answer(e, m.call, 6), 0);
 	wait_done(&c);
 	CHECK_EQ(c.result, 6);
-	k_thread_kill(t);
-	k_handle_close(t);
-	k_handle_close(victim);
+	ktest_thread_free(t);
+	ktest_thread_free(victim);
 	k_handle_close(c.endpoint);
 	k_handle_close(e);
 }
@@ -158,7 +148,7 @@ TEST(successor_finds_descriptions_and_dirty_pages)
 	struct k_description d = { .cookie = 0xabc, .plane = K_PLANE_STREAM, .object = object, .object2 = -1, .source = -1 };
 	int h = (int)k_description_create(e, &d);
 	uint64_t from = 0, cookies[4], offset = 0, dirty[4];
-	static char page[4096] = "clean";
+	static char page[4096];
 
 	CHECK(object >= 0 && h >= 0);
 	CHECK_EQ(k_mobject_supply(object, 0, page, sizeof(page), K_SUPPLY_WRITABLE), 0);
@@ -172,7 +162,7 @@ TEST(successor_finds_descriptions_and_dirty_pages)
 	CHECK_EQ(memcmp(page, "dirty", 5), 0);
 	k_handle_close(h);
 	k_handle_close(object);
-	k_handle_close(e);
+	ktest_endpoint_free(e);
 }
 
 TEST(close_is_told_with_the_next_message)
@@ -208,18 +198,18 @@ static void toucher_main(void *arg)
 	t->seen = *t->p;
 	*t->p = 'w';
 	t->done = 1;
-	ktest_thread_end();
 }
 
 TEST(pager_fills_and_hears_of_the_first_write)
 {
 	int e = (int)k_endpoint_create(), object = (int)k_mobject_pager_create(e, 9, 4096);
 	struct k_map map = { .size = 4096, .space = -1, .object = object, .flags = K_MAP_READ | K_MAP_WRITE };
-	static char page[4096] = "from the pager";
+	static char page[4096];
 	struct toucher toucher = { 0 };
 	struct k_message m;
 	int t;
 
+	strcpy(page, "from the pager");
 	CHECK_EQ(k_space_map(&map), 0);
 	toucher.p = (volatile char *)map.address;
 	t = ktest_thread(toucher_main, &toucher);
@@ -239,11 +229,10 @@ TEST(pager_fills_and_hears_of_the_first_write)
 	CHECK_EQ(toucher.seen, 'f');
 	CHECK_EQ(k_mobject_read(object, 0, page, 1), 1);
 	CHECK_EQ(page[0], 'w');
-	k_thread_kill(t);
-	k_handle_close(t);
+	ktest_thread_free(t);
 	k_space_unmap(-1, map.address, 4096);
 	k_handle_close(object);
-	k_handle_close(e);
+	ktest_endpoint_free(e);
 }
 
 #define ROUNDS 1000
@@ -277,8 +266,7 @@ TEST(round_trip_cost)
 		k_call(&call);
 	snprintf(text, sizeof(text), "bench ipc_round_trip %lld ns\n", (long long)(k_clock_get(0) - before) / ROUNDS);
 	k_log_write(text, strlen(text));
-	k_thread_kill(t);
-	k_handle_close(t);
+	ktest_thread_free(t);
 	k_handle_close(c);
 	k_handle_close(e);
 }

@@ -2,8 +2,6 @@
 /* Handles, rights, memory objects, address spaces. */
 #include "ktest.h"
 
-#define PAGE 4096ul
-
 TEST(handle_rights_only_shrink)
 {
 	int e = (int)k_endpoint_create();
