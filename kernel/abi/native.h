@@ -154,6 +154,7 @@ enum k_mobject_set {
 #define K_MAP_GROWSDOWN	0x20u
 #define K_MAP_UNCACHED	0x40u
 #define K_MAP_STACK	0x80u
+#define K_MAP_NORESERVE	0x200u	/* may be larger than memory */
 #define K_MAP_HEAP	0x100u	/* the initial (empty or bss) break region; brk starts at its end */
 
 struct k_map {

@@ -410,8 +410,10 @@ int64_t native_caller_attached(struct thread *t, const uint64_t *a)
 		return -ENOENT;
 	o = c->attached[a[2]];
 	r = table_insert(t->task->table, o, c->attached_rights[a[2]], 0);
-	if (r >= 0)
+	if (r >= 0) {
+		handle_release(o, c->attached_rights[a[2]]);
 		c->attached[a[2]] = NULL;
+	}
 	return r;
 }
 
@@ -607,10 +609,12 @@ static int64_t forward_attach(struct thread *t, struct thread *c, const struct k
 		c->scratch_size = f->scratch_size;
 	}
 	for (int i = 0; i < 2; i++) {
-		object_put(c->attached[i]);
+		handle_drop(c->attached[i], c->attached_rights[i]);
 		c->attached[i] = NULL;
 		if (f->handle[i] >= 0)
 			c->attached[i] = table_take(table, (uint32_t)f->handle[i], &c->attached_rights[i], NULL);
+		if (c->attached[i])
+			handle_hold(c->attached[i], c->attached_rights[i]);
 	}
 	return 0;
 }

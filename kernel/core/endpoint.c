@@ -68,8 +68,21 @@ void notice_init(struct notice *n, void (*fill)(struct notice *n, struct k_messa
 	n->fill = fill;
 }
 
+/* What a notice holds it gives up when it is delivered. */
+static void notice_discard(struct notice *n)
+{
+	struct k_message m = { 0 };
+
+	notice_cancel(n);
+	n->fill(n, &m);
+}
+
 void endpoint_notify(struct endpoint *e, struct notice *n)
 {
+	if (e->abandoned) {
+		notice_discard(n);
+		return;
+	}
 	if (!n->queued) {
 		n->queued = true;
 		n->endpoint = e;
@@ -91,6 +104,10 @@ void notice_cancel(struct notice *n)
 
 void endpoint_closed(struct endpoint *e, struct list *link, bool eager)
 {
+	if (e->abandoned) {
+		description_free(container_of(link, struct description, endpoint_link));
+		return;
+	}
 	list_append(&e->closes, link);
 	e->close_count++;
 	if (eager || e->close_count >= CLOSES_MAX)
@@ -214,7 +231,7 @@ static void call_take_up(struct thread *t)
 void call_release_attached(struct thread *t)
 {
 	for (int i = 0; i < 2; i++) {
-		object_put(t->attached[i]);
+		handle_drop(t->attached[i], t->attached_rights[i]);
 		t->attached[i] = NULL;
 	}
 	if (t->scratch) {
@@ -417,6 +434,20 @@ static int64_t deliver_call(struct endpoint *e, struct thread *t, uint64_t to)
 	if (caller->flags & THREAD_EVENT && m->kind == K_MSG_CALL)
 		call_cancel(caller, false);
 	return 0;
+}
+
+void endpoint_abandon(struct endpoint *e)
+{
+	struct k_message m;
+
+	object_get(&e->object);
+	e->abandoned = true;
+	endpoint_shut(e);
+	while (!list_empty(&e->notices))
+		notice_discard(list_first(&e->notices, struct notice, link));
+	while (e->close_count)
+		closes_fill(e, &m);
+	object_put(&e->object);
 }
 
 int64_t endpoint_deliver(struct endpoint *e, struct thread *t, uint64_t to)

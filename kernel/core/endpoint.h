@@ -17,6 +17,8 @@ struct endpoint {
 	uint32_t close_count;
 	struct list descriptions;	/* live ones (description.endpoint_link) */
 	bool shut;		/* given up: calls fail with EIO */
+	bool abandoned;		/* nobody can receive here any more */
+	uint32_t receive_handles;	/* handles with K_RIGHT_RECEIVE (core/handle.c) */
 	struct thread *receiver;	/* idle in receive(), or NULL */
 	struct list lazy_link;	/* in the list of endpoints whose closes nobody has been woken for */
 };
@@ -59,6 +61,8 @@ void call_set_aside(struct thread *t);
 void call_cancel(struct thread *t, bool dead);
 /* Fails every call that waits in e, and from now on every new one. */
 void endpoint_shut(struct endpoint *e);
+/* The last handle that may receive is gone: calls fail, and what would be told is told to nobody. */
+void endpoint_abandon(struct endpoint *e);
 /* Takes the call back from its holder: the caller faults thread.need_page in, then it is delivered again. */
 void call_redeliver(struct thread *t);
 /*

@@ -6,9 +6,39 @@
 #include "core/handle.h"
 #include "core/account.h"
 #include "core/endpoint.h"
+#include "core/task.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/kmalloc.h"
+
+static bool may_receive(const struct object *o, uint32_t rights)
+{
+	return o->type == K_OBJECT_ENDPOINT && rights & K_RIGHT_RECEIVE;
+}
+
+void handle_hold(struct object *o, uint32_t rights)
+{
+	if (may_receive(o, rights))
+		endpoint_of(o)->receive_handles++;
+}
+
+void handle_release(struct object *o, uint32_t rights)
+{
+	if (may_receive(o, rights))
+		endpoint_of(o)->receive_handles--;
+}
+
+void handle_drop(struct object *o, uint32_t rights)
+{
+	if (!o)
+		return;
+	handle_release(o, rights);
+	if (may_receive(o, rights) && !endpoint_of(o)->receive_handles)
+		endpoint_abandon(endpoint_of(o));
+	else if (o->type == K_OBJECT_THREAD && o->references == 2 && thread_of(o)->state == THREAD_NEW)
+		thread_retire(thread_of(o));		/* this handle and its life, which nobody can start any more */
+	object_put(o);
+}
 
 static void table_gone_fill(struct notice *n, struct k_message *m)
 {
@@ -43,7 +73,7 @@ void table_destroy(struct object *o)
 		if (!t->chunk[c])
 			continue;
 		for (uint32_t i = 0; i < TABLE_CHUNK; i++)
-			object_put(t->chunk[c][i].object);
+			handle_drop(t->chunk[c][i].object, t->chunk[c][i].rights);
 		kfree(t->chunk[c]);
 		t->account->handles -= TABLE_CHUNK;
 	}
@@ -111,12 +141,14 @@ void table_set(struct table *t, uint32_t slot, struct object *o, uint32_t rights
 {
 	struct handle *h = &t->chunk[slot / TABLE_CHUNK][slot % TABLE_CHUNK];
 	struct object *old = h->object;
+	uint32_t old_rights = h->rights;
 
+	handle_hold(o, rights);
 	h->object = o;
 	h->rights = rights;
 	h->badge = badge;
 	if (old)
-		object_put(old);
+		handle_drop(old, old_rights);
 	else
 		t->used++;
 }
@@ -129,6 +161,7 @@ struct object *table_take(struct table *t, uint32_t slot, uint32_t *rights, uint
 	if (!h)
 		return NULL;
 	o = h->object;
+	handle_release(o, h->rights);
 	if (rights)
 		*rights = h->rights;
 	if (badge)
@@ -142,11 +175,13 @@ struct object *table_take(struct table *t, uint32_t slot, uint32_t *rights, uint
 
 int table_close(struct table *t, uint64_t slot)
 {
-	struct object *o = slot < TABLE_MAX ? table_take(t, (uint32_t)slot, NULL, NULL) : NULL;
+	uint32_t rights;
+	struct object *o = slot < TABLE_MAX ? table_take(t, (uint32_t)slot, &rights, NULL) : NULL;
 
 	if (!o)
 		return -EBADF;
-	object_put(o);
+	handle_hold(o, rights);
+	handle_drop(o, rights);
 	return 0;
 }
 
@@ -172,6 +207,7 @@ static int chunk_copy(struct table *from, struct table *to, uint32_t c)
 		if (!h->object)
 			continue;
 		object_get(h->object);
+		handle_hold(h->object, h->rights);
 		to->chunk[c][i] = *h;
 		to->used++;
 	}

@@ -61,6 +61,13 @@ static inline struct handle *table_slot(struct table *t, uint64_t n)
 int table_reserve(struct table *t, uint32_t slot);
 /* Lowest free slot >= min, reserved (as table_reserve). Returns the slot or an error. */
 int table_find_free(struct table *t, uint32_t min);
+/*
+ * Handles that are in no table, but on their way (attached to a call): o has a holder more, or one less. With the last
+ * handle that may receive, an endpoint is abandoned; with the last one, a thread that never started is undone.
+ */
+void handle_hold(struct object *o, uint32_t rights);
+void handle_release(struct object *o, uint32_t rights);	/* the reference stays */
+void handle_drop(struct object *o, uint32_t rights);	/* and puts the reference; NULL is allowed */
 /* Fills a reserved slot; takes over the caller's reference to o. */
 void table_set(struct table *t, uint32_t slot, struct object *o, uint32_t rights, uint32_t badge);
 /* Empties the slot and returns the object with its reference (rights, badge optional), or NULL. */

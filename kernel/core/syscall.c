@@ -244,7 +244,7 @@ void syscall_run(struct thread *t)
 		return;
 	}
 	route = route_of(t, (uint32_t)t->number);
-	if (route->shortcut && !shortcuts_off) {
+	if (route->shortcut && (!shortcuts_off || t->routes->flags & K_ROUTES_NATIVE)) {
 		arg[6] = route->argument;
 		t->op = route->shortcut;
 		t->op_number = t->number;

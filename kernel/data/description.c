@@ -90,7 +90,7 @@ static void plane_close(struct description *d)
 		pipe_close(d->pipe, true, false);
 	if (out)
 		object_put(pipe_object(out));
-	if (plane_reads_pipe(d) && out != d->pipe)
+	if (plane_reads_pipe(d) && (d->plane == K_PLANE_SOCKET || out != d->pipe))
 		object_put(pipe_object(d->pipe));
 }
 

@@ -27,7 +27,7 @@ bool space_within_limits(struct space *s, const struct task *limits, uint32_t fl
 	if ((flags & (K_MAP_WRITE | K_MAP_PRIVATE)) != (K_MAP_WRITE | K_MAP_PRIVATE) ||
 	    (flags & (K_MAP_STACK | K_MAP_GROWSDOWN)))
 		return true;
-	if (more >> PAGE_SHIFT > frame_counts.total)	/* overcommit has its bounds: more than there is in all is a mistake */
+	if (!(flags & K_MAP_NORESERVE) && more >> PAGE_SHIFT > frame_counts.total)	/* overcommit has its bounds: more than there is in all is a mistake */
 		return false;
 	return more <= limits->limit_data && (s->data_pages << PAGE_SHIFT) <= limits->limit_data - more;
 }
@@ -127,6 +127,7 @@ int space_map_below(struct space *s, const struct task *limits, struct k_map *m,
 		replaced = space_mapped(s, like.start, like.end);
 	if (!space_within_limits(s, limits, like.flags, m->size - replaced))
 		return -ENOMEM;
+	like.flags &= ~K_MAP_NORESERVE;
 	if (replaced) {
 		error = space_unmap_now(s, like.start, like.end);
 		if (error)
@@ -144,7 +145,7 @@ int space_map_below(struct space *s, const struct task *limits, struct k_map *m,
 
 int space_map(struct space *s, const struct task *limits, struct k_map *m, struct mobject *object, struct description *d)
 {
-	const uint32_t known = REGION_ACCESS | K_MAP_PRIVATE | K_MAP_FIXED | K_MAP_GROWSDOWN | K_MAP_UNCACHED |
+	const uint32_t known = REGION_ACCESS | K_MAP_PRIVATE | K_MAP_NORESERVE | K_MAP_FIXED | K_MAP_GROWSDOWN | K_MAP_UNCACHED |
 			       K_MAP_STACK | K_MAP_HEAP;
 	int error = 0;
 

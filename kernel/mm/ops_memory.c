@@ -35,6 +35,7 @@
 #define MAP_POPULATE		0x8000u
 #define MAP_NONBLOCK		0x10000u
 #define MAP_STACK		0x20000u
+#define MAP_NORESERVE		0x4000u
 #define MAP_FIXED_NOREPLACE	0x100000u
 /* every flag that a kernel may be asked for with MAP_SHARED_VALIDATE: those above, DENYWRITE, EXECUTABLE, NORESERVE, HUGETLB */
 #define MAP_KNOWN	(0x1fff7fu & ~0x80000u)
@@ -189,6 +190,8 @@ int64_t op_mmap(struct thread *t, const uint64_t *arg)
 	map.flags = (prot & REGION_ACCESS) | (shared ? 0 : K_MAP_PRIVATE) | (flags & MAP_FIXED ? K_MAP_FIXED : 0);
 	if (flags & MAP_GROWSDOWN && flags & MAP_ANONYMOUS && !shared)
 		map.flags |= K_MAP_GROWSDOWN;
+	if (flags & MAP_NORESERVE)
+		map.flags |= K_MAP_NORESERVE;
 	if (flags & MAP_STACK && !m)
 		map.flags |= K_MAP_STACK;
 	r = mmap_place(t, arg, &map, m, d);

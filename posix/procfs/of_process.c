@@ -59,15 +59,13 @@ char thread_state_letter(struct thread *t)
 		return 'T';
 	if (k_thread_info(t->handle, &i) < 0)
 		return 'X';
-	/* in a call that is being worked on, such as the reading of this file */
-	if (i.state == K_THREAD_CALL && !t->waiting)
-		return 'R';
-	return letter_of(&i);
+	/* Whoever reads this is in a call, but runs; others may be parked by any server. */
+	return t == procfs_reader ? 'R' : letter_of(&i);
 }
 
 static char state_letter(struct subject *s)
 {
-	char letter = 'S';
+	struct thread *shown;
 
 	if (s->p->state == PROCESS_ZOMBIE)
 		return 'Z';
@@ -75,12 +73,10 @@ static char state_letter(struct subject *s)
 		return thread_state_letter(s->t);
 	if (s->p->stop_complete)
 		return 'T';
-	list_for(l, &s->p->threads) {
-		letter = thread_state_letter(container_of(l, struct thread, link));
-		if (letter == 'R')
-			break;
-	}
-	return letter;
+	shown = thread_find(procfs_asked);	/* /proc/TID of another thread shows that thread's state */
+	if (!shown || shown->process != s->p)
+		shown = s->p->leader;
+	return shown ? thread_state_letter(shown) : 'S';
 }
 
 static const char *state_name(char letter)

@@ -40,12 +40,17 @@ static bool is_private(int file)
 	return false;
 }
 
+struct thread *procfs_reader;
+uint32_t procfs_asked;
+
 static int text_make(const struct k_message *m, struct text *x)
 {
 	int file = (int)m->arg[0];
 	struct process *p = process_find((uint32_t)m->arg[1]);
 	struct thread *t;
 
+	procfs_reader = thread_of(m);
+	procfs_asked = (uint32_t)m->arg[1];
 	if (!m->arg[1])
 		return procfs_system_text(x, file);
 	if (!p && thread_find((uint32_t)m->arg[1]))

@@ -16,6 +16,10 @@
 #include "posix/procfs/text.h"
 
 /* tid's thread is NULL for files of the process. 0 or a negative errno. */
+/* Whose reading makes the text now: it runs, whatever it seems to do. */
+extern struct thread *procfs_reader;
+/* The number in the path: a process, or any thread. */
+extern uint32_t procfs_asked;
 int procfs_process_text(struct text *x, int file, struct process *p, struct thread *t, uint32_t number);
 int procfs_system_text(struct text *x, int file);
 bool procfs_may_look(const struct thread *self, const struct process *p);

@@ -16,7 +16,7 @@
 #include "server.h"
 
 #define MAGIC 0x45544154u
-#define LOG_SIZE (256u << 10)
+#define LOG_SIZE STATE_LOG_SIZE
 #define GRANULE 16u
 #define SMALL_CLASSES 64u			/* multiples of 16 up to 1024 */
 #define CLASSES (SMALL_CLASSES + 24u)		/* then powers of two */
@@ -27,15 +27,15 @@ struct block {
 };
 
 struct header {
+	uint64_t log_used;		/* struct state_log */
+	char log[LOG_SIZE];
 	uint32_t magic, version;
 	uint64_t size, brk;		/* of the object; end of what was ever used: offsets */
 	uint64_t used;			/* bytes in live blocks */
-	uint64_t log_used;
 	uint64_t done_call;
 	int64_t done_result;
 	void *root;
 	struct block *free[CLASSES];
-	char log[LOG_SIZE] __attribute__((aligned(64)));
 };
 
 struct tail {
@@ -232,9 +232,10 @@ void state_format(uint32_t version)
 {
 	uint64_t size = head->size;
 
-	head->magic = 0;
+	head->magic = 0;	/* a server that dies here begins anew */
 	barrier();
-	memset(head, 0, offsetof(struct header, log));
+	head->log_used = 0;
+	memset((char *)head + offsetof(struct header, magic), 0, sizeof *head - offsetof(struct header, magic));
 	pending_count = 0;
 	head->version = version;
 	head->size = size;

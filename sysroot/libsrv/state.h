@@ -39,8 +39,39 @@ void state_free(void *p, size_t size);
 size_t state_used(void);	/* bytes in use, for leak checks */
 
 void undo_save(const void *p, size_t size);
-/* Changes one field, restorably. */
-#define state_set(field, value) do { undo_save(&(field), sizeof(field)); (field) = (value); } while (0)
+/* Changes one field, restorably. Fields of up to 8 bytes, nearly all, take a dozen instructions. */
+#define state_set(field, value) do { \
+	if (sizeof(field) <= sizeof(uint64_t)) \
+		undo_save_small(&(field), sizeof(field)); \
+	else \
+		undo_save(&(field), sizeof(field)); \
+	(field) = (value); \
+} while (0)
+
+/* The log lies first in the arena, so that this can be inline. */
+struct state_log {
+	uint64_t used;
+	char bytes[];
+};
+#define STATE_LOG ((struct state_log *)STATE_BASE)
+#define STATE_LOG_SIZE (256u << 10)
+
+static inline void undo_save_small(const void *p, size_t size)
+{
+	uint64_t used = STATE_LOG->used;
+	uint64_t *to = (uint64_t *)(STATE_LOG->bytes + used);
+
+	if (__builtin_expect(used + 24 > STATE_LOG_SIZE, 0)) {
+		undo_save(p, size);	/* says that the log is full */
+		return;
+	}
+	__builtin_memcpy(to, p, size);
+	to[1] = (uint64_t)(uintptr_t)p;
+	to[2] = size;
+	__asm__ volatile("" ::: "memory");
+	STATE_LOG->used = used + 24;
+	__asm__ volatile("" ::: "memory");
+}
 
 /* Something was changed since the last commit. */
 bool state_dirty(void);

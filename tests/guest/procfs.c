@@ -265,8 +265,7 @@ TEST(procfs, file_of_a_dead_process)
 	int fd = CHECK_OK(open(path, O_RDONLY));
 	CHECK_EQ(read(fd, &byte, 1), 1);
 	end(pid);
-	CHECK_OK(lseek(fd, 0, SEEK_SET));
-	CHECK_ERRNO(read(fd, &byte, 1), ESRCH);
+	CHECK_ERRNO(pread(fd, &byte, 1, 0), ESRCH);
 }
 
 static void *hold_thread(void *arg)

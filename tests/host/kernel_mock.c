@@ -119,7 +119,7 @@ static void resize(struct mock_object *o, uint64_t size)
 
 static bool bad(uint64_t address)
 {
-	return address < MOCK_BAD;
+	return address < MOCK_BAD || address >= 1ull << 47;
 }
 
 static long read_string(struct mock_caller *c, char *to, uint64_t from, size_t max)
@@ -678,6 +678,12 @@ void mock_close(struct mock_caller *c, int fd)
 
 	c->fd[fd] = NULL;
 	object_put(o);
+}
+
+void mock_fd_close_any(struct mock_caller *c, int fd)
+{
+	if (c->fd[fd])
+		mock_close(c, fd);
 }
 
 void mock_drain(void)

@@ -59,6 +59,8 @@ int64_t mock_redeliver(struct mock_caller *c);
 void mock_cancel(struct mock_caller *c);
 /* Closes a descriptor; the server hears of it with the next message. */
 void mock_close(struct mock_caller *c, int fd);
+/* Closes it if it is open. */
+void mock_fd_close_any(struct mock_caller *c, int fd);
 /* Delivers pending close notices. */
 void mock_drain(void);
 int mock_dup(struct mock_caller *c, int fd);
@@ -74,7 +76,7 @@ uint64_t mock_count(enum k_object_type type);
 /* Kernel calls are counted; the server dies (longjmp to mock_death) before call number mock_kill_at (0: never). */
 extern uint64_t mock_calls, mock_kill_at;
 extern jmp_buf mock_death;
-/* Addresses below this give EFAULT. */
-#define MOCK_BAD 4096
+/* Addresses below this give EFAULT (the host's programs lie far above). */
+#define MOCK_BAD (1ull << 36)
 
 #endif

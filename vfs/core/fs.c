@@ -20,16 +20,12 @@ const struct fs_type *fs_type(const struct node *n)
 	return types[n->fs->kind];
 }
 
-int64_t fs_lookup(struct request *r, struct pos dir, const char *name, size_t size, struct entry **e, struct node **n)
+int64_t fs_lookup_other(struct request *r, struct node *dir, const char *name, size_t size, struct entry **e, struct node **n)
 {
-	const struct fs_type *t = fs_type(dir.node);
+	const struct fs_type *t = fs_type(dir);
 
-	*e = entry_find(dir.node, name, size, name_hash(name, size));
-	if (*e) {
-		*n = (*e)->node;
-		return 0;
-	}
-	return t->lookup ? t->lookup(r, dir.node, name, size, e, n) : -ENOENT;
+	*e = NULL;
+	return t->lookup ? t->lookup(r, dir, name, size, e, n) : -ENOENT;
 }
 
 int64_t fs_link(struct request *r, struct pos link, unsigned depth, struct fs_link *out)

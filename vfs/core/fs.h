@@ -37,7 +37,8 @@ struct fs_type {
 };
 
 const struct fs_type *fs_type(const struct node *n);
-int64_t fs_lookup(struct request *r, struct pos dir, const char *name, size_t size, struct entry **e, struct node **n);
+/* Of a name that entry_find does not know. */
+int64_t fs_lookup_other(struct request *r, struct node *dir, const char *name, size_t size, struct entry **e, struct node **n);
 int64_t fs_link(struct request *r, struct pos link, unsigned depth, struct fs_link *out);
 /* The first entry after cookie 0 (".") and on. 1 or 0. */
 int fs_next(struct request *r, struct pos dir, uint64_t cookie, struct fs_dirent *out);

@@ -98,6 +98,14 @@ struct times {
 	bool now;
 };
 
+/* Beyond what is kept: the far end of it. */
+static int64_t nanoseconds(int64_t sec)
+{
+	const int64_t far = 9223372035;
+
+	return (sec > far ? far : sec < -far ? -far : sec) * 1000000000;
+}
+
 /* Both forms: pairs of seconds and a fraction. scale: ns per unit of the fraction. */
 static int64_t times_read(struct request *r, uint64_t from, int64_t scale, struct times *t)
 {
@@ -123,11 +131,7 @@ static int64_t times_read(struct request *r, uint64_t from, int64_t scale, struc
 		}
 		if (part < 0 || part >= 1000000000 / scale)
 			return -EINVAL;
-		if (sec > 9223372035ll)		/* beyond what is kept: the far end of it */
-			sec = 9223372035ll;
-		if (sec < -9223372035ll)
-			sec = -9223372035ll;
-		*out[i] = sec * 1000000000 + part * scale;
+		*out[i] = nanoseconds(sec) + part * scale;
 	}
 	return 0;
 }
@@ -183,6 +187,8 @@ int64_t in_futimesat(struct request *r)
 		return e;
 	if (request_arg(r, 1))
 		return utimes_at(r, 0, 1, &t);
+	if ((int)request_arg(r, 0) == LX_AT_FDCWD)
+		return -EFAULT;
 	e = real_file(r, &f);
 	return e ? e : op_utimes(r, f->at, t.atime, t.mtime, t.now);
 }
@@ -197,7 +203,7 @@ int64_t in_utime(struct request *r)
 		e = k_caller_read(srv_endpoint(), r->m->call, v, request_arg(r, 1), sizeof v);
 		if (e < 0)
 			return e;
-		t = (struct times){ v[0] * 1000000000, v[1] * 1000000000, false };
+		t = (struct times){ nanoseconds(v[0]), nanoseconds(v[1]), false };
 	}
 	return utimes_at(r, -1, 0, &t);
 }

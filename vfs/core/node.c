@@ -202,35 +202,14 @@ void node_check(struct node *n)
 
 /* --- the hash table of names -------------------------------------------------------------------------------- */
 
-uint32_t name_hash(const char *text, size_t size)
-{
-	uint64_t h = size * 0x9e3779b97f4a7c15ull, w;
-
-	for (; size >= 8; text += 8, size -= 8) {
-		memcpy(&w, text, 8);
-		h = (h ^ w) * 0xff51afd7ed558ccdull;
-		h ^= h >> 32;
-	}
-	w = 0;
-	switch (size) {
-	case 7: w |= (uint64_t)(uint8_t)text[6] << 48;	/* fall through */
-	case 6: w |= (uint64_t)(uint8_t)text[5] << 40;	/* fall through */
-	case 5: w |= (uint64_t)(uint8_t)text[4] << 32;	/* fall through */
-	case 4: w |= (uint64_t)(uint8_t)text[3] << 24;	/* fall through */
-	case 3: w |= (uint64_t)(uint8_t)text[2] << 16;	/* fall through */
-	case 2: w |= (uint64_t)(uint8_t)text[1] << 8;	/* fall through */
-	case 1: w |= (uint8_t)text[0];
-	}
-	h = (h ^ w) * 0xff51afd7ed558ccdull;
-	return (uint32_t)(h ^ h >> 32);
-}
-
 static uint32_t bucket_of(const struct node *dir, uint32_t hash)
 {
-	uint32_t h = hash ^ (uint32_t)((uintptr_t)dir >> 4) * 0x85ebca6bu;
-	uint32_t low = h & ((NAMES_SEGMENT << vfs->level) - 1);
+	uint32_t h = (hash ^ (uint32_t)((uintptr_t)dir >> 4)) * 0x85ebca6bu;
+	uint32_t low;
 
-	return low < vfs->split ? h & ((NAMES_SEGMENT << (vfs->level + 1)) - 1) : low;
+	h ^= h >> 15;
+	low = h & vfs->mask;
+	return low < vfs->split ? h & (2 * vfs->mask + 1) : low;
 }
 
 static struct entry **bucket(uint32_t i)
@@ -250,7 +229,7 @@ struct entry *entry_find(const struct node *dir, const char *text, size_t size, 
 /* Splits one bucket in two when there are more names than buckets. Failure only makes chains longer. */
 static void table_grow(void)
 {
-	uint32_t from = vfs->split, to = (NAMES_SEGMENT << vfs->level) + vfs->split;
+	uint32_t from = vfs->split, to = vfs->mask + 1 + vfs->split;
 	struct entry *e, *next, *stay = NULL, *go = NULL;
 
 	if (vfs->names <= to || to / NAMES_SEGMENT >= NAMES_SEGMENTS)
@@ -263,8 +242,8 @@ static void table_grow(void)
 		state_set(vfs->segment[to / NAMES_SEGMENT], segment);
 	}
 	e = *bucket(from);
-	if (vfs->split + 1 == NAMES_SEGMENT << vfs->level) {
-		state_set(vfs->level, vfs->level + 1);
+	if (vfs->split == vfs->mask) {
+		state_set(vfs->mask, 2 * vfs->mask + 1);
 		state_set(vfs->split, 0);
 	} else {
 		state_set(vfs->split, vfs->split + 1);
@@ -416,6 +395,7 @@ int node_state_create(void)
 	vfs = state_alloc(sizeof *vfs);
 	if (!vfs)
 		return -ENOMEM;
+	vfs->mask = NAMES_SEGMENT - 1;
 	vfs->segment[0] = state_alloc(NAMES_SEGMENT * sizeof(struct entry *));
 	if (!vfs->segment[0])
 		return -ENOMEM;

@@ -119,7 +119,7 @@ struct pos {
 struct vfs_state {
 	bool complete;			/* the initial root is filled */
 	struct entry **segment[NAMES_SEGMENTS];
-	uint32_t names, level, split;	/* buckets: (NAMES_SEGMENT << level) + split */
+	uint32_t names, mask, split;	/* buckets: mask + 1 + split; mask + 1 is a power of two */
 	struct filesystem *filesystems;
 	struct mount *mounts, *root;
 	uint32_t next_mount, next_dev;
@@ -165,8 +165,20 @@ void node_commit_call(uint64_t call, int64_t result);
 void node_rollback(void);
 
 /* --- names --- */
-/* A cheap hash of a name; what entry_find wants. */
-uint32_t name_hash(const char *text, size_t size);
+/* The hash of a name, byte by byte (the path walk makes it on the way); what entry_find wants. */
+#define NAME_HASH_BEGIN 2166136261u
+static inline uint32_t name_hash_add(uint32_t hash, char c)
+{
+	return (hash ^ (uint8_t)c) * 16777619u;
+}
+static inline uint32_t name_hash(const char *text, size_t size)
+{
+	uint32_t hash = NAME_HASH_BEGIN;
+
+	while (size--)
+		hash = name_hash_add(hash, *text++);
+	return hash;
+}
 struct entry *entry_find(const struct node *dir, const char *text, size_t size, uint32_t hash);
 /* Adds a name (not there yet) to a directory; nlink of node goes up. NULL: no memory. Times are the caller's business. */
 struct entry *entry_add(struct node *dir, const char *text, size_t size, struct node *node);

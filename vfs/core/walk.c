@@ -7,7 +7,6 @@
 #include "walk.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "cred.h"
 #include "fs.h"
@@ -83,11 +82,11 @@ static int64_t step_link(struct state *s, struct pos link, bool last)
 }
 
 /* A component that is a name. 1: the walk is over. */
-static int64_t step_name(struct state *s, const char *name, size_t size, bool last)
+static int64_t step_name(struct state *s, const char *name, size_t size, uint32_t hash, bool last)
 {
 	struct walk *w = s->w;
-	struct entry *e = NULL;
 	struct node *n = NULL;
+	struct entry *e;
 	struct pos next;
 	int64_t r;
 
@@ -99,7 +98,13 @@ static int64_t step_name(struct state *s, const char *name, size_t size, bool la
 		if (w->slash && s->flags & WALK_CREATE)
 			return -EISDIR;		/* open with O_CREAT never makes a directory, and says so first */
 	}
-	r = fs_lookup(s->r, w->at, name, size, &e, &n);
+	e = entry_find(w->at.node, name, size, hash);
+	if (e) {
+		n = e->node;
+		r = 0;
+	} else {
+		r = fs_lookup_other(s->r, w->at.node, name, size, &e, &n);
+	}
 	if (r == -ENOENT && last && s->flags & (WALK_PARENT | WALK_CREATE)) {
 		w->at.node = NULL;
 		w->entry = NULL;
@@ -129,6 +134,7 @@ static int64_t step_name(struct state *s, const char *name, size_t size, bool la
 static int64_t step(struct state *s)
 {
 	struct walk *w = s->w;
+	uint32_t hash = NAME_HASH_BEGIN;
 	const char *name, *end;
 	size_t size;
 	bool last;
@@ -152,9 +158,8 @@ static int64_t step(struct state *s)
 	if (r)
 		return r;
 	name = s->p;
-	end = strchr(name, '/');
-	if (!end)
-		end = name + strlen(name);
+	for (end = name; *end && *end != '/'; end++)
+		hash = name_hash_add(hash, *end);
 	size = (size_t)(end - name);
 	s->p = end;
 	while (*s->p == '/')
@@ -173,7 +178,7 @@ static int64_t step(struct state *s)
 	}
 	if (size > LX_NAME_MAX)
 		return -ENAMETOOLONG;
-	return step_name(s, name, size, last);
+	return step_name(s, name, size, hash, last);
 }
 
 int64_t walk_path(struct request *r, struct pos start, const char *path, unsigned flags, struct walk *w)
