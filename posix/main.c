@@ -79,7 +79,7 @@ static const struct srv_number numbers[] = {
 	/* from other servers */
 	N(PROTO_PS_FAIL, ps_fail), N(PROTO_PS_EXEC, ps_exec), N(PROTO_PS_TTY_OPEN, ps_tty_open), N(PROTO_PS_RANDOM_OPEN, ps_random_open),
 	N(PROTO_PS_PROC_OPEN, ps_proc_open), N(PROTO_PS_PROC_REFRESH, ps_proc_refresh), N(PROTO_PS_PROC_WRITE, ps_proc_write),
-	N(PROTO_PS_PROC_LINK, ps_proc_link), N(PROTO_PS_PROC_FDS, ps_proc_fds),
+	N(PROTO_PS_PROC_LINK, ps_proc_link), N(PROTO_PS_PROC_FDS, ps_proc_fds), N(PROTO_PS_NAMED, ps_named),
 	N(PROTO_CONSOLE_INPUT, console_input), N(PROTO_CONSOLE_OUTPUT, console_output), N(PROTO_CONSOLE_FAULT, console_fault),
 #undef N
 };
@@ -129,7 +129,7 @@ int main(void)
 	exec_image_setup(grants.vdso);
 	routes_setup(grants.endpoint, grants.vfs, grants.net);
 	console_setup();
-	system_load_start();
+	system_load_poll();
 	fork_thread_limit = threads_max(info.memory_total);
 	ops.shortcuts = routes_shortcuts();
 	init_start(info.command_line, fork_thread_limit);

@@ -41,6 +41,8 @@ static bool declines(const struct k_message *m)
 	switch (m->number) {
 	case 3: case 33: case 292: case 436:
 		return vfs->live_locks != 0;
+	case 0: case 17: case 19: case 295: case 327:
+		return f && f->decline & K_DECLINE_READ;
 	case 8:
 		return f && f->decline & K_DECLINE_SEEK;
 	case 1: case 18: case 20: case 296: case 328:

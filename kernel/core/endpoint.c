@@ -231,6 +231,8 @@ static void call_take_up(struct thread *t)
 void call_release_attached(struct thread *t)
 {
 	for (int i = 0; i < 2; i++) {
+		if (!t->attached[i])
+			continue;
 		handle_drop(t->attached[i], t->attached_rights[i]);
 		t->attached[i] = NULL;
 	}
@@ -367,8 +369,10 @@ void call_finish(struct thread *t, int64_t result, uint32_t flags)
 	} else {
 		call_result(t, result);
 	}
-	if (!t->op)		/* else the operation goes on, with the descriptor that it began with */
-		call_release(t);
+	if (!t->op && t->call_fd) {	/* else the operation goes on, with the descriptor that it began with */
+		object_put(t->call_fd);
+		t->call_fd = NULL;
+	}
 	sched_next(t);
 }
 

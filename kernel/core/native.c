@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Native calls: the dispatch table, and those about handles, the system, time, devices and routes. */
 #include "core/native.h"
+#include "arch/boot.h"
 #include "arch/cpu.h"
 #include "arch/irq.h"
 #include "arch/power.h"
@@ -93,19 +94,29 @@ static int control_check(struct thread *t, uint64_t h)
 
 #define LOG_WRITE_MAX 4096	/* bytes that one call writes */
 
+/*
+ * Servers' messages go to the log (dmesg); to the console, which is somebody's terminal, only those of the supervisor,
+ * unless the command line says `loglevel=7`.
+ */
+static bool log_to_console(const struct thread *t)
+{
+	const char *level = boot_option("loglevel");
+
+	return t->task->cookie == 0 || (level && *level >= '7');
+}
+
 int64_t native_log_write(struct thread *t, const uint64_t *a)
 {
-	char line[257];
+	char line[256];
 	uint64_t done = 0, size = a[1] < LOG_WRITE_MAX ? a[1] : LOG_WRITE_MAX;
 
 	while (done < size) {
-		uint64_t n = size - done < sizeof(line) - 1 ? size - done : sizeof(line) - 1;
+		uint64_t n = size - done < sizeof(line) ? size - done : sizeof(line);
 		int64_t r = user_read(t, line, a[0] + done, n);
 
 		if (r)
 			return r;
-		line[n] = 0;
-		kprintf("%s", line);
+		klog_write(line, n, log_to_console(t));
 		done += n;
 	}
 	return (int64_t)done;

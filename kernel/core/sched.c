@@ -30,8 +30,11 @@ void kernel_lock(void)
 	if (!kernel_smp)
 		return;
 	while (__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE)) {
-		while (__atomic_load_n(&lock_word, __ATOMIC_RELAXED))
+		for (unsigned spins = 1; __atomic_load_n(&lock_word, __ATOMIC_RELAXED); spins++) {
 			arch_tlb_serve();
+			if (spins % 64 == 0)
+				arch_relax();	/* an emulator may have to run the owner in our place */
+		}
 	}
 }
 

@@ -236,6 +236,16 @@ void kprintf(const char *format, ...)
 	va_end(args);
 }
 
+void klog_write(const char *text, size_t size, bool console)
+{
+	bool was = console_on;
+	struct sink s = { 0 };
+
+	console_on = was && console;
+	put_log(&s, text, size);
+	console_on = was;
+}
+
 size_t klog_copy(char *buffer, size_t size)
 {
 	size_t end = log_end, have = end < LOG_SIZE ? end : LOG_SIZE;

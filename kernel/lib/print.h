@@ -26,6 +26,8 @@ int kvsnprintf(char *buffer, size_t size, const char *format, va_list args);
 size_t klog_copy(char *buffer, size_t size);
 /* Copies the log from the absolute byte position on, which is advanced (past what the ring has lost). */
 size_t klog_read(uint64_t *position, char *buffer, size_t size);
+/* Text into the log, and to the console if `console`. */
+void klog_write(const char *text, size_t size, bool console);
 /* When false, kprintf only fills the ring; a panic always prints. The console server's switch. */
 void klog_set_console(bool on);
 

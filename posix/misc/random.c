@@ -23,31 +23,44 @@ static uint64_t uses;
 static bool seeded;
 static struct srv_parked_list waiting;	/* readers until there is a seed */
 
-/* Output, and a new key from output that stays here. */
-static void generate(uint8_t *to, size_t n)
+/*
+ * Output is made some blocks ahead: the first half block of each batch is the next key, the rest is given out once and wiped as it
+ * goes, so what was given out cannot be computed from what is still here.
+ */
+#define BATCH 8u
+static uint8_t pool[BATCH * 64];
+static size_t left;		/* unused bytes, at the end of the pool */
+
+static void pool_fill(void)
 {
 	uint32_t nonce[3] = { (uint32_t)uses, (uint32_t)(uses >> 32), 0 };
-	uint8_t block[64];
 
 	uses++;
-	for (uint32_t counter = 1; n; counter++) {
-		size_t part = n < sizeof block ? n : sizeof block;
-
-		chacha_block(key, counter, nonce, block);
-		memcpy(to, block, part);
-		to += part;
-		n -= part;
-	}
-	chacha_block(key, 0, nonce, block);
-	memcpy(key, block, sizeof key);
-	memset(block, 0, sizeof block);
+	/* the time between batches is hard to foresee: it can only help */
+	key[7] ^= (uint32_t)srv_now();
+	for (uint32_t i = 0; i < BATCH; i++)
+		chacha_block(key, i, nonce, pool + 64 * i);
+	memcpy(key, pool, sizeof key);
+	memset(pool, 0, sizeof key);
+	left = sizeof pool - sizeof key;
 }
 
 void random_bytes(void *to, size_t n)
 {
-	/* the time between uses is hard to foresee: it can only help */
-	key[7] ^= (uint32_t)srv_now();
-	generate(to, n);
+	uint8_t *at = to;
+
+	while (n) {
+		size_t part;
+
+		if (!left)
+			pool_fill();
+		part = n < left ? n : left;
+		memcpy(at, pool + sizeof pool - left, part);
+		memset(pool + sizeof pool - left, 0, part);
+		left -= part;
+		at += part;
+		n -= part;
+	}
 }
 
 bool random_is_seeded(void)
@@ -93,13 +106,13 @@ static void waiters_go(void)
 void random_mix(const void *from, size_t n, bool credit)
 {
 	const uint8_t *at = from;
-	uint8_t out[32];
 
 	for (size_t i = 0; i < n; i++) {
 		((uint8_t *)key)[i % sizeof key] ^= at[i];
 		if (i % sizeof key == sizeof key - 1 || i + 1 == n)
-			generate(out, sizeof out);
+			pool_fill();
 	}
+	left = 0;	/* nothing that was made before */
 	if (!credit || seeded || n < 16)
 		return;
 	seeded = true;

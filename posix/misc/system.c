@@ -59,7 +59,7 @@ void in_setdomainname(const struct k_message *m)
 
 static uint32_t load_average[3];
 static uint64_t load_before;
-static struct srv_timer load_timer;
+static int64_t load_at;			/* last sample */
 
 /* Decay over 5 s for 1, 5, 15 minutes, in 1/65536: exp(-5/60), exp(-5/300), exp(-5/900). */
 static const uint32_t decay[3] = { 60296, 64453, 65173 };
@@ -67,37 +67,34 @@ static const uint32_t decay[3] = { 60296, 64453, 65173 };
 static void load_sample(void)
 {
 	static struct k_system_info info;
-	static int64_t at;
-	int64_t now = srv_now(), passed = now - at;
+	int64_t now = srv_now(), passed = now - load_at;
 	uint64_t mean;
 
 	if (k_system_info(&info) < 0)
 		return;
-	mean = at && passed > 0 ? (info.load_runnable_ns - load_before) * 65536 / (uint64_t)passed : 0;
+	mean = load_at && passed > 0 ? (info.load_runnable_ns - load_before) * 65536 / (uint64_t)passed : 0;
 	load_before = info.load_runnable_ns;
 	/* several periods may have passed while the system slept: the mean stands for each of them */
-	for (int64_t n = at ? (passed + LOAD_PERIOD / 2) / LOAD_PERIOD : 0; n > 0; n = n > 200 ? 200 : n - 1) {
+	for (int64_t n = load_at ? (passed + LOAD_PERIOD / 2) / LOAD_PERIOD : 0; n > 0; n = n > 200 ? 200 : n - 1) {
 		for (int i = 0; i < 3; i++)
 			load_average[i] = (uint32_t)(((uint64_t)load_average[i] * decay[i] + mean * (65536 - decay[i])) >> 16);
 	}
-	at = now;
+	load_at = now;
 }
 
-/* The timer does not wake an idle machine often: it is set anew, late, by whoever asks for the load as well. */
-static void load_fired(struct srv_timer *timer)
+/*
+ * No timer samples the load: one that is always set would cost every message its arming, and wake an idle machine. Processes that
+ * are made, and whoever asks, do it, when a period has passed.
+ */
+void system_load_poll(void)
 {
-	load_sample();
-	srv_timer_set(timer, srv_now() + LOAD_PERIOD);
-}
-
-void system_load_start(void)
-{
-	load_timer.fn = load_fired;
-	load_fired(&load_timer);
+	if (srv_now() - load_at >= LOAD_PERIOD || !load_at)
+		load_sample();
 }
 
 void system_load(uint32_t load[3])
 {
+	system_load_poll();
 	memcpy(load, load_average, sizeof load_average);
 }
 
@@ -126,7 +123,7 @@ void in_sysinfo(const struct k_message *m)
 	system_load(load);
 	for (int i = 0; i < 3; i++)
 		s.loads[i] = load[i];
-	s.uptime = (int64_t)(info.uptime / 1000000000);
+	s.uptime = (int64_t)((info.uptime + 999999999) / 1000000000);	/* rounded up, as on Linux: no process is older */
 	s.totalram = info.memory_total;
 	s.freeram = info.memory_free;
 	s.bufferram = info.memory_reclaimable;

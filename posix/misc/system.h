@@ -18,8 +18,8 @@ extern char system_hostname[NAME_SIZE], system_domainname[NAME_SIZE];
 
 /* Load averages over 1, 5 and 15 minutes, in 1/65536. */
 void system_load(uint32_t load[3]);
-/* From now on the load averages are kept. */
-void system_load_start(void);
+/* Keeps them up to date; called now and then, costs nothing most of the time. */
+void system_load_poll(void);
 /* The hardware clock's time becomes the system's; ports may be -1. */
 void system_clock_start(int ports);
 

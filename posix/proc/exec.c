@@ -355,19 +355,37 @@ static int file_read(int description, uint64_t offset, void *to, size_t n)
 	return r == -EAGAIN ? -EIO : (int)r;
 }
 
-/* The program headers, which need not lie on the first page. */
-static int segments_read(struct exec_file *f, const char *head, size_t n)
+/* Everything that is to be mapped must be in the file. */
+static int extent_check(const struct exec_file *f)
 {
-	static char headers[ELF_HEADERS_MAX * ELF_PHDR_SIZE];
-	size_t size = f->elf.headers * ELF_PHDR_SIZE;
-	int r;
+	const struct elf_image *i = &f->elf;
 
-	if (f->elf.headers_at <= n && size <= n - f->elf.headers_at)
-		return elf_read_segments(head + f->elf.headers_at, f->size, &f->elf);
-	r = file_read(f->description, f->elf.headers_at, headers, size);
-	if (r < 0)
+	for (uint32_t n = 0; n < i->segments; n++) {
+		if (i->segment[n].offset > f->size || i->segment[n].file_size > f->size - i->segment[n].offset)
+			return -ENOEXEC;
+	}
+	return 0;
+}
+
+/* The ELF headers from the file's first n bytes; the program headers need not lie among them. */
+static int image_read(struct exec_file *f, const char *head, size_t n)
+{
+	static char headers[65536];
+	struct elf_image *i = &f->elf;
+	int r = elf_image_header(i, head, n);
+
+	if (r)
 		return r;
-	return (size_t)r < size ? -ENOEXEC : elf_read_segments(headers, f->size, &f->elf);
+	if (i->headers_at <= n && i->headers_size <= n - i->headers_at) {
+		r = elf_image_segments(i, head + i->headers_at);
+	} else {
+		if (i->headers_size > sizeof headers)
+			return -ENOEXEC;
+		r = file_read(f->description, i->headers_at, headers, i->headers_size);
+		if (r >= 0)
+			r = (uint32_t)r < i->headers_size ? -ENOEXEC : elf_image_segments(i, headers);
+	}
+	return r ? r : extent_check(f);
 }
 
 static void script_start(const struct k_message *m, struct thread *t, const char *head, size_t n)
@@ -414,7 +432,7 @@ static int interpreter_name(const struct exec_file *f, char *name)
 
 	if (r < 0)
 		return r;
-	return (uint64_t)r != f->elf.interpreter_size || name[r - 1] ? -ENOEXEC : 0;
+	return (uint64_t)r != f->elf.interpreter_size ? -ENOEXEC : elf_image_interpreter(&f->elf, name);
 }
 
 static void program_found(const struct k_message *m, struct thread *t)
@@ -427,9 +445,7 @@ static void program_found(const struct k_message *m, struct thread *t)
 		script_start(m, t, head, (size_t)n);
 		return;
 	}
-	r = n < 0 ? n : elf_read_header(head, (size_t)n, &e->program.elf);
-	if (!r)
-		r = segments_read(&e->program, head, (size_t)n);
+	r = n < 0 ? n : image_read(&e->program, head, (size_t)n);
 	if (!r && e->program.elf.interpreter_size)
 		r = interpreter_name(&e->program, name);
 	if (r) {
@@ -449,9 +465,7 @@ static void interpreter_found(const struct k_message *m, struct thread *t)
 	static char head[HEAD];
 	int n = file_read(e->interpreter.description, 0, head, sizeof head), r;
 
-	r = n < 0 ? n : elf_read_header(head, (size_t)n, &e->interpreter.elf);
-	if (!r)
-		r = segments_read(&e->interpreter, head, (size_t)n);
+	r = n < 0 ? n : image_read(&e->interpreter, head, (size_t)n);
 	if (r == -ENOEXEC)
 		r = -ELIBBAD;
 	if (r)

@@ -15,7 +15,7 @@
 #ifndef POSIX_EXEC_H
 #define POSIX_EXEC_H
 
-#include "posix/proc/elf.h"
+#include "elf_image.h"
 #include "posix/proc/process.h"
 #include "posix_vfs.h"
 
@@ -28,7 +28,7 @@ struct exec_strings {
 
 struct exec_file {
 	int description;
-	struct elf_info elf;
+	struct elf_image elf;
 	uint64_t bias;
 	uint32_t mode, uid, gid, flags;
 	uint64_t cookie, device, inode, size;

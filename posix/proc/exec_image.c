@@ -17,6 +17,7 @@
 #include "posix/misc/random.h"
 
 #define PAGE 4096ull
+#define PHDR_SIZE 56u
 #define PROGRAM_BASE 0x555555554000ull
 #define INTERPRETER_BASE 0x7ff000000000ull
 #define VDSO_BASE 0x7fffe0000000ull
@@ -64,10 +65,10 @@ static uint64_t image_symbol(const char *image, uint64_t size, const char *wante
 	uint64_t symbols = 0, strings = 0;
 
 	memcpy(&h, image, sizeof h);
-	for (unsigned i = 0; i < 8 && h.phoff + (i + 1) * ELF_PHDR_SIZE <= size; i++) {
+	for (unsigned i = 0; i < 8 && h.phoff + (i + 1) * PHDR_SIZE <= size; i++) {
 		struct { uint32_t type, flags; uint64_t offset, vaddr, paddr, filesz; } p;
 
-		memcpy(&p, image + h.phoff + i * ELF_PHDR_SIZE, sizeof p);
+		memcpy(&p, image + h.phoff + i * PHDR_SIZE, sizeof p);
 		for (uint64_t at = p.offset; p.type == 2 && at + 16 <= p.offset + p.filesz && at + 16 <= size; at += 16) {
 			uint64_t d[2];
 
@@ -138,9 +139,10 @@ static int map_file(int space, int object, uint64_t address, uint64_t size, uint
 	return (int)k_space_map(&map);
 }
 
-static int segment_map(struct exec *e, const struct exec_file *f, const struct elf_segment *s)
+static int segment_map(struct exec *e, const struct exec_file *f, const struct elf_image_segment *s)
 {
-	uint32_t flags = (s->read ? K_MAP_READ : 0) | (s->write ? K_MAP_WRITE : 0) | (s->execute ? K_MAP_EXECUTE : 0) | K_MAP_PRIVATE;
+	uint32_t flags = (s->access & ELF_READ ? K_MAP_READ : 0) | (s->access & ELF_WRITE ? K_MAP_WRITE : 0) |
+		(s->access & ELF_EXECUTE ? K_MAP_EXECUTE : 0) | K_MAP_PRIVATE;
 	uint64_t address = f->bias + s->address, start = page_down(address);
 	uint64_t file_end = address + s->file_size, end = page_up(address + s->memory_size);
 	uint64_t mapped = s->file_size ? page_up(file_end) : start;
@@ -151,7 +153,7 @@ static int segment_map(struct exec *e, const struct exec_file *f, const struct e
 	if (!r && end > mapped)
 		r = map_file(e->space, -1, mapped, end - mapped, 0, flags);
 	/* what is behind the file's data on its last page must read as zero */
-	if (!r && s->write && s->memory_size > s->file_size && (file_end & (PAGE - 1)) && e->zeros < 2) {
+	if (!r && (s->access & ELF_WRITE) && s->memory_size > s->file_size && (file_end & (PAGE - 1)) && e->zeros < 2) {
 		e->zero[e->zeros].at = file_end;
 		e->zero[e->zeros++].size = page_up(file_end) - file_end;
 	}
@@ -170,21 +172,21 @@ static int file_map(struct exec *e, const struct exec_file *f)
 static void image_note(struct exec *e)
 {
 	const struct exec_file *f = &e->program;
+	struct process_image *i = &e->image;
 
-	for (uint32_t i = 0; i < f->elf.segments; i++) {
-		const struct elf_segment *s = &f->elf.segment[i];
+	i->code_start = f->bias + f->elf.code_start;
+	i->code_end = f->bias + f->elf.code_end;
+	i->data_start = f->bias + f->elf.data_start;
+	i->data_end = f->bias + f->elf.data_end;
+	i->entry = f->bias + f->elf.entry;
+}
 
-		if (s->execute && !e->image.code_start) {
-			e->image.code_start = f->bias + s->address;
-			e->image.code_end = f->bias + s->address + s->file_size;
-		}
-		if (s->write) {
-			if (!e->image.data_start)
-				e->image.data_start = f->bias + s->address;
-			e->image.data_end = f->bias + s->address + s->file_size;
-		}
-	}
-	e->image.entry = f->bias + f->elf.entry;
+/* Where a file that may lie anywhere is put: near `base`, aligned as it wants. */
+static uint64_t bias_choose(const struct elf_image *i, uint64_t base)
+{
+	uint64_t bias = base + random_pages(20) - i->low;
+
+	return i->dynamic ? bias & ~(i->align - 1) : 0;
 }
 
 /* The heap begins behind the program, empty. */
@@ -202,7 +204,7 @@ static int stack_map(struct exec *e)
 	uint64_t size = page_up(e->stack_top - e->stack_sp) + STACK_START;
 	uint32_t flags = K_MAP_READ | K_MAP_WRITE | K_MAP_PRIVATE | K_MAP_GROWSDOWN | K_MAP_STACK;
 
-	if (e->program.elf.stack_execute)
+	if (e->program.elf.stack == ELF_STACK_EXECUTABLE)
 		flags |= K_MAP_EXECUTE;
 	return map_file(e->space, -1, page_up(e->stack_top) - size, size, 0, flags);
 }
@@ -212,10 +214,9 @@ int exec_space_make(struct exec *e)
 	uint64_t vdso_at = VDSO_BASE + random_pages(12);
 	int r;
 
-	if (e->program.elf.dynamic)
-		e->program.bias = PROGRAM_BASE + random_pages(20) - e->program.elf.low;
+	e->program.bias = bias_choose(&e->program.elf, PROGRAM_BASE);
 	if (e->interpreter.description >= 0)
-		e->interpreter.bias = e->interpreter.elf.dynamic ? INTERPRETER_BASE + random_pages(20) - e->interpreter.elf.low : 0;
+		e->interpreter.bias = bias_choose(&e->interpreter.elf, INTERPRETER_BASE);
 	e->stack_top = STACK_TOP - random_pages(12);
 	e->image.vdso = vdso_at + PAGE;
 	r = exec_stack_make(e);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "posix/misc/system.h"
 #include "posix/proc/caller.h"
 #include "posix/proc/cred.h"
 #include "posix/proc/session.h"
@@ -226,6 +227,7 @@ static void clone_start(const struct k_message *m, struct thread *n, const struc
 	bool vfork = n->process->vfork_call != NULL;
 	uint32_t tid = n->tid;
 
+	system_load_poll();
 	constants_set(n, thread);
 	if ((a->flags & LX_CLONE_CHILD_SETTID) && !(a->flags & LX_CLONE_VM))
 		k_task_memory_write(n->process->task, a->child_tid, &n->tid, sizeof n->tid);

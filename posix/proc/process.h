@@ -138,6 +138,7 @@ struct thread {
 	bool have_saved;
 	bool dying;			/* was told to die */
 	bool in_event;			/* k_thread_event sent and not yet seen */
+	bool serving;			/* its own call is being worked on and ends in call_answer: no event needed */
 	bool in_vfork;			/* waits for its vfork child */
 	uint64_t altstack, altstack_size;
 	uint32_t altstack_flags;

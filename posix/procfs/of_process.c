@@ -271,6 +271,10 @@ static const char *region_name(const struct process *p, const struct k_task_info
 {
 	const struct process_image *m = &p->image;
 
+	for (uint32_t n = 0; r->cookie && n < procfs_names.count; n++) {
+		if (procfs_names.cookie[n] == r->cookie)
+			return procfs_names.path[n];
+	}
 	if (m->exe && r->cookie && r->cookie == m->exe->cookie)
 		return m->exe->path;
 	if (r->start == m->vdso)
@@ -281,7 +285,7 @@ static const char *region_name(const struct process *p, const struct k_task_info
 		return "[stack]";
 	if (i->brk > i->brk_start && r->start <= i->brk_start && i->brk_start < r->end)
 		return "[heap]";
-	return r->cookie ? "/" : "";
+	return "";
 }
 
 static void region_line(struct text *x, const struct process *p, const struct k_task_info *i, const struct k_region *r)

@@ -40,6 +40,23 @@ static bool is_private(int file)
 	return false;
 }
 
+static uint64_t endpoint_id(int handle)
+{
+	struct k_handle_info info;
+
+	return k_handle_info(handle, &info) < 0 ? 0 : info.id;
+}
+
+static bool is_vfs(uint64_t endpoint)
+{
+	static uint64_t id;
+
+	if (!id)
+		id = endpoint_id(grants.vfs);
+	return endpoint == id;
+}
+
+struct procfs_names procfs_names;
 struct thread *procfs_reader;
 uint32_t procfs_asked;
 
@@ -83,7 +100,7 @@ static void opened(const struct k_message *m, int object, int error)
 	srv_forward(m->call, &f);
 }
 
-void ps_proc_open(const struct k_message *m)
+static void text_open(const struct k_message *m)
 {
 	bool reading = (m->arg[3] & LX_O_ACCMODE) != LX_O_WRONLY;
 	struct text x = { 0 };
@@ -95,6 +112,72 @@ void ps_proc_open(const struct k_message *m)
 		r = object < 0 ? object : text_put(object, &x);
 	text_free(&x);
 	opened(m, object, r);
+}
+
+/* The VFS's descriptions that a process maps, each once. */
+static uint32_t mapped_files(const struct process *p, uint64_t *cookie, uint32_t max)
+{
+	static struct k_region region[32];
+	uint32_t count = 0, known;
+	uint64_t from = 0;
+	long n;
+
+	while (p->task >= 0 && (n = k_task_regions(p->task, from, region, 32)) > 0) {
+		for (long i = 0; i < n; i++) {
+			if (!region[i].cookie || !is_vfs(region[i].endpoint))
+				continue;
+			for (known = 0; known < count && cookie[known] != region[i].cookie; known++)
+				;
+			if (known == count && count < max)
+				cookie[count++] = region[i].cookie;
+		}
+		from = region[n - 1].end;
+	}
+	return count;
+}
+
+static bool has_paths(int file)
+{
+	return file == PROTO_PROC_MAPS || file == PROTO_PROC_SMAPS;
+}
+
+/* For maps, the VFS is asked for the paths of the mapped files first: the caller goes there and comes back as ps_named. */
+void ps_proc_open(const struct k_message *m)
+{
+	static struct proto_names names;
+	struct srv_forward f = { .endpoint = grants.vfs, .number = PROTO_VFS_NAMES, .scratch = &names, .scratch_size = sizeof names,
+		.handle = { -1, -1 } };
+	struct process *p = has_paths((int)m->arg[0]) ? process_find((uint32_t)m->arg[1]) : NULL;
+
+	procfs_names.count = 0;
+	if (!p || !procfs_may_look(thread_of(m), p)) {
+		text_open(m);
+		return;
+	}
+	names.count = mapped_files(p, names.cookie, PROTO_NAMES);
+	memcpy(f.arg, m->arg, sizeof f.arg);
+	srv_forward(m->call, &f);
+}
+
+void ps_named(const struct k_message *m)
+{
+	static struct { struct proto_names names; char text[K_SCRATCH_MAX]; } reply;
+	long n = k_caller_scratch(grants.endpoint, m->call, &reply, K_SCRATCH_MAX);
+	const char *at = reply.text, *end = (const char *)&reply + n;
+
+	procfs_names.count = 0;
+	for (uint32_t i = 0; n > 0 && i < reply.names.count && i < PROTO_NAMES; i++) {
+		const char *stop = at < end ? memchr(at, 0, (size_t)(end - at)) : NULL;
+
+		if (!stop)
+			break;
+		procfs_names.cookie[i] = reply.names.cookie[i];
+		procfs_names.path[i] = at;
+		procfs_names.count = i + 1;
+		at = stop + 1;
+	}
+	text_open(m);
+	procfs_names.count = 0;
 }
 
 #define NR_LSEEK 8
@@ -219,22 +302,6 @@ void ps_proc_write(const struct k_message *m)
 }
 
 /* --- links and descriptors --------------------------------------------------------------------------------------------------------------- */
-
-static uint64_t endpoint_id(int handle)
-{
-	struct k_handle_info info;
-
-	return k_handle_info(handle, &info) < 0 ? 0 : info.id;
-}
-
-static bool is_vfs(uint64_t endpoint)
-{
-	static uint64_t id;
-
-	if (!id)
-		id = endpoint_id(grants.vfs);
-	return endpoint == id;
-}
 
 /* A descriptor of another server: ours have a node of the VFS behind them, the others only a name. */
 static void link_foreign(struct proto_link *l, const struct k_task_handle *h)

@@ -20,10 +20,17 @@
 extern struct thread *procfs_reader;
 /* The number in the path: a process, or any thread. */
 extern uint32_t procfs_asked;
+/* Paths of the files that a process maps, as the VFS told them for the text that is being made; count 0: none are known. */
+struct procfs_names {
+	uint32_t count;
+	uint64_t cookie[64];
+	const char *path[64];
+};
+extern struct procfs_names procfs_names;
 int procfs_process_text(struct text *x, int file, struct process *p, struct thread *t, uint32_t number);
 int procfs_system_text(struct text *x, int file);
 bool procfs_may_look(const struct thread *self, const struct process *p);
 
-srv_handler ps_proc_open, ps_proc_refresh, ps_proc_write, ps_proc_link, ps_proc_fds;
+srv_handler ps_named, ps_proc_open, ps_proc_refresh, ps_proc_write, ps_proc_link, ps_proc_fds;
 
 #endif

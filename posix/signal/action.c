@@ -242,19 +242,37 @@ static int64_t op_tgkill(struct thread *from, int32_t tgid, int32_t tid, int sig
 	return signal_send_thread(t, sig, &i);
 }
 
+/* What the caller sends to itself is delivered as its own call ends. */
 void in_kill(const struct k_message *m)
 {
-	call_answer(m, op_kill(thread_of(m), (int32_t)m->arg[0], (int)m->arg[1]));
+	struct thread *t = thread_of(m);
+	int64_t r;
+
+	t->serving = true;
+	r = op_kill(t, (int32_t)m->arg[0], (int)m->arg[1]);
+	t->serving = false;
+	call_answer(m, r);
+}
+
+static void tgkill(const struct k_message *m, int32_t tgid, int32_t tid, int sig, bool any_group)
+{
+	struct thread *t = thread_of(m);
+	int64_t r;
+
+	t->serving = true;
+	r = op_tgkill(t, tgid, tid, sig, any_group);
+	t->serving = false;
+	call_answer(m, r);
 }
 
 void in_tkill(const struct k_message *m)
 {
-	call_answer(m, op_tgkill(thread_of(m), 0, (int32_t)m->arg[0], (int)m->arg[1], true));
+	tgkill(m, 0, (int32_t)m->arg[0], (int)m->arg[1], true);
 }
 
 void in_tgkill(const struct k_message *m)
 {
-	call_answer(m, op_tgkill(thread_of(m), (int32_t)m->arg[0], (int32_t)m->arg[1], (int)m->arg[2], false));
+	tgkill(m, (int32_t)m->arg[0], (int32_t)m->arg[1], (int)m->arg[2], false);
 }
 
 /* A program may not pretend to be the kernel, or kill(), towards others. */

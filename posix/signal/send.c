@@ -97,7 +97,7 @@ static int queue_add(struct sigqueue *q, struct process *p, int sig, const struc
 /* A call that we hold ourselves gets no notice from the kernel: its wait ends here, and the visit follows. */
 static void thread_alert(struct thread *t)
 {
-	if (t->in_event || t->dying || t->handle < 0)
+	if (t->in_event || t->dying || t->serving || t->handle < 0)
 		return;
 	t->in_event = true;
 	k_thread_event(t->handle);

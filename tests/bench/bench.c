@@ -5,8 +5,8 @@
  * function that performs so many and returns the time they took by CLOCK_MONOTONIC. The best of
  * several repetitions is printed as "bench NAME VALUE UNIT", ns per operation or MB/s. Under QEMU's
  * icount a nanosecond is an instruction, so the counts are fixed and never calibrated: two runs on
- * one image are identical. A row that cannot run is printed as a comment. The program that fork_exec
- * and posix_spawn execute is this one, with --true.
+ * one image are identical. A row that cannot run is printed as a comment. What fork_exec and
+ * posix_spawn execute is this very program, with --true.
  *
  * SPDX-License-Identifier: MIT
  */

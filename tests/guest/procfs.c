@@ -83,8 +83,8 @@ TEST(procfs, stat_line)
 	unsigned long utime, vsize;
 
 	read_text("/proc/self/stat");
-	CHECK_EQ(sscanf(text, "%d (%63[^)]) %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %lu %*u %*d %*d "
-			      "%*d %*d %ld %*d %*u %lu", &pid, name, &state, &parent, &group,
+	CHECK_EQ(sscanf(text, "%d (%63[^)]) %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %lu %*u %*d "
+			      "%*d %*d %*d %ld %*d %*u %lu", &pid, name, &state, &parent, &group,
 			&session, &utime, &threads, &vsize), 9);
 	CHECK_EQ(pid, getpid());
 	CHECK_EQ(state, 'R');

@@ -223,7 +223,8 @@ static void kill_with_stack_pointer(uint64_t pointer)
 TEST(sigaltstack, wild_stack_pointer_kills)
 {
 	static const uint64_t wild[] = { 0, 64, 0x10000, 0x7ffffffff000, 0x800000000000,
-					 0x8000000000001000, 0xffff800000000000, 0xfffffffffffffff8 };
+					 0x8000000000001000, 0xffff800000000000,
+					 0xfffffffffffffff8 };
 
 	for (unsigned i = 0; i < LENGTH(wild); i++) {
 		pid_t pid = FORK();

@@ -375,8 +375,8 @@ static void test_child(struct test *test, const char *dir)
 }
 
 /*
- * Kills what is left of the test's process group and gives it time to go. Not for ever: orphans that
- * are dead still count until their new parent has waited for them.
+ * Kills what is left of the test's process group and gives it time to go. Not for ever: orphans
+ * that are dead still count until their new parent has waited for them.
  */
 static void group_clear(pid_t group)
 {
@@ -424,8 +424,8 @@ static enum outcome test_run(struct test *test)
 	char dir[PATH_MAX];
 
 	memset(report, 0, sizeof(*report));
-	if (snprintf(dir, sizeof(dir), "%s/test-%s-XXXXXX", tmp ? tmp : "/tmp", test->subject) < 0 ||
-	    !mkdtemp(dir)) {
+	snprintf(dir, sizeof(dir), "%s/test-%s-XXXXXX", tmp ? tmp : "/tmp", test->subject);
+	if (!mkdtemp(dir)) {
 		sprintf(report->reason, "no directory to run in: errno %d", errno);
 		return OUTCOME_FAIL;
 	}

@@ -5,7 +5,7 @@
  * runs in a child of its own: a new process group, an empty private directory as its working
  * directory, /dev/null as standard input, default signal actions, and a time limit. The first check
  * that fails, in the test itself or in any process or thread that it started, ends the process that
- * found it and fails the test. The same binary runs on Linux first: a test that fails there is wrong.
+ * found it and fails the test. The same binary runs on Linux first: what fails there is wrong.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -153,7 +153,7 @@ void gate_init(struct gate *gate);
 void gate_open(struct gate *gate);
 void gate_pass(struct gate *gate);
 
-/* Waits until /proc says that the thread sleeps (or is dead), so that what follows meets it blocked. */
+/* Waits until /proc says that the thread sleeps (or is dead): what follows meets it blocked. */
 void wait_until_blocked(pid_t tid);
 
 /* Small conveniences, each ending the test when it fails. */

@@ -14,6 +14,7 @@
 
 #define HANDLES 4096
 #define CALLERS 16
+#define DATA_MAX (16ul << 20)	/* what lies beyond is a hole for ever */
 
 struct mock_object {
 	enum k_object_type type;
@@ -107,10 +108,12 @@ static struct mock_caller *caller_of(uint64_t call)
 
 static void resize(struct mock_object *o, uint64_t size)
 {
+	uint64_t had = o->size < DATA_MAX ? o->size : DATA_MAX, room = size < DATA_MAX ? size : DATA_MAX;
+
 	if (!o->arena) {
-		o->data = realloc(o->data, size ? size : 1);
-		if (size > o->size)
-			memset(o->data + o->size, 0, size - o->size);
+		o->data = realloc(o->data, room ? room : 1);
+		if (room > had)
+			memset(o->data + had, 0, room - had);
 	}
 	o->size = size;
 }
@@ -303,7 +306,8 @@ static long mobject_write(struct mock_object *o, uint64_t offset, const void *fr
 {
 	if (offset + n > o->size)
 		resize(o, offset + n);
-	memcpy(o->data + offset, from, n);
+	if (offset + n <= DATA_MAX)
+		memcpy(o->data + offset, from, n);
 	return (long)n;
 }
 
@@ -313,14 +317,19 @@ static long mobject_read(struct mock_object *o, uint64_t offset, void *to, size_
 		return 0;
 	if (n > o->size - offset)
 		n = o->size - offset;
-	memcpy(to, o->data + offset, n);
+	if (offset + n <= DATA_MAX)
+		memcpy(to, o->data + offset, n);
+	else
+		memset(to, 0, n);
 	return (long)n;
 }
 
 static long mobject_punch(struct mock_object *o, uint64_t offset, uint64_t n)
 {
-	if (offset < o->size)
-		memset(o->data + offset, 0, n < o->size - offset ? n : o->size - offset);
+	uint64_t end = o->size < DATA_MAX ? o->size : DATA_MAX;
+
+	if (offset < end)
+		memset(o->data + offset, 0, n < end - offset ? n : end - offset);
 	return 0;
 }
 
@@ -667,6 +676,7 @@ void mock_cancel(struct mock_caller *c)
 {
 	incoming_store = c->message;
 	incoming_store.kind = K_MSG_CANCEL;
+	incoming_store.extra[0] = 0;	/* it is not dead */
 	incoming = &incoming_store;
 	srv_round();
 	srv_flush();

@@ -152,9 +152,23 @@ static void check_names(void)
 		wrong("number of names", NULL);
 }
 
+/* Mounts that are in no list any more, but still used by open files. */
+static const struct mount *detached[1024];
+static unsigned detached_count;
+
 static bool check_file(struct file *f)
 {
+	const struct mount *m = f->at.mount;
+
 	count_of(f->at.node)->pins++;
+	if (!m->detached)
+		return true;
+	for (unsigned i = 0; i < detached_count; i++) {
+		if (detached[i] == m)
+			return true;
+	}
+	detached[detached_count++] = m;
+	count_of(m->root)->pins++;
 	return true;
 }
 
@@ -185,7 +199,7 @@ void vfs_check(const char *when)
 	occasion = when;
 	if (state_dirty())
 		wrong("an operation was not finished", NULL);
-	node_count = 0;
+	node_count = detached_count = 0;
 	gone = 0;
 	check_names();
 	file_each(check_file);

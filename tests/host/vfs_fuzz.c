@@ -119,7 +119,8 @@ static void one(void)
 	if (me->state == MOCK_HELD) {
 		mock_cancel(me);
 		if (me->state == MOCK_HELD) {
-			fprintf(stderr, "call %d was not answered\n", number);
+			fprintf(stderr, "call %d (now %d) was not answered: %lx '%.80s' %lx\n", number, me->message.number, (long)arg[0],
+				arg[0] >= MOCK_BAD && arg[0] < 1ull << 47 ? (char *)arg[0] : "", (long)arg[1]);
 			abort();
 		}
 	}

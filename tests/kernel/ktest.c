@@ -78,19 +78,25 @@ static int run_one(struct ktest *t)
 	return 0;
 }
 
-/* `only=NAME` on the kernel's command line: nothing but tests whose names begin so. */
-static bool wanted(const char *name)
+const char *ktest_option(const char *name)
 {
 	static struct k_system_info info;
-	const char *only;
-	size_t n = 0;
+	const char *at;
 
 	if (!info.cpus)
 		k_system_info(&info);
-	only = strstr(info.command_line, "only=");
+	at = strstr(info.command_line, name);
+	return at ? at + strlen(name) : NULL;
+}
+
+/* `only=NAME` on the kernel's command line: nothing but tests whose names begin so. */
+static bool wanted(const char *name)
+{
+	const char *only = ktest_option("only=");
+	size_t n = 0;
+
 	if (!only)
 		return true;
-	only += 5;
 	while (only[n] && only[n] != ' ')
 		n++;
 	return strncmp(name, only, n) == 0;

@@ -30,6 +30,8 @@ struct ktest {
 extern struct ktest *ktest_list;
 extern int ktest_task, ktest_control, ktest_endpoint;
 void ktest_fail(const char *file, int line, const char *what, long long got, long long want);
+/* What follows `name` on the kernel's command line, or NULL. */
+const char *ktest_option(const char *name);
 void ktest_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #define TEST_ENTRY(test, slow) \

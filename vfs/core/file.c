@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "lock.h"
+#include "mounts.h"
 
 #define CHUNK 256u
 #define CHUNKS 1024u
@@ -102,7 +103,8 @@ struct file *file_create(enum file_kind kind, struct pos at, uint32_t status)
 	unsigned mode = status & LX_O_ACCMODE;
 	struct file *f;
 
-	if (!t->first_free && table_grow())
+	/* a share of the machine's memory at most, whoever opens them */
+	if (t->used >= mounts_memory() / 8192 || (!t->first_free && table_grow()))
 		return NULL;
 	f = slot(t->first_free);
 	undo_save(f, sizeof *f);

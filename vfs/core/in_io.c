@@ -30,6 +30,8 @@ int64_t in_read(struct request *r)
 		return -EISDIR;
 	if (r->m->extra[1])
 		return done_or(r, -(int64_t)r->m->extra[1]);
+	if (f->kind == FILE_PROC)
+		return proc_read(r, f);
 	return f->kind == FILE_EPOLL ? -EINVAL : done_or(r, -EIO);
 }
 
@@ -62,20 +64,36 @@ int64_t in_write(struct request *r)
 		return write_failed(r, (int)r->m->extra[1]);
 	if (f->kind == FILE_PROC)
 		return proc_write(r, f);
-	if (f->kind == FILE_EPOLL)
+	if (f->kind != FILE_PLAIN || !node_is(f->at.node, LX_S_IFREG))
 		return -EINVAL;
-	op_clear_setid(r, f->at.node);
+	op_clear_setid(r, f->at.node);		/* what the memory object's decline mask is for */
 	return request_kernel(r);
 }
 
 /* sendfile and its like: arg 0 is the descriptor that is written. */
 int64_t in_sendfile(struct request *r)
 {
+	struct k_caller_cookie c;
+	struct file *from, *to;
+	int64_t e;
+
 	if (r->m->flags & K_MSGF_FOREIGNFD)
 		return -EINVAL;
 	if (r->m->extra[1])
 		return write_failed(r, (int)r->m->extra[1]);
-	return done_or(r, -EINVAL);
+	/* set-id bits of the target, or a source in /proc: once those are dealt with, the kernel can do it */
+	to = file_find(r->m->cookie);
+	e = k_caller_cookie(srv_endpoint(), r->m->call, (int)request_arg(r, 1), &c);
+	if (e < 0)
+		return e;
+	from = c.own ? file_find(c.cookie) : NULL;
+	if (!to || !from || (from->kind != FILE_PLAIN && from->kind != FILE_PROC) || !node_is(from->at.node, LX_S_IFREG))
+		return -EINVAL;
+	if (to->kind == FILE_PLAIN && node_is(to->at.node, LX_S_IFREG))
+		op_clear_setid(r, to->at.node);
+	else if (to->kind != FILE_PIPE)
+		return -EINVAL;
+	return from->kind == FILE_PROC ? proc_read(r, from) : request_kernel(r);
 }
 
 /* Holes are not looked for: all is data up to the end, which is a hole. */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "path.h"
+#include "procfs.h"
 
 /* struct proto_link.own */
 struct link_own {
@@ -56,27 +57,39 @@ static int64_t link_own(struct request *r, uint32_t kind, uint32_t fd, struct po
 	return REQUEST_LINK;
 }
 
+/* What the process server said. A process whose root or working directory was never set has the root of all. */
+static int64_t link_reply(const struct link_memo *k, struct pos *out)
+{
+	bool unset = !k->cookie && (k->kind == PROTO_LINK_CWD || k->kind == PROTO_LINK_ROOT);
+	struct proto_pid p;
+	struct file *f;
+
+	if (unset && (!k->error || k->error == -ENOENT) && proc_pid_find(k->pid, &p)) {
+		*out = (struct pos){ vfs->root, vfs->root->root };
+		return 0;
+	}
+	if (k->error)
+		return k->error;
+	if (!k->cookie) {
+		*out = (struct pos){ vfs->anon, vfs->anon->root };
+		return 0;
+	}
+	f = file_find(k->cookie);
+	if (!f)
+		return -ENOENT;
+	*out = f->at;
+	return 0;
+}
+
 int64_t link_resolve(struct request *r, uint32_t kind, uint32_t pid, uint32_t tid, uint32_t fd, struct pos *out)
 {
 	int64_t e = REQUEST_LINK;
 
 	for (unsigned i = 0; i < r->memos; i++) {
 		struct link_memo *k = &r->memo[i];
-		struct file *f;
 
-		if (k->kind != kind || k->pid != pid || k->tid != tid || k->fd != fd)
-			continue;
-		if (k->error)
-			return k->error;
-		if (!k->cookie) {
-			*out = (struct pos){ vfs->anon, vfs->anon->root };
-			return 0;
-		}
-		f = file_find(k->cookie);
-		if (!f)
-			return -ENOENT;
-		*out = f->at;
-		return 0;
+		if (k->kind == kind && k->pid == pid && k->tid == tid && k->fd == fd)
+			return link_reply(k, out);
 	}
 	if (pid == r->m->pid)
 		e = link_own(r, kind, fd, out);

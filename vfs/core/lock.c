@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "mounts.h"
 #include "node.h"
 
 static bool overlap(const struct lock *a, const struct lock *b)
@@ -46,7 +47,7 @@ static void lock_free(struct node *n, struct lock **at)
 
 static struct lock *lock_add(struct node *n, const struct lock *from)
 {
-	struct lock *l = state_alloc(sizeof *l);
+	struct lock *l = vfs->live_locks < mounts_memory() / 8192 ? state_alloc(sizeof *l) : NULL;
 
 	if (!l)
 		return NULL;

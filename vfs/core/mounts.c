@@ -11,11 +11,12 @@
 
 uint64_t mounts_memory(void)
 {
-	static struct k_system_info info;
+	static uint64_t total;
+	struct k_system_info info;
 
-	if (!info.memory_total && k_system_info(&info) < 0)
-		return 64u << 20;
-	return info.memory_total;
+	if (!total)
+		total = k_system_info(&info) < 0 ? 64u << 20 : info.memory_total;
+	return total;
 }
 
 /* Gives fs its root directory. */
@@ -147,7 +148,7 @@ static int anonymous(void)
 int mounts_start(void)
 {
 	uint64_t half = mounts_memory() / 2;
-	struct tmpfs_options root = { .mode = 0755 }, open = { .mode = 01777, .size = half }, run = { .mode = 0755, .size = half };
+	struct tmpfs_options root = { .mode = 0755, .size = half }, open = { .mode = 01777, .size = half }, run = { .mode = 0755, .size = half };
 	struct filesystem *fs, *dev, *proc;
 	struct pos top;
 	int e = node_state_create();

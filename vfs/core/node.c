@@ -110,7 +110,7 @@ struct node *node_create(struct filesystem *fs, uint32_t mode, uint32_t uid, uin
 {
 	struct node *n;
 
-	if (fs->node_limit && fs->nodes >= fs->node_limit)
+	if (fs_full(fs))
 		return NULL;
 	n = state_alloc(sizeof *n);
 	if (!n)
@@ -145,6 +145,26 @@ static void entry_free(struct entry *e)
 {
 	state_set(vfs->live_entries, vfs->live_entries - 1);
 	state_free(e, sizeof *e + e->size + 1);
+}
+
+/* A name more or less. Only the first is paid for with the node. */
+static void link_up(struct node *n)
+{
+	state_set(n->nlink, n->nlink + 1);
+	if (n->nlink > 1)
+		state_set(n->fs->extra, n->fs->extra + 1);
+}
+
+static void link_down(struct node *n)
+{
+	state_set(n->nlink, n->nlink - 1);
+	if (n->nlink)
+		state_set(n->fs->extra, n->fs->extra - 1);
+}
+
+uint32_t node_weight(uint32_t target_size)
+{
+	return target_size / 512;
 }
 
 /* The node's name is replaced or goes with it. */
@@ -182,8 +202,10 @@ static void node_free(struct node *n)
 	locks_drop_all(n);
 	if (dynamic)
 		chain_remove(n);
-	if (node_is(n, LX_S_IFLNK) && n->link.target)
+	if (node_is(n, LX_S_IFLNK) && n->link.target) {
+		state_set(n->fs->extra, n->fs->extra - node_weight(n->link.size));
 		state_free(n->link.target, n->link.size + 1);
+	}
 	node_drop_handle(n->object);
 	state_set(n->fs->nodes, n->fs->nodes - 1);
 	state_set(vfs->live_nodes, vfs->live_nodes - 1);
@@ -299,7 +321,7 @@ struct entry *entry_add(struct node *dir, const char *text, size_t size, struct 
 	state_set(*at, e);
 	state_set(vfs->names, vfs->names + 1);
 	state_set(vfs->live_entries, vfs->live_entries + 1);
-	state_set(node->nlink, node->nlink + 1);
+	link_up(node);
 	if (node_is(node, LX_S_IFDIR)) {
 		state_set(node->parent, dir);
 		state_set(dir->dir.subdirs, dir->dir.subdirs + 1);
@@ -335,7 +357,7 @@ void entry_remove(struct entry *e)
 	if (node_is(n, LX_S_IFDIR))
 		state_set(e->dir->dir.subdirs, e->dir->dir.subdirs - 1);
 	state_set(vfs->names, vfs->names - 1);
-	state_set(n->nlink, n->nlink - 1);
+	link_down(n);
 	if (n->name == e && (n->pins || n->nlink)) {
 		state_set(e->gone, true);	/* open files still show it, as deleted */
 		node_pin(e->dir);
@@ -369,10 +391,10 @@ void entry_replace(struct entry *e, struct node *node)
 {
 	struct node *old = e->node;
 
-	state_set(old->nlink, old->nlink - 1);
+	link_down(old);
 	name_orphan(old, e);
 	state_set(e->node, node);
-	state_set(node->nlink, node->nlink + 1);
+	link_up(node);
 	state_set(e->dir->dir.subdirs, e->dir->dir.subdirs + node_is(node, LX_S_IFDIR) - node_is(old, LX_S_IFDIR));
 	if (node_is(node, LX_S_IFDIR))
 		state_set(node->parent, e->dir);

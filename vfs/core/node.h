@@ -86,7 +86,7 @@ struct filesystem {
 	enum fs_kind kind;
 	uint32_t dev;
 	uint32_t mounts;		/* that use it */
-	uint32_t nodes;
+	uint32_t nodes, extra;		/* extra: what further hard links and long symbolic links weigh, in nodes */
 	uint64_t size_limit, node_limit;	/* bytes, 0 none; as mount's options say */
 	int32_t account;		/* pays for its pages; -1 none */
 	uint64_t next_ino;
@@ -143,8 +143,15 @@ static inline bool pos_same(struct pos a, struct pos b)
 int node_state_create(void);
 
 /* --- nodes --- */
+/* No more nodes or links fit: ENOSPC. */
+static inline bool fs_full(const struct filesystem *fs)
+{
+	return fs->node_limit && fs->nodes + fs->extra >= fs->node_limit;
+}
 /* A node without names and pins (nlink 0): give it one or the other. NULL: no memory; counts against fs->node_limit. */
 struct node *node_create(struct filesystem *fs, uint32_t mode, uint32_t uid, uint32_t gid, int64_t now);
+/* What a symbolic link's target weighs in fs->extra: whoever sets link.target adds it. */
+uint32_t node_weight(uint32_t target_size);
 void node_pin(struct node *n);
 /* May free it. */
 void node_unpin(struct node *n);

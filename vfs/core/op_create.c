@@ -47,7 +47,7 @@ static int64_t node_make(struct request *r, struct node *dir, uint32_t mode, int
 		else if (mode & LX_S_IXGRP)
 			mode = cred_mode(r->cred, mode, gid);
 	}
-	if (fs->node_limit && fs->nodes >= fs->node_limit)
+	if (fs_full(fs))
 		return -ENOSPC;
 	*out = node_create(fs, mode, r->cred->fsuid, gid, now);
 	return *out ? 0 : -ENOMEM;
@@ -120,6 +120,7 @@ int64_t op_symlink(struct request *r, const struct walk *w, const char *target)
 	memcpy(copy, target, size + 1);
 	n->link.target = copy;
 	n->link.size = (uint32_t)size;
+	state_set(n->fs->extra, n->fs->extra + node_weight(n->link.size));
 	return 0;
 }
 
@@ -157,6 +158,8 @@ int64_t op_link(struct request *r, struct pos from, const struct walk *w)
 		return -ENOENT;		/* it was removed (a file of O_TMPFILE never had a name) */
 	if (from.node->fs != w->dir.node->fs)
 		return -EXDEV;
+	if (fs_full(from.node->fs))
+		return -ENOSPC;
 	if (!entry_add(w->dir.node, w->last, w->size, from.node))
 		return -ENOMEM;
 	state_set(from.node->ctime, now);

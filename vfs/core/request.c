@@ -200,8 +200,8 @@ static void finish(struct request *r, int64_t result)
 	}
 	if (result < 0) {
 		node_rollback();
-		if (result == -ESRCH || result == -K_REDELIVER)
-			return;
+		if (result == -K_REDELIVER)
+			return;		/* (ESRCH may mean another process: if it is the caller that is gone, the answer goes nowhere) */
 	} else {
 		node_sweep();
 		if (state_dirty())

@@ -4,8 +4,8 @@
  *
  * request_run() is what libsrv calls for every number. It finds the caller's credentials, working directory and root, calls the
  * number's in_* function, and finishes: the operation is committed (or, for an error, rolled back) and the caller gets
- * the result. An in_* function returns a result, a negative errno, or one of the words below; -ESRCH and -K_REDELIVER from
- * the k_caller_* calls are returned as they are: the caller is gone, or comes again.
+ * the result. An in_* function returns a result, a negative errno, or one of the words below; -K_REDELIVER from the k_caller_* calls
+ * is returned as it is: the caller comes again.
  */
 #ifndef VFS_CORE_REQUEST_H
 #define VFS_CORE_REQUEST_H

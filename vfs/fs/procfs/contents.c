@@ -44,6 +44,14 @@ static char *own_text(struct request *r, uint32_t kind, size_t *size)
 {
 	static const char filesystems[] = "nodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\n";
 
+	/* ps finds the names of terminals here */
+	static const char drivers[] =
+		"/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
+		"/dev/console         /dev/console    5       1 system:console\n"
+		"/dev/ptmx            /dev/ptmx       5       2 system\n"
+		"serial               /dev/ttyS       4 64-67 serial\n"
+		"pty_slave            /dev/pts      136 0-1048575 pty:slave\n";
+
 	switch (kind) {
 	case PROC_MOUNTS:
 		return mount_text(r, false, size);
@@ -52,6 +60,9 @@ static char *own_text(struct request *r, uint32_t kind, size_t *size)
 	case PROC_FILESYSTEMS:
 		*size = sizeof filesystems - 1;
 		return strdup(filesystems);
+	case PROC_TTY_DRIVERS:
+		*size = sizeof drivers - 1;
+		return strdup(drivers);
 	case PROC_VFS_STATE:
 		return state_text(size);
 	}
@@ -81,7 +92,11 @@ static int64_t open_text(struct request *r, struct pos at, uint32_t flags, int o
 {
 	struct k_description d = { .plane = K_PLANE_STREAM, .object = object, .object2 = -1, .source = -1, .decline = K_DECLINE_SEEK | K_DECLINE_WRITE };
 	struct file *f;
-	int64_t h = open_describe(FILE_PROC, at, flags, &d, &f);
+	int64_t h;
+
+	if (at.node->pid)
+		d.decline |= K_DECLINE_READ;	/* a process that is gone has nothing to say: proc_read */
+	h = open_describe(FILE_PROC, at, flags, &d, &f);
 
 	if (h < 0)
 		return h;
@@ -142,11 +157,19 @@ int64_t in_proc_opened(struct request *r)
 
 /* --- seeking, writing --------------------------------------------------------------------------------------- */
 
+int64_t proc_read(struct request *r, struct file *f)
+{
+	struct proto_pid p;
+
+	return f->at.node->pid && !proc_pid_find(f->at.node->pid, &p) ? -ESRCH : request_kernel(r);
+}
+
 int64_t proc_seek(struct request *r, struct file *f)
 {
 	const struct node *n = f->at.node;
 	struct srv_forward q = { .number = PROTO_PS_PROC_REFRESH, .handle = { -1, -1 },
 		.arg = { n->kind, n->pid, detail(n), request_arg(r, 0), request_arg(r, 1), request_arg(r, 2) } };
+	struct proto_pid p;
 	int64_t h;
 
 	if (request_arg(r, 1) || request_arg(r, 2) != LX_SEEK_SET || !f->may_read)
@@ -154,6 +177,10 @@ int64_t proc_seek(struct request *r, struct file *f)
 	if (n->kind >= PROC_OWN) {
 		h = own_write(r, n->kind, f->object);
 		return h ? h : request_kernel(r);
+	}
+	if (n->pid && !proc_pid_find(n->pid, &p)) {	/* it is gone, and so is what there was to read */
+		h = k_mobject_resize(f->object, 0);
+		return h < 0 ? h : request_kernel(r);
 	}
 	h = k_handle_duplicate(f->object, K_RIGHT_READ | K_RIGHT_WRITE, 0);
 	if (h < 0)

@@ -154,6 +154,8 @@ static const struct name system_names[] = {
 	{ "misc", PROTO_PROC_MISC, F(0444) },
 	{ "modules", PROTO_PROC_MODULES, F(0444) },
 	{ "filesystems", PROC_FILESYSTEMS, F(0444) },
+	{ "tty", PROC_FOLDER, D(0555) },
+	{ "tty/drivers", PROC_TTY_DRIVERS, F(0444) },
 	{ "sys", PROC_FOLDER, D(0555) },
 	{ "sys/kernel", PROC_FOLDER, D(0555) },
 	{ "sys/kernel/hostname", PROTO_PROC_HOSTNAME, F(0644) },

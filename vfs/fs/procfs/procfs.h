@@ -14,7 +14,7 @@
 /* node.kind: below 128 enum proto_proc (text of the process server), then: */
 enum proc_kind {
 	PROC_OWN = 128,		/* text of our own */
-	PROC_MOUNTS = PROC_OWN, PROC_MOUNTINFO, PROC_FILESYSTEMS, PROC_DROP_CACHES, PROC_VFS_STATE,
+	PROC_MOUNTS = PROC_OWN, PROC_MOUNTINFO, PROC_FILESYSTEMS, PROC_TTY_DRIVERS, PROC_DROP_CACHES, PROC_VFS_STATE,
 	PROC_OWN_END,
 	PROC_ROOT, PROC_FOLDER, PROC_SELF, PROC_THREAD_SELF,
 	PROC_PID, PROC_TASK, PROC_TID, PROC_FD, PROC_FD_LINK, PROC_FDINFO,
@@ -32,6 +32,7 @@ void proc_fd_dirent(const struct node *dir, uint32_t fd, char name[16], struct f
 struct node *proc_node(struct filesystem *fs, uint32_t kind, uint32_t pid, uint32_t tid);
 
 /* contents.c */
+int64_t proc_read(struct request *r, struct file *f);
 int64_t proc_write(struct request *r, struct file *f);
 int64_t proc_seek(struct request *r, struct file *f);
 

@@ -92,6 +92,7 @@ static int link_target(struct node *n, const struct cpio_entry *c)
 	memcpy(target, c->data, c->size);
 	n->link.target = target;
 	n->link.size = c->size;
+	state_set(n->fs->extra, n->fs->extra + node_weight(c->size));
 	return 0;
 }
 
