@@ -22,3 +22,9 @@ $(GEN)/syscall_names.h: $(SYSCALL_TABLE) $(SYSCALL_AWK)
 # Committed, so that it can be read on the web; make test checks that it is current.
 doc/conformance.md: $(SYSCALL_TABLE) $(SYSCALL_AWK)
 	@awk -v what=conformance -f $(SYSCALL_AWK) $< > $@
+
+# The logic of processes, groups and signals on the host, over a kernel that only takes notes.
+POSIX_LOGIC := tests/host/posix_mock.c sysroot/libsrv/parked.c $(addprefix posix/,proc/process.c proc/cred.c proc/session.c proc/wait.c \
+               proc/exit.c signal/send.c signal/stop.c signal/sigqueue.c)
+$(foreach t,posix_wait posix_jobcontrol posix_signal,$(call host_test,$t,tests/host/$t.c $(POSIX_LOGIC)))
+$(call host_test,syscall_table,tests/host/syscall_table.c)

@@ -38,7 +38,7 @@ HOST_CC        := gcc
 
 INCLUDES       := -Ikernel/abi -Isysroot/proto -Isysroot/libsrv -I$(GEN)
 NATIVE_CFLAGS  := -std=gnu17 -O2 -g -fno-omit-frame-pointer -ffunction-sections -fdata-sections \
-                  -mno-avx $(WARNINGS) $(INCLUDES)
+                  -mgeneral-regs-only $(WARNINGS) $(INCLUDES)
 GUEST_CFLAGS   := -std=gnu17 -O2 -g $(WARNINGS) -Itests/guest -I$(GEN)
 HOST_CFLAGS    := -std=gnu17 -O1 -g $(WARNINGS) -fsanitize=address,undefined \
                   -fno-sanitize-recover=all -fno-omit-frame-pointer -DHOST_TEST -I. $(INCLUDES)

@@ -65,13 +65,15 @@ struct k_system_info {
 	uint64_t objects[K_OBJECT_TYPES];	/* live objects by type */
 	uint64_t tsc_hz;
 	uint64_t realtime_offset;		/* CLOCK_REALTIME - CLOCK_MONOTONIC */
-	uint64_t seed[4];			/* boot entropy (RDRAND, seed=); read once by the process server; zero: none */
+	uint64_t seed[4];			/* entropy (RDRAND, seed= of the boot command line); zero: none */
 	char command_line[1024];
 	uint64_t frames_table, frames_kernel;	/* frames in page tables; in kernel objects */
 	uint64_t shortcuts_off;			/* booted with shortcuts=off */
 	uint64_t load_runnable_ns;		/* integral of runnable+running threads over time, for load averages */
 	uint64_t vdso_size, vdso_start;		/* bytes of the vDSO object (data page first); offset in it of troupe_start */
 	char cpu_model[64], cpu_vendor[16];
+	uint64_t frames_servers;		/* frames that servers pay for */
+	uint64_t handles, heap_blocks;		/* handles in all tables; live allocations of kernel memory */
 };
 
 enum k_power { K_POWER_OFF = 1, K_POWER_REBOOT, K_POWER_HALT, K_POWER_EXIT_CODE /* + 256 * code: isa-debug-exit */ };

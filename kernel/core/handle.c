@@ -11,6 +11,8 @@
 #include "lib/string.h"
 #include "mm/kmalloc.h"
 
+uint64_t handle_count;
+
 static bool may_receive(const struct object *o, uint32_t rights)
 {
 	return o->type == K_OBJECT_ENDPOINT && rights & K_RIGHT_RECEIVE;
@@ -78,6 +80,7 @@ void table_destroy(struct object *o)
 		t->account->handles -= TABLE_CHUNK;
 	}
 	kfree(t->chunk);
+	handle_count -= t->used;
 	object_put(&t->account->object);
 	if (t->watched)
 		endpoint_notify(t->watcher, &t->gone);	/* frees it when it is delivered */
@@ -147,10 +150,12 @@ void table_set(struct table *t, uint32_t slot, struct object *o, uint32_t rights
 	h->object = o;
 	h->rights = rights;
 	h->badge = badge;
-	if (old)
+	if (old) {
 		handle_drop(old, old_rights);
-	else
-		t->used++;
+		return;
+	}
+	t->used++;
+	handle_count++;
 }
 
 struct object *table_take(struct table *t, uint32_t slot, uint32_t *rights, uint32_t *badge)
@@ -168,6 +173,7 @@ struct object *table_take(struct table *t, uint32_t slot, uint32_t *rights, uint
 		*badge = h->badge;
 	h->object = NULL;
 	t->used--;
+	handle_count--;
 	if (slot < t->lowest_free)
 		t->lowest_free = slot;
 	return o;
@@ -210,6 +216,7 @@ static int chunk_copy(struct table *from, struct table *to, uint32_t c)
 		handle_hold(h->object, h->rights);
 		to->chunk[c][i] = *h;
 		to->used++;
+		handle_count++;
 	}
 	return 0;
 }

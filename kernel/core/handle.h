@@ -45,6 +45,8 @@ struct fsctx {
 	uint32_t umask;
 };
 
+extern uint64_t handle_count;	/* in all tables */
+
 int table_create(struct account *a, struct table **out);
 int table_copy(struct table *from, struct account *a, struct table **out);	/* fork */
 /* NULL if not open. */

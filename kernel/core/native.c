@@ -8,6 +8,7 @@
 #include "arch/time.h"
 #include "arch/vdso.h"
 #include "core/device.h"
+#include "core/handle.h"
 #include "core/main.h"
 #include "core/routes.h"
 #include "core/sched.h"
@@ -150,6 +151,9 @@ int64_t native_system_info(struct thread *t, const uint64_t *a)
 	info->memory_reclaimable = mm_reclaimable();
 	info->frames_table = frame_counts.tables;
 	info->frames_kernel = frame_counts.kernel;
+	info->frames_servers = thread_server_frames();
+	info->handles = handle_count;
+	info->heap_blocks = kmalloc_live;
 	info->uptime = (uint64_t)time_now();
 	info->calls = stat_calls;
 	info->shortcuts = stat_shortcuts;

@@ -14,6 +14,7 @@
 #define SLICE_MIN_NS 1000000
 #define WORK_SLICE_NS 200000	/* of kernel work while somebody is ready to run */
 #define WORK_SLICE_ALONE_NS 500000
+#define LOCK_PATIENCE 64	/* rounds of spinning */
 
 bool kernel_smp;
 
@@ -23,19 +24,33 @@ static struct list ready_queue[K_PRIORITIES];
 static uint32_t ready_mask, ready_count;
 static unsigned timer_cpu;		/* the CPU whose timer follows the earliest deadline */
 static uint64_t load_ns, load_since;	/* integral of runnable threads */
-static uint32_t lock_word;
+static uint32_t lock_word, lock_wanted;
 
+/* Waits until *word is 0, but not longer than `limit` rounds. In each pause an emulator may run another CPU in our place. */
+static void lock_spin(const uint32_t *word, unsigned limit)
+{
+	for (unsigned i = 1; i < limit && __atomic_load_n(word, __ATOMIC_RELAXED); i++) {
+		arch_tlb_serve();
+		if (i % LOCK_PATIENCE == 0)
+			arch_relax();
+	}
+}
+
+/* Not quite fair, so that a CPU that the host has put aside stops nobody; but who has waited for long goes first. */
 void kernel_lock(void)
 {
 	if (!kernel_smp)
 		return;
-	while (__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE)) {
-		for (unsigned spins = 1; __atomic_load_n(&lock_word, __ATOMIC_RELAXED); spins++) {
-			arch_tlb_serve();
-			if (spins % 64 == 0)
-				arch_relax();	/* an emulator may have to run the owner in our place */
-		}
-	}
+	if (__builtin_expect(__atomic_load_n(&lock_wanted, __ATOMIC_RELAXED), 0))
+		lock_spin(&lock_wanted, 4 * LOCK_PATIENCE);
+	if (__builtin_expect(!__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE), 1))
+		return;
+	do {
+		lock_spin(&lock_word, LOCK_PATIENCE + 1);
+		if (__atomic_load_n(&lock_word, __ATOMIC_RELAXED))
+			__atomic_store_n(&lock_wanted, 1, __ATOMIC_RELAXED);
+	} while (__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE));
+	__atomic_store_n(&lock_wanted, 0, __ATOMIC_RELAXED);
 }
 
 void kernel_unlock(void)

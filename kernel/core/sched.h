@@ -63,6 +63,8 @@ void sched_system_info(struct k_system_info *info);
 
 /* thread.c: does what t->flags & THREAD_WORK asks for. t is current and RUNNING, its space is loaded. */
 void thread_work(struct thread *t);
+/* thread.c: frames charged to the accounts of servers */
+uint64_t thread_server_frames(void);
 /* thread.c: the thread with that call id whether held or not, or NULL. */
 struct thread *thread_by_call(uint64_t call);
 

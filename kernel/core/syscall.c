@@ -184,7 +184,9 @@ static void op_completed(struct thread *t, int64_t r)
 		arch_frame_set_result(&t->frame, r);
 		return;
 	}
-	t->flags &= ~(THREAD_HOOK | THREAD_EVENT);	/* the visit that the event asks for is this one */
+	t->flags &= ~THREAD_HOOK;
+	if (hook == t->routes->home[0])
+		t->flags &= ~THREAD_EVENT;	/* the visit that the event asks for is this one */
 	t->hook = NULL;
 	message_begin(t);
 	m->number = t->number;

@@ -53,6 +53,25 @@ static int slot_alloc(uint32_t *out)
 	}
 }
 
+/* Each server has few threads and an account of its own; those that share one count it once. */
+uint64_t thread_server_frames(void)
+{
+	uint64_t frames = 0;
+
+	for (uint32_t i = 0; i < thread_capacity; i++) {
+		struct thread *t = thread_table[i];
+		uint32_t j = 0;
+
+		if (!t || !(t->flags & THREAD_SERVER))
+			continue;
+		while (j < i && !(thread_table[j] && thread_table[j]->flags & THREAD_SERVER && thread_table[j]->task->account == t->task->account))
+			j++;
+		if (j == i)
+			frames += t->task->account->frames;
+	}
+	return frames;
+}
+
 struct thread *thread_by_call(uint64_t call)
 {
 	uint32_t s = call & ((1u << CALL_SLOT_BITS) - 1);

@@ -94,6 +94,8 @@ static bool slab_full(const struct frame *f, unsigned size)
 	return f->free == NO_OBJECT && f->fresh + size > PAGE_SIZE;
 }
 
+uint64_t kmalloc_live;
+
 static void *pages_alloc(size_t size)
 {
 	size_t count = (size + PAGE_MASK) >> PAGE_SHIFT;
@@ -102,6 +104,7 @@ static void *pages_alloc(size_t size)
 	if (!f)
 		return NULL;
 	f->references = (uint32_t)count;
+	kmalloc_live++;
 	frame_counts.kernel += count;
 	return phys_to_virt(frame_pa(f));
 }
@@ -140,6 +143,7 @@ void *kmalloc(size_t size)
 		f->fresh = (uint16_t)(f->fresh + class_size[c]);
 	}
 	f->used++;
+	kmalloc_live++;
 	if (slab_full(f, class_size[c]))
 		slab_unlink(f);
 	return object;
@@ -162,6 +166,7 @@ void kfree(void *p)
 	if (!p)
 		return;
 	f = frame_at(virt_to_phys(p));
+	kmalloc_live--;
 	if (f->kind == FRAME_LARGE) {
 		pages_free(f);
 		return;

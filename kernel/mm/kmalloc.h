@@ -7,6 +7,7 @@
 
 /* 16-byte aligned (64 from 64 bytes on); NULL when out of memory. Sizes up to several MiB (contiguous frames beyond a page). */
 void *kmalloc(size_t size);
+extern uint64_t kmalloc_live;	/* blocks that are allocated */
 void *kzalloc(size_t size);
 void kfree(void *p);	/* NULL is allowed */
 

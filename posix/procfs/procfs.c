@@ -60,6 +60,14 @@ struct procfs_names procfs_names;
 struct thread *procfs_reader;
 uint32_t procfs_asked;
 
+static int objects_make(const struct k_message *m, struct text *x)
+{
+	struct proto_vfs_counts vfs = { 0 };
+	long n = k_caller_scratch(grants.endpoint, m->call, &vfs, sizeof vfs);
+
+	return n < 0 ? (int)n : procfs_objects_text(x, &vfs);
+}
+
 static int text_make(const struct k_message *m, struct text *x)
 {
 	int file = (int)m->arg[0];
@@ -68,6 +76,8 @@ static int text_make(const struct k_message *m, struct text *x)
 
 	procfs_reader = thread_of(m);
 	procfs_asked = (uint32_t)m->arg[1];
+	if (file == PROTO_PROC_TROUPE_OBJECTS)
+		return objects_make(m, x);
 	if (!m->arg[1])
 		return procfs_system_text(x, file);
 	if (!p && thread_find((uint32_t)m->arg[1]))

@@ -282,6 +282,8 @@ void signal_done(const struct k_message *m)
 	int64_t result = (int64_t)m->extra[0];
 	bool restart = result <= -K_RESTART_SYS && result >= -K_RESTART_BLOCK;
 
+	if (t)
+		t->in_event = false;	/* this is the visit that an event asked for */
 	/* interrupted: the signal is delivered at the visit that follows, which also puts the mask back */
 	if (!t || restart || (result == -EINTR && signal_due(t))) {
 		srv_answer(m->call, result == -EINTR ? -K_RESTART_NOHAND : result);

@@ -124,7 +124,13 @@ enum proto_proc {
 	PROTO_PROC_OVERCOMMIT, PROTO_PROC_MAX_MAP_COUNT, PROTO_PROC_SWAPPINESS, PROTO_PROC_FILE_MAX, PROTO_PROC_NR_OPEN,
 	PROTO_PROC_PIPE_MAX_SIZE, PROTO_PROC_SOMAXCONN,
 	PROTO_PROC_TROUPE_RESTART /* write-only: a server's name */,
+	PROTO_PROC_TROUPE_OBJECTS /* what lives in kernel and servers; scratch = struct proto_vfs_counts */,
 	PROTO_PROC_END
+};
+
+/* What lives in the VFS, for /proc/troupe/objects: sent along when its text is wanted. */
+struct proto_vfs_counts {
+	uint64_t nodes, names, files, locks, parked;
 };
 
 /* A call that goes back to the VFS to be carried out on a node. */

@@ -120,8 +120,26 @@ static void resize(struct mock_object *o, uint64_t size)
 
 /* --- powers over callers ------------------------------------------------------------------------------------ */
 
+static struct {
+	uint64_t base, size;
+} ranges[4];
+static unsigned range_count;
+
+void mock_memory(const void *base, uint64_t size)
+{
+	ranges[range_count].base = (uint64_t)(uintptr_t)base;
+	ranges[range_count++].size = size;
+}
+
 static bool bad(uint64_t address)
 {
+	for (unsigned i = 0; i < range_count; i++) {
+		/* (the longest copy must fit) */
+		if (address - ranges[i].base < ranges[i].size - 65536)
+			return false;
+	}
+	if (range_count)
+		return true;
 	return address < MOCK_BAD || address >= 1ull << 47;
 }
 
@@ -486,6 +504,10 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 		return description_create((const struct k_description *)b);
 	case K_NATIVE_pipe_create:
 		return give(object_new(K_OBJECT_PIPE));
+	case K_NATIVE_source_create:
+		return give(object_new(K_OBJECT_SOURCE));
+	case K_NATIVE_source_set:
+		return 0;
 	case K_NATIVE_account_create:
 		return give(object_new(K_OBJECT_ACCOUNT));
 	case K_NATIVE_account_info:

@@ -76,6 +76,8 @@ uint64_t mock_count(enum k_object_type type);
 /* Kernel calls are counted; the server dies (longjmp to mock_death) before call number mock_kill_at (0: never). */
 extern uint64_t mock_calls, mock_kill_at;
 extern jmp_buf mock_death;
+/* From now on only such ranges are a caller's memory (for arguments that are garbage). */
+void mock_memory(const void *base, uint64_t size);
 /* Addresses below this give EFAULT (the host's programs lie far above). */
 #define MOCK_BAD (1ull << 36)
 

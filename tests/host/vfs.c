@@ -365,6 +365,41 @@ static void test_pipe(void)
 	mock_drain();
 }
 
+static void test_eventfd(void)
+{
+	uint64_t v = 5;
+	int64_t fd = SYS(me, 290, 3, LX_O_CLOEXEC);
+
+	CHECK_EQ(fd, 0);
+	CHECK_EQ(SYS(me, read_, 0, P(&v), 4), -EINVAL);
+	CHECK_EQ(SYS(me, read_, 0, 16, 8), -EFAULT);
+	CHECK_EQ(SYS(me, read_, 0, P(&v), 8), 8);
+	CHECK_EQ(v, 3);
+	other->fd[0] = me->fd[0];	/* shared, as by fork */
+	CHECK_EQ(SYS(me, read_, 0, P(&v), 8), MOCK_PARKED);
+	v = 7;
+	CHECK_EQ(SYS(other, write_, 0, P(&v), 8), 8);
+	CHECK_EQ(me->state, MOCK_ANSWERED);
+	CHECK_EQ(me->result, 8);
+	v = UINT64_MAX;
+	CHECK_EQ(SYS(other, write_, 0, P(&v), 8), -EINVAL);
+	v = UINT64_MAX - 1;
+	CHECK_EQ(SYS(other, write_, 0, P(&v), 8), 8);
+	v = 1;
+	CHECK_EQ(SYS(other, write_, 0, P(&v), 8), MOCK_PARKED);
+	CHECK_EQ(SYS(me, read_, 0, P(&v), 8), 8);
+	CHECK_EQ(other->result, 8);
+	CHECK_EQ(v, UINT64_MAX - 1);
+	CHECK_EQ(SYS(me, read_, 0, P(&v), 8), 8);
+	CHECK_EQ(v, 1);
+	CHECK_EQ(SYS(me, read_, 0, P(&v), 8), MOCK_PARKED);
+	mock_cancel(me);
+	other->fd[0] = NULL;
+	mock_close(me, 0);
+	mock_drain();
+	CHECK_EQ(mock_count(K_OBJECT_SOURCE), 0);
+}
+
 static int64_t lock(struct mock_caller *c, int fd, int command, int type, int64_t start, int64_t len)
 {
 	static struct lx_flock l[4];
@@ -734,7 +769,7 @@ static void test_kill(void)
 int main(void)
 {
 	static void (*const tests[])(void) = { test_open, test_emfile, test_getcwd, test_rename, test_getdents, test_permissions, test_fifo, test_pipe, test_locks,
-		test_mount, test_proc, test_devices, test_exec, test_sizes };
+		test_eventfd, test_mount, test_proc, test_devices, test_exec, test_sizes };
 
 	for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++) {
 		begin();

@@ -172,7 +172,7 @@ static bool check_file(struct file *f)
 	return true;
 }
 
-static uint64_t gone;
+static uint64_t gone, weight, extra;
 
 static void check_directory(const struct node *n)
 {
@@ -200,13 +200,14 @@ void vfs_check(const char *when)
 	if (state_dirty())
 		wrong("an operation was not finished", NULL);
 	node_count = detached_count = 0;
-	gone = 0;
+	gone = weight = extra = 0;
 	check_names();
 	file_each(check_file);
 	for (struct filesystem *fs = vfs->filesystems; fs; fs = fs->next) {
 		if (fs->root)
 			count_of(fs->root)->pins++;
 		on_file_systems += fs->nodes;
+		extra += fs->extra;
 		for (unsigned i = 0; i < 64; i++) {
 			for (struct node *n = fs->chains[i]; n; n = n->chain) {
 				if (n->flags & NODE_LOOSE || (n->flags & NODE_DYNAMIC && !n->pins))
@@ -239,6 +240,9 @@ void vfs_check(const char *when)
 	for (size_t i = 0; i < node_count; i++) {
 		const struct node *n = nodes[i].node;
 
+		weight += n->nlink > 1 ? n->nlink - 1 : 0;
+		if (node_is(n, LX_S_IFLNK) && n->link.target)
+			weight += node_weight(n->link.size);
 		if (n->nlink != nodes[i].names)
 			wrong("links", n);
 		if (n->pins != nodes[i].pins)
@@ -246,4 +250,6 @@ void vfs_check(const char *when)
 		if (node_is(n, LX_S_IFDIR))
 			check_directory(n);
 	}
+	if (weight != extra)
+		wrong("the weight of links", NULL);
 }

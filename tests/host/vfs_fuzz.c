@@ -25,12 +25,13 @@ static uint32_t chance(uint32_t n)
 	return (uint32_t)(seed >> 11) % n;
 }
 
+static char buf[5][70000];	/* paths; any may be taken for an output buffer, too, so there is one to spare */
+
 /* A path of likely pieces, or of any bytes. */
 static uint64_t path(void)
 {
 	static const char *const pieces[] = { "/", "//", ".", "..", "a", "b", "tmp", "proc", "self", "10", "11", "fd", "0", "1", "cwd", "root", "exe", "task", "dev", "null", "shm",
 		"mounts", "status", "sys", "kernel", "hostname", "l", "p", "\xff\xfe", "a b", "thread-self", "fdinfo", "tty", "full" };
-	static char buf[4][70000];	/* any may be taken for an output buffer, too */
 	static int n;
 	char *p = buf[n++ % 4];
 	size_t at = 0;
@@ -132,6 +133,8 @@ int main(int argc, char **argv)
 {
 	unsigned calls = argc > 1 ? (unsigned)atoi(argv[1]) : 60000;
 
+	mock_memory(memory, sizeof memory);
+	mock_memory(buf, sizeof buf);
 	vfs_setup(NULL, 0);
 	me = mock_caller_new(10);
 	vfs_pids->slots = 2;

@@ -23,7 +23,7 @@
 struct ktest {
 	const char *name;
 	void (*run)(void);
-	bool once;		/* it is slow, or shows nothing twice */
+	enum { KTEST_TWICE, KTEST_ONCE, KTEST_LEAKY } how;
 	struct ktest *next;
 };
 
@@ -34,17 +34,18 @@ void ktest_fail(const char *file, int line, const char *what, long long got, lon
 const char *ktest_option(const char *name);
 void ktest_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-#define TEST_ENTRY(test, slow) \
+#define TEST_ENTRY(test, how) \
 	static void test(void); \
-	static struct ktest test##_entry = { #test, test, slow, NULL }; \
+	static struct ktest test##_entry = { #test, test, how, NULL }; \
 	__attribute__((constructor)) static void test##_register(void) \
 	{ \
 		test##_entry.next = ktest_list; \
 		ktest_list = &test##_entry; \
 	} \
 	static void test(void)
-#define TEST(test) TEST_ENTRY(test, false)
-#define TEST_ONCE(test) TEST_ENTRY(test, true)
+#define TEST(test) TEST_ENTRY(test, KTEST_TWICE)
+#define TEST_ONCE(test) TEST_ENTRY(test, KTEST_ONCE)		/* slow; only objects are counted, not memory */
+#define TEST_LEAKY(test) TEST_ENTRY(test, KTEST_LEAKY)		/* once, and nothing is counted */
 
 /* Leaves the test function when it fails. */
 #define CHECK_EQ(got, want) do { \

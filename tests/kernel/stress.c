@@ -3,7 +3,7 @@
 #include "ktest.h"
 
 #define CLIENTS 8
-#define ROUNDS 150
+#define ROUNDS 80
 
 struct caller {
 	int endpoint;

@@ -87,7 +87,7 @@ static void node_count(struct file *f, int delta)
 		if (f->may_write)
 			state_set(n->fifo.writers, n->fifo.writers + delta);
 	} else if (f->kind == FILE_PLAIN && node_is(n, LX_S_IFREG) && (f->may_read || f->may_write)) {
-		uint32_t flags = n->flags | NODE_TOUCHED | (f->may_write ? NODE_WRITTEN : 0);
+		uint32_t flags = n->flags | NODE_READ | (f->may_write ? NODE_WRITTEN | NODE_TOUCHED : 0);
 
 		state_set(n->opens, n->opens + delta);
 		if (f->may_write)
@@ -116,7 +116,7 @@ struct file *file_create(enum file_kind kind, struct pos at, uint32_t status)
 	f->decline = 0;
 	f->object = -1;
 	f->offset = f->call = f->before = 0;
-	f->may_read = f->may_write = false;
+	f->may_read = f->may_write = f->semaphore = false;
 	if (kind != FILE_PIN && !(status & LX_O_PATH)) {
 		f->may_read = mode == LX_O_RDONLY || mode == LX_O_RDWR;
 		f->may_write = mode == LX_O_WRONLY || mode == LX_O_RDWR;

@@ -15,6 +15,7 @@ enum file_kind {
 	FILE_PIPE,		/* pipe or FIFO */
 	FILE_PROC,		/* text of the process server or of our own */
 	FILE_EPOLL,
+	FILE_EVENT,
 	FILE_PIN,		/* only keeps a node for another server (terminals), or a working directory */
 };
 
@@ -24,11 +25,11 @@ struct file {
 	uint8_t kind;
 	uint8_t decline;	/* K_DECLINE_* that its description has */
 	bool may_read, may_write;	/* counted in the node */
+	bool semaphore;		/* FILE_EVENT: EFD_SEMAPHORE */
 	struct pos at;
-	int32_t object;		/* FILE_PROC: the text; -1 */
-	/* directories: */
-	uint64_t offset;	/* cookie of the last entry given */
-	uint64_t call, before;	/* call that moved it, and from where: when that call comes again, it starts there */
+	int32_t object;		/* FILE_PROC: the text; FILE_EVENT: its source; else -1 */
+	uint64_t offset;	/* directories: cookie of the last entry given; FILE_EVENT: the counter */
+	uint64_t call, before;	/* call that changed it; what it was before (FILE_EVENT: what was taken): for when that call comes again */
 };
 
 int file_table_create(void);

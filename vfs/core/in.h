@@ -19,7 +19,7 @@
 	X(267, readlinkat, 1) X(268, fchmodat, 0) X(269, faccessat, 1) X(277, sync_file_range, 1) X(280, utimensat, 0) \
 	X(285, fallocate, 0) X(293, pipe2, 1) X(306, syncfs, 1) X(316, renameat2, 0) X(319, memfd_create, 1) X(322, execveat, 1) \
 	X(326, copy_file_range, 1) X(332, statx, 1) X(436, close_range, 1) X(437, openat2, 1) X(439, faccessat2, 1) X(452, fchmodat2, 0) \
-	X(213, epoll_create, 1) X(291, epoll_create1, 1)
+	X(213, epoll_create, 1) X(291, epoll_create1, 1) X(284, eventfd, 1) X(290, eventfd2, 1)
 
 #define X(number, name, again) int64_t in_##name(struct request *r);
 REQUESTS(X)
@@ -36,6 +36,9 @@ int64_t in_proc_fds(struct request *r);
 int64_t in_proc_opened(struct request *r);
 int64_t in_exec_open(struct request *r);
 
+/* fs/eventfd */
+int64_t event_read(struct request *r, struct file *f);
+int64_t event_write(struct request *r, struct file *f);
 /* in_dir.c */
 int64_t dir_seek(struct file *f, int64_t offset, int whence);
 /* in_lock.c */

@@ -32,6 +32,8 @@ int64_t in_read(struct request *r)
 		return done_or(r, -(int64_t)r->m->extra[1]);
 	if (f->kind == FILE_PROC)
 		return proc_read(r, f);
+	if (f->kind == FILE_EVENT)
+		return event_read(r, f);
 	return f->kind == FILE_EPOLL ? -EINVAL : done_or(r, -EIO);
 }
 
@@ -64,6 +66,8 @@ int64_t in_write(struct request *r)
 		return write_failed(r, (int)r->m->extra[1]);
 	if (f->kind == FILE_PROC)
 		return proc_write(r, f);
+	if (f->kind == FILE_EVENT)
+		return event_write(r, f);
 	if (f->kind != FILE_PLAIN || !node_is(f->at.node, LX_S_IFREG))
 		return -EINVAL;
 	op_clear_setid(r, f->at.node);		/* what the memory object's decline mask is for */
@@ -131,6 +135,7 @@ int64_t in_lseek(struct request *r)
 		return proc_seek(r, f);
 	case FILE_PIPE:
 	case FILE_EPOLL:
+	case FILE_EVENT:
 		return -ESPIPE;
 	}
 	if (!node_is(f->at.node, LX_S_IFREG))

@@ -268,7 +268,7 @@ static void statfs_fill(struct pos at, struct lx_statfs *s)
 	s->blocks = fs->size_limit / 4096;
 	s->bfree = s->bavail = s->blocks > used ? s->blocks - used : 0;
 	s->files = fs->node_limit;
-	s->ffree = fs->node_limit > fs->nodes ? fs->node_limit - fs->nodes : 0;
+	s->ffree = fs_full(fs) ? 0 : fs->node_limit - fs->nodes - fs->extra;
 }
 
 static int64_t statfs_answer(struct request *r, struct pos at, uint64_t to)

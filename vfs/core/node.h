@@ -62,7 +62,8 @@ struct node {
 	struct node *chain;		/* /proc's own nodes: by kind and pid */
 };
 
-#define NODE_TOUCHED	0x1u	/* the memory object has time stamps that were not fetched yet */
+#define NODE_TOUCHED	0x1u	/* it may have been written since size and times were fetched from the memory object */
+#define NODE_READ	0x40u	/* it may have been read since */
 #define NODE_DYNAMIC	0x2u	/* made by a lookup, goes when nothing pins it */
 #define NODE_MEMFD	0x4u
 #define NODE_WRITTEN	0x20u	/* differs from the boot archive, or may */

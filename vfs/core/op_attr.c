@@ -152,12 +152,26 @@ int64_t op_truncate(struct request *r, struct node *n, uint64_t size)
 	return 0;
 }
 
+/* relatime: an access counts when it is the first since a change, or after a day. */
+static bool atime_counts(const struct node *n, int64_t at)
+{
+	return n->atime <= n->mtime || n->atime <= n->ctime || at - n->atime > DAY;
+}
+
+/* The kernel may know better than the node. */
+static bool refresh_due(const struct node *n)
+{
+	if (!node_is(n, LX_S_IFREG) || n->object < 0)
+		return false;
+	return n->flags & NODE_TOUCHED || (n->flags & NODE_READ && atime_counts(n, request_now()));
+}
+
 void op_refresh(struct node *n)
 {
 	struct k_mobject_info info;
 	uint32_t flags = n->flags;
 
-	if (!node_is(n, LX_S_IFREG) || !(flags & NODE_TOUCHED) || n->object < 0 || k_mobject_info(n->object, &info) < 0)
+	if (!refresh_due(n) || k_mobject_info(n->object, &info) < 0)
 		return;
 	state_set(n->file.size, info.size);
 	state_set(n->file.blocks, info.resident * 8);
@@ -166,14 +180,14 @@ void op_refresh(struct node *n)
 		if (n->ctime < n->mtime)
 			state_set(n->ctime, n->mtime);
 	}
-	/* relatime: an access counts when it is the first since a change, or after a day */
-	if (info.atime && (int64_t)info.atime > n->atime &&
-	    (n->atime <= n->mtime || n->atime <= n->ctime || (int64_t)info.atime - n->atime > DAY))
+	if (info.atime && (int64_t)info.atime > n->atime && atime_counts(n, (int64_t)info.atime))
 		state_set(n->atime, (int64_t)info.atime);
 	if (info.mtime || info.atime)
 		flags &= ~NODE_TIMES_SET;
-	if (!n->opens)
+	if (!n->writers)
 		flags &= ~NODE_TOUCHED;
+	if (!n->opens)
+		flags &= ~NODE_READ;
 	if (flags != n->flags)
 		state_set(n->flags, flags);
 }

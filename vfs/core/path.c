@@ -31,7 +31,7 @@ static const char *anon_path(const struct node *n, struct text *t)
 	else if (node_is(n, LX_S_IFIFO))
 		size = snprintf(name, sizeof name, "pipe:[%lu]", (unsigned long)n->ino);
 	else
-		size = snprintf(name, sizeof name, "anon_inode:%s", n->rdev ? "[eventpoll]" : "[anon]");
+		size = snprintf(name, sizeof name, "anon_inode:%s", n->rdev == 2 ? "[eventfd]" : "[eventpoll]");
 	return put(t, name, (size_t)size) ? t->p : NULL;
 }
 

@@ -13,6 +13,7 @@
 #include "server.h"
 
 #define HANDLES_MAX 65536
+#define HANDLES_GAP 4096	/* so many free ones in a row: there are no more (the lowest free one is always taken) */
 
 static uint64_t *alive;
 static size_t alive_count;
@@ -79,11 +80,19 @@ static void know_names(void)
 static void sweep_handles(void)
 {
 	struct k_handle_info info;
+	int missing = 0;
 
-	for (int h = 0; h < HANDLES_MAX; h++) {
-		if (known[h] || k_handle_info(h, &info) < 0)
+	for (int h = 0; h < HANDLES_MAX && missing < HANDLES_GAP; h++) {
+		if (known[h]) {
+			missing = 0;
 			continue;
-		if (info.type == K_OBJECT_DESCRIPTION || info.type == K_OBJECT_MOBJECT || info.type == K_OBJECT_PIPE || info.type == K_OBJECT_ACCOUNT)
+		}
+		if (k_handle_info(h, &info) < 0) {
+			missing++;
+			continue;
+		}
+		missing = 0;
+		if (info.type == K_OBJECT_DESCRIPTION || info.type == K_OBJECT_MOBJECT || info.type == K_OBJECT_PIPE || info.type == K_OBJECT_SOURCE || info.type == K_OBJECT_ACCOUNT)
 			k_handle_close(h);
 	}
 }

@@ -85,6 +85,42 @@ static int64_t own_write(struct request *r, uint32_t kind, int object)
 	return e < 0 ? e : 0;
 }
 
+/* --- what lives here ---------------------------------------------------------------------------------------- */
+
+/* Gives back the memory objects of archive files that nobody uses and nobody wrote to. */
+static void drop_caches(void)
+{
+	for (uint32_t i = 0; i < NAMES_SEGMENTS; i++) {
+		for (uint32_t j = 0; vfs->segment[i] && j < NAMES_SEGMENT; j++) {
+			for (struct entry *e = vfs->segment[i][j]; e; e = e->chain) {
+				struct node *n = e->node;
+
+				if (!node_is(n, LX_S_IFREG) || n->opens || n->object < 0 || !n->file.archive || n->flags & NODE_WRITTEN)
+					continue;
+				op_refresh(n);
+				node_drop_handle(n->object);
+				state_set(n->object, -1);
+				node_commit();
+			}
+		}
+	}
+}
+
+/*
+ * For whoever looks for leaks: caches are dropped first. The reader's own file is not counted yet, nor are nodes that only a
+ * walk has made.
+ */
+static void add_counts(struct srv_forward *q)
+{
+	static struct proto_vfs_counts counts;
+
+	drop_caches();
+	node_sweep();
+	counts = (struct proto_vfs_counts){ vfs->live_nodes, vfs->live_entries, file_count(), vfs->live_locks, srv_parked_count() };
+	q->scratch = &counts;
+	q->scratch_size = sizeof counts;
+}
+
 /* --- opening ------------------------------------------------------------------------------------------------ */
 
 /* The text is in `object`, which now belongs to the open file. */
@@ -126,6 +162,8 @@ int64_t proc_open(struct request *r, struct pos at, uint32_t flags)
 		return -ENXIO;
 	if (n->kind >= PROC_OWN)
 		return open_own(r, at, flags);
+	if (n->kind == PROTO_PROC_TROUPE_OBJECTS)
+		add_counts(&q);
 	return request_posix < 0 ? -ENOENT : request_to_posix(r, &q);
 }
 
@@ -186,26 +224,9 @@ int64_t proc_seek(struct request *r, struct file *f)
 	if (h < 0)
 		return h;
 	q.handle[0] = (int)h;
+	if (n->kind == PROTO_PROC_TROUPE_OBJECTS)
+		add_counts(&q);
 	return request_to_posix(r, &q);
-}
-
-/* Gives back the memory objects of archive files that nobody uses and nobody wrote to. */
-static void drop_caches(void)
-{
-	for (uint32_t i = 0; i < NAMES_SEGMENTS; i++) {
-		for (uint32_t j = 0; vfs->segment[i] && j < NAMES_SEGMENT; j++) {
-			for (struct entry *e = vfs->segment[i][j]; e; e = e->chain) {
-				struct node *n = e->node;
-
-				if (!node_is(n, LX_S_IFREG) || n->opens || n->object < 0 || !n->file.archive || n->flags & NODE_WRITTEN)
-					continue;
-				op_refresh(n);
-				node_drop_handle(n->object);
-				state_set(n->object, -1);
-				node_commit();
-			}
-		}
-	}
 }
 
 struct buffer {

@@ -189,6 +189,8 @@ static const struct name system_names[] = {
 	{ "sys/troupe", PROC_FOLDER, D(0555) },
 	{ "sys/troupe/vfs", PROC_VFS_STATE, F(0444) },
 	{ "sys/troupe/restart", PROTO_PROC_TROUPE_RESTART, F(0200) },
+	{ "troupe", PROC_FOLDER, D(0555) },
+	{ "troupe/objects", PROTO_PROC_TROUPE_OBJECTS, F(0400) },
 };
 
 static int add_link(struct node *dir, const char *name, const char *target)
