@@ -270,7 +270,11 @@ void kernel_syscall(struct arch_frame *frame)
 	t->op = 0;
 	if (t->progress.active)		/* left from a call that a handler interrupted */
 		progress_end(t);
-	syscall_run(t);
+	/* Killed or asked to visit while it waited for the lock: nobody would take the call back from a server's queue. */
+	if (!(t->flags & (THREAD_KILLED | THREAD_EVENT)))
+		syscall_run(t);
+	else
+		arch_frame_set_result(frame, -K_RESTART_ALWAYS);
 	c = cpu_self();
 	if (t->state == THREAD_RUNNING && !(t->flags & THREAD_WORK) && !c->resched && !c->next && !c->timer_stale) {
 		kernel_unlock();
@@ -332,7 +336,9 @@ void kernel_fault(struct arch_frame *frame, const struct arch_fault *f)
 	kernel_lock();
 	t->number = -1;
 	t->op = 0;
-	if (f->kind == ARCH_FAULT_PAGE)
+	if (t->flags & THREAD_KILLED)
+		;	/* dies on the way out */
+	else if (f->kind == ARCH_FAULT_PAGE)
 		fault_page(t, f);
 	else if (f->kind != ARCH_FAULT_NO_FPU)
 		fault_report(t, fault_kind(f), f->address, f->detail);

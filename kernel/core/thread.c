@@ -62,7 +62,7 @@ uint64_t thread_server_frames(void)
 		struct thread *t = thread_table[i];
 		uint32_t j = 0;
 
-		if (!t || !(t->flags & THREAD_SERVER))
+		if (!t || !t->task || !(t->flags & THREAD_SERVER))
 			continue;
 		while (j < i && !(thread_table[j] && thread_table[j]->flags & THREAD_SERVER && thread_table[j]->task->account == t->task->account))
 			j++;

@@ -5,6 +5,7 @@
  */
 #include "lib/print.h"
 #include <stdint.h>
+#include "arch/time.h"
 #include "dev/console.h"
 #include "lib/string.h"
 
@@ -24,6 +25,7 @@ struct spec {
 
 static char log_ring[LOG_SIZE];
 static size_t log_end; /* counts all bytes ever written */
+static bool log_line_start = true;
 static bool console_on = true;
 
 static void put_buffer(struct sink *s, const char *text, size_t size)
@@ -33,10 +35,30 @@ static void put_buffer(struct sink *s, const char *text, size_t size)
 			s->buffer[s->length] = text[i];
 }
 
+/* "<6>[    1.234567] ": priority and time, as programs that read the log expect them before each line. */
+static void log_stamp(void)
+{
+	uint64_t us = (uint64_t)arch_time_ns() / 1000, part = 10000000000ull;
+	char text[] = "<6>[            ] ";
+
+	for (int i = 4; i < 16; i++, part /= 10) {
+		if (i == 9)
+			text[i++] = '.';
+		if (us >= part || i >= 8)
+			text[i] = (char)('0' + us / part % 10);
+	}
+	for (size_t i = 0; text[i]; i++)
+		log_ring[log_end++ % LOG_SIZE] = text[i];
+}
+
 static void put_log(struct sink *s, const char *text, size_t size)
 {
-	for (size_t i = 0; i < size; i++)
+	for (size_t i = 0; i < size; i++) {
+		if (log_line_start)
+			log_stamp();
 		log_ring[log_end++ % LOG_SIZE] = text[i];
+		log_line_start = text[i] == '\n';
+	}
 	if (console_on)
 		console_write(text, size);
 	s->length += size;

@@ -4,6 +4,7 @@
 #define TROUPE_MM_KMALLOC_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* 16-byte aligned (64 from 64 bytes on); NULL when out of memory. Sizes up to several MiB (contiguous frames beyond a page). */
 void *kmalloc(size_t size);

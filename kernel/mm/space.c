@@ -83,6 +83,15 @@ struct account *space_account(struct space *s)
 	return s->account;
 }
 
+void space_set_account(struct space *s, struct account *a)
+{
+	if (a)
+		object_get(&a->object);
+	if (s->account)
+		object_put(&s->account->object);
+	s->account = a;
+}
+
 /* --- death ------------------------------------------------------------------------------------------------- */
 
 static int64_t clear(struct space *s, bool slices)

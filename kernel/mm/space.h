@@ -23,6 +23,8 @@ struct object *space_object(struct space *s);
 struct space *space_of(struct object *o);
 struct arch_space *space_arch(struct space *s);
 struct account *space_account(struct space *s);
+/* What it takes from now on is charged to a. */
+void space_set_account(struct space *s, struct account *a);
 
 /*
  * limits: the task whose limits hold (RLIMIT_AS, DATA), NULL: none. object NULL: anonymous (always private).

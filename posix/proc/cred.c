@@ -14,6 +14,7 @@ static struct proto_creds *page;	/* the shared object */
 static struct cred *root;
 static uint64_t next_id = 1;
 static struct user *users;
+static unsigned live;			/* records */
 
 void cred_setup(int handle)
 {
@@ -80,6 +81,11 @@ static uint64_t id_next(void)
 	return 0;
 }
 
+unsigned cred_count(void)
+{
+	return live;
+}
+
 static int group_compare(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -110,6 +116,7 @@ struct cred *cred_new(const struct proto_cred *like)
 	c->record = r;
 	c->user = u;
 	c->references = 1;
+	live++;
 	return c;
 }
 
@@ -117,6 +124,7 @@ void cred_put(struct cred *c)
 {
 	if (!c || --c->references)
 		return;
+	live--;
 	c->record->id = 0;
 	user_put(c->user);
 	free(c);

@@ -43,6 +43,7 @@ static inline struct cred *cred_get(struct cred *c)
 void cred_put(struct cred *c);
 /* A new record like this one (id, caps and user are set by cred_new; groups count). NULL: out of memory or slots. */
 struct cred *cred_new(const struct proto_cred *like);
+unsigned cred_count(void);
 bool cred_capable(const struct cred *c, uint64_t cap);
 bool cred_is_group(const struct cred *c, uint32_t gid);
 

@@ -5,6 +5,7 @@
  *	procfs.c     the messages, who may look, links
  *	of_process.c files of processes and threads
  *	of_system.c  files of the system
+ *	objects.c    what lives, for leak checks
  *	text.c       a growing text
  *
  * SPDX-License-Identifier: MIT
@@ -29,6 +30,8 @@ struct procfs_names {
 extern struct procfs_names procfs_names;
 int procfs_process_text(struct text *x, int file, struct process *p, struct thread *t, uint32_t number);
 int procfs_system_text(struct text *x, int file);
+struct proto_vfs_counts;
+int procfs_objects_text(struct text *x, const struct proto_vfs_counts *vfs);
 bool procfs_may_look(const struct thread *self, const struct process *p);
 
 srv_handler ps_named, ps_proc_open, ps_proc_refresh, ps_proc_write, ps_proc_link, ps_proc_fds;

@@ -62,7 +62,7 @@ function conformance(	n, served, total) {
 	for (n = 0; n <= last; n++)
 		if (n in name) {
 			total++
-			served += home[n] != "NONE"
+			served += home[n] != "NONE" && remark[n] !~ /^not yet/
 		}
 	print "# Linux x86-64 system calls"
 	print ""

@@ -179,8 +179,9 @@ static const struct srv_number *number_find(const struct k_message *m)
 {
 	int n = m->number;
 
+	/* a private call has no process behind it, so it cannot be a system call */
 	if (n >= 0 && n < K_ROUTE_NUMBERS)
-		return number_table[n];
+		return m->kind == K_MSG_PRIVATE ? NULL : number_table[n];
 	/* private numbers come from servers only: a program may say any number, but nobody forwarded it then */
 	if (n >= SRV_PRIVATE && n < SRV_PRIVATE_END && (m->kind == K_MSG_PRIVATE || (m->flags & K_MSGF_FORWARDED)))
 		return number_table[K_ROUTE_NUMBERS + n - SRV_PRIVATE];

@@ -161,6 +161,7 @@ struct srv_timer {
 /* Sets or moves. The storage is the caller's and must stay until it has fired or is cancelled. 0 or -ENOMEM. */
 int srv_timer_set(struct srv_timer *t, int64_t deadline);
 void srv_timer_cancel(struct srv_timer *t);
+uint32_t srv_timer_count(void);
 /* Monotonic now, without a trap (from the time stamp counter; set right at each srv_clock). */
 int64_t srv_now(void);
 /* CLOCK_REALTIME now, without a trap; follows clock_settime within a second. */

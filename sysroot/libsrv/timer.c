@@ -119,6 +119,11 @@ int srv_timer_set(struct srv_timer *t, int64_t deadline)
 	return 0;
 }
 
+uint32_t srv_timer_count(void)
+{
+	return used;
+}
+
 void srv_timer_cancel(struct srv_timer *t)
 {
 	uint32_t i = t->index - 1;

@@ -58,6 +58,8 @@ static uint64_t pick(uint64_t *seed)
 	}
 }
 
+static void child_entry(uint64_t index);
+
 static void fill(uint64_t *seed)
 {
 	uint64_t *p = (uint64_t *)(fuzz.scratch + ((ktest_random(seed) % (SCRATCH - 1024)) & ~7ul));
@@ -70,44 +72,205 @@ static void fill(uint64_t *seed)
 	}
 }
 
-static bool fuzz_forbidden(long n)
+static bool chance(uint64_t *seed, unsigned one_in)
 {
-	return n == K_NATIVE_log_write || n == K_NATIVE_power;
+	return ktest_random(seed) % one_in == 0;
+}
+
+/* A handle of this type, if one is found quickly. */
+static int32_t typed(uint64_t *seed, uint32_t type)
+{
+	struct k_handle_info info;
+	int h = 0;
+
+	for (int i = 0; i < 24; i++) {
+		h = (int)(ktest_random(seed) % HANDLES);
+		if (k_handle_info(h, &info) == 0 && info.type == type)
+			break;
+	}
+	return chance(seed, 16) ? -1 : h;
+}
+
+static uint64_t address(uint64_t *seed)
+{
+	const uint64_t at[] = { fuzz.scratch, fuzz.pager, fuzz.readonly, fuzz.stacks + 4 * STACK, 0x10000000, 0 };
+
+	return at[ktest_random(seed) % 6] + (chance(seed, 4) ? ktest_random(seed) % PAGE : 0);
+}
+
+static uint64_t length(uint64_t *seed)
+{
+	static const uint64_t sizes[] = { 0, 1, 8, 100, PAGE, 3 * PAGE, 5 * PAGE + 1, 64 * PAGE };
+
+	return chance(seed, 8) ? pick(seed) : sizes[ktest_random(seed) % 8];
+}
+
+/* What a call that takes a structure finds in it: mostly what it could want. */
+static void shape(uint64_t *seed, long n, void *p)
+{
+	uint64_t r = ktest_random(seed);
+	struct k_regs regs = { .rip = (uint64_t)child_entry, .rsp = fuzz.stacks + STACK * (1 + r % THREADS) - 8, .rdi = r & 7 };
+
+	switch (n) {
+	case K_NATIVE_space_map:
+		*(struct k_map *)p = (struct k_map){ .address = address(seed) & ~(PAGE - 1), .size = length(seed), .offset = r & 7 ? 0 : PAGE,
+			.space = r & 8 ? -1 : typed(seed, K_OBJECT_SPACE), .flags = (uint32_t)(r >> 8) & (r & 0x70 ? 0x1cf : 0x1ff),
+			.object = typed(seed, r & 0x100 ? K_OBJECT_MOBJECT : K_OBJECT_DESCRIPTION) };
+		break;
+	case K_NATIVE_call:
+		*(struct k_private_call *)p = (struct k_private_call){ .endpoint = fuzz.endpoint, .number = 1, .arg = { address(seed) } };
+		break;
+	case K_NATIVE_thread_create:
+		*(struct k_thread_create *)p = (struct k_thread_create){ .task = typed(seed, K_OBJECT_TASK), .tid = 3, .regs = regs,
+			.routes = r & 1 ? -1 : typed(seed, K_OBJECT_ROUTES), .priority = r >> 1 & 3 };
+		break;
+	case K_NATIVE_task_create:
+		*(struct k_task_create *)p = (struct k_task_create){ .account = r & 1 ? -1 : typed(seed, K_OBJECT_ACCOUNT),
+			.notify = r & 2 ? -1 : fuzz.endpoint, .space = r & 4 ? -1 : typed(seed, K_OBJECT_SPACE),
+			.table = r & 0x18 ? -1 : typed(seed, K_OBJECT_TASK), .flags = r >> 5 & 1, .name = "fuzz" };
+		break;
+	case K_NATIVE_task_fork:
+		*(struct k_fork *)p = (struct k_fork){ .flags = (uint32_t)r & 0xf, .account = r & 0x30 ? -1 : typed(seed, K_OBJECT_ACCOUNT),
+			.notify = r & 0x40 ? -1 : fuzz.endpoint, .set = r >> 8 & 3, .rsp = regs.rsp, .fs_base = r & 0x400 ? 0 : pick(seed) };
+		break;
+	case K_NATIVE_task_exec:
+		*(struct k_exec *)p = (struct k_exec){ .call = fuzz.last_call, .space = typed(seed, K_OBJECT_SPACE), .regs = regs, .name = "exec" };
+		break;
+	case K_NATIVE_description_create:
+		*(struct k_description *)p = (struct k_description){ .cookie = r, .status = (uint32_t)(r >> 8) & 0xc03, .plane = r % 11,
+			.object = typed(seed, r & 1 ? K_OBJECT_PIPE : K_OBJECT_MOBJECT), .object2 = typed(seed, K_OBJECT_PIPE),
+			.source = r & 2 ? -1 : typed(seed, K_OBJECT_SOURCE), .decline = r & 0x30 ? 0 : r >> 24 & 31, .flags = r & 0xc0 ? 0 : r >> 16 & 31 };
+		break;
+	case K_NATIVE_caller_forward:
+		*(struct k_forward *)p = (struct k_forward){ .call = fuzz.last_call, .flags = (uint32_t)(r & 7), .endpoint = fuzz.endpoint,
+			.number = 1 + (int)(r >> 8) % (K_OPS - 1), .scratch_size = r & 8 ? 0 : (uint32_t)length(seed), .scratch = (void *)address(seed),
+			.arg = { r >> 16 & 1 ? (uint64_t)typed(seed, K_OBJECT_DESCRIPTION) : address(seed), address(seed), length(seed), pick(seed) },
+			.handle = { r & 16 ? -1 : (int)(r >> 20) % HANDLES, r & 32 ? -1 : (int)(r >> 28) % HANDLES } };
+		break;
+	default:
+		break;
+	}
+}
+
+static void shape_answer(uint64_t *seed, struct k_answer *a)
+{
+	uint64_t r = ktest_random(seed);
+
+	*a = (struct k_answer){ .call = fuzz.last_call, .result = r & 1 ? (int64_t)(r >> 8) : -(int64_t)(r >> 8 & 1023),
+				.flags = r & 0x70 ? 0 : (r >> 40 & 7), .copies = r >> 16 & 3, .installs = (r >> 18 & 3) % 3 };
+	for (int i = 0; i < 3; i++)
+		a->copy[i] = (struct k_answer_copy){ address(seed), (void *)address(seed), length(seed) };
+	for (int i = 0; i < 2; i++)
+		a->install[i] = (struct k_answer_install){ .handle = typed(seed, K_OBJECT_DESCRIPTION), .flags = (uint32_t)(r >> (24 + 5 * i)) & 31,
+			.min = r & 0x80 ? 0 : (uint32_t)pick(seed), .fd_to = r & 0x100 ? 0 : address(seed) };
+}
+
+/* One letter for each argument: a handle of a type, a call that is held, a structure, an address, a length, bits. */
+static const char *const shapes[K_NATIVE_END - K_NATIVE_BASE] = {
+#define S(call, letters) [K_NATIVE_##call - K_NATIVE_BASE] = letters
+	S(handle_duplicate, "hbb"), S(call, "p"), S(caller_read, "ecaal"), S(caller_read_string, "ecaal"), S(caller_write, "ecaal"),
+	S(caller_cookie, "echa"), S(caller_take, "ech"), S(caller_forward, "ep"), S(caller_scratch, "ecal"), S(caller_attached, "ecb"),
+	S(caller_regs_get, "eca"), S(caller_regs_set, "eca"), S(caller_fpu_get, "ecal"), S(caller_fpu_set, "ecal"),
+	S(caller_futex_wake, "ecab"), S(caller_watch_table, "ecb"), S(description_create, "ep"), S(description_info, "Da"),
+	S(source_set, "Obbb"), S(mobject_create, "lb"), S(mobject_clone, "Mll"), S(mobject_pager_create, "ebl"),
+	S(mobject_read, "Mlal"), S(mobject_write, "Mlal"), S(mobject_resize, "Ml"), S(mobject_punch, "Mll"), S(mobject_info, "Ma"),
+	S(mobject_set, "Mbx"), S(mobject_supply, "Mlalb"), S(mobject_collect_dirty, "Maab"), S(space_map, "p"), S(space_unmap, "xal"),
+	S(space_protect, "xalb"), S(account_set, "Aa"), S(account_info, "Aa"), S(task_create, "p"), S(task_fork, "ecp"),
+	S(task_install, "Thxb"), S(task_set, "Tbx"), S(task_info, "Ta"), S(task_regions, "Taab"), S(task_memory_read, "Taal"),
+	S(task_memory_write, "Taal"), S(task_handles, "Tbab"), S(task_exec, "ep"), S(thread_create, "p"), S(thread_start, "H"),
+	S(thread_event, "H"), S(thread_kill, "H"), S(thread_set, "Hbx"), S(thread_info, "Ha"), S(routes_set, "Rbba"), S(routes_home, "Rbe"),
+	S(notification_create, "eb"), S(notification_signal, "Nx"), S(endpoint_descriptions, "eaab"), S(pipe_create, "lb"),
+#undef S
+};
+
+static void shape_arguments(uint64_t *seed, long n, uint64_t *a)
+{
+	const char *letters = shapes[n - K_NATIVE_BASE];
+
+	for (int i = 0; i < 6 && letters && *letters; i++, letters++) {
+		switch (*letters) {
+		case 'e': a[i] = (uint64_t)fuzz.endpoint; break;
+		case 'c': a[i] = fuzz.last_call; break;
+		case 'p': a[i] = fuzz.scratch + 64 * (ktest_random(seed) % 32); shape(seed, n, (void *)a[i]); break;
+		case 'a': a[i] = address(seed); break;
+		case 'l': a[i] = length(seed); break;
+		case 'b': a[i] = ktest_random(seed) % 12; break;
+		case 'h': a[i] = ktest_random(seed) % HANDLES; break;
+		case 'A': a[i] = (uint64_t)typed(seed, K_OBJECT_ACCOUNT); break;
+		case 'D': a[i] = (uint64_t)typed(seed, K_OBJECT_DESCRIPTION); break;
+		case 'H': a[i] = (uint64_t)typed(seed, K_OBJECT_THREAD); break;
+		case 'M': a[i] = (uint64_t)typed(seed, K_OBJECT_MOBJECT); break;
+		case 'N': a[i] = (uint64_t)typed(seed, K_OBJECT_NOTIFICATION); break;
+		case 'O': a[i] = (uint64_t)typed(seed, K_OBJECT_SOURCE); break;
+		case 'R': a[i] = (uint64_t)typed(seed, K_OBJECT_ROUTES); break;
+		case 'T': a[i] = (uint64_t)typed(seed, K_OBJECT_TASK); break;
+		default: break;
+		}
+	}
+}
+
+/* These would end more than the task: the machine, or everybody's patience with the log. And threads should live a while. */
+static bool forbidden(uint64_t *seed, long n)
+{
+	if (n == K_NATIVE_log_write || n == K_NATIVE_power)
+		return true;
+	return (n == K_NATIVE_thread_kill || n == K_NATIVE_task_kill || n == K_NATIVE_endpoint_shut || n == K_NATIVE_handle_close ||
+		n == K_OP_close_range || n == K_OP_munmap || n == K_NATIVE_space_unmap) && !chance(seed, 8);
+}
+
+/* Takes a message, and answers the last one. */
+static void serve(uint64_t *seed)
+{
+	struct k_message *m = (struct k_message *)(fuzz.scratch + 2 * PAGE);
+	struct k_answer *a = (struct k_answer *)(fuzz.scratch + 3 * PAGE);
+
+	shape_answer(seed, a);
+	if (chance(seed, 2))
+		k_answer(fuzz.endpoint, a);
+	else if (k_receive(fuzz.endpoint, chance(seed, 2) ? a : NULL, m, 0) == 0 && m->call)
+		fuzz.last_call = m->call;
+}
+
+static void one_call(uint64_t *seed)
+{
+	uint64_t r = ktest_random(seed), a[6];
+	long n = r % 10 < 7 ? K_NATIVE_BASE + (long)(r >> 8) % (K_NATIVE_END - K_NATIVE_BASE) : 1 + (long)(r >> 8) % (K_OPS - 1);
+
+	if (forbidden(seed, n))
+		return;
+	if (r >> 40 & 1)
+		fill(seed);
+	for (int i = 0; i < 6; i++)
+		a[i] = pick(seed);
+	if (n >= K_NATIVE_BASE && r >> 41 & 3)
+		shape_arguments(seed, n, a);
+	if (n < K_OPS && r >> 43 & 1)
+		a[0] = (uint64_t)typed(seed, K_OBJECT_DESCRIPTION), a[1] = address(seed), a[2] = length(seed);
+	if (n == K_NATIVE_receive || n == K_NATIVE_answer)
+		serve(seed);
+	else
+		k_syscall6(n, (long)a[0], (long)a[1], (long)a[2], (long)a[3], (long)a[4], (long)a[5]);
+	fuzz.calls[n < K_OPS ? n : n - K_NATIVE_BASE + K_OPS]++;
+	fuzz.total++;
+	if (r >> 50 & 1)
+		serve(seed);
 }
 
 static void fuzz_main(uint64_t index)
 {
 	uint64_t seed = fuzz.seed * 1000 + index * 77 + fuzz.total;
-	struct k_private_call call = { .endpoint = fuzz.endpoint, .number = 3, .arg = { fuzz.pager, fuzz.scratch } };
 	struct k_map map = { .address = fuzz.scratch, .size = SCRATCH, .space = -1, .object = -1,
 			     .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_FIXED };
 
 	k_space_map(&map);	/* whoever was here before may have died of taking it away */
-	for (;;) {
-		uint64_t r = ktest_random(&seed), a[6];
-		long n = r % 10 < 6 ? K_NATIVE_BASE + (long)(r >> 8) % (K_NATIVE_END - K_NATIVE_BASE) : 1 + (long)(r >> 8) % (K_OPS - 1);
+	for (;;)
+		one_call(&seed);
+}
 
-		if (fuzz_forbidden(n))
-			continue;
-		if (r >> 40 & 1)
-			fill(&seed);
-		for (int i = 0; i < 6; i++)
-			a[i] = pick(&seed);
-		if (n == K_NATIVE_receive && r >> 41 & 3) {	/* often as it should be */
-			struct k_message *m = (struct k_message *)fuzz.scratch;
-
-			if (k_receive(fuzz.endpoint, NULL, m, 0) == 0 && m->call)
-				fuzz.last_call = m->call;
-		} else if (n == K_NATIVE_call && r >> 41 & 1) {
-			k_call(&call);
-		} else {
-			if (r >> 43 & 1)
-				a[0] = (uint64_t)fuzz.endpoint, a[1] = fuzz.last_call;
-			k_syscall6(n, (long)a[0], (long)a[1], (long)a[2], (long)a[3], (long)a[4], (long)a[5]);
-		}
-		fuzz.calls[n < K_OPS ? n : n - K_NATIVE_BASE + K_OPS]++;
-		fuzz.total++;
-	}
+/* Where threads start that the task makes itself, or that exec sends somewhere: they are as bad. */
+static void child_entry(uint64_t index)
+{
+	fuzz_main(index & 7);
 }
 
 static void make_descriptions(int e, int mobject, int pipe, int source)

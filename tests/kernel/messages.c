@@ -487,3 +487,78 @@ TEST(absent_memory_delivers_the_call_again)
 	k_handle_close(c);
 	ktest_endpoint_free(e);
 }
+
+/* --- endpoints that nobody can receive from ----------------------------------------------------------------------- */
+
+TEST(abandoned_endpoint_fails_its_callers)
+{
+	static struct user u;
+	struct k_description d = { .cookie = 9, .plane = K_PLANE_NULL, .object = -1, .object2 = -1, .source = -1 };
+	int e, c, t, copy, h, n;
+	struct k_message m;
+
+	u = (struct user){ .arg = { 1 } };
+	t = user_start(&u, &e, &c);
+	CHECK(ktest_wait_state(t, K_THREAD_CALL));
+	copy = (int)k_handle_duplicate(e, K_RIGHT_RECEIVE | K_RIGHT_CALL, 0);
+	n = (int)k_notification_create(e, 1);
+	CHECK_EQ(k_notification_signal(n, 1), 0);
+	h = (int)k_description_create(e, &d);
+	CHECK(h >= 0);
+	CHECK_EQ(k_handle_close(e), 0);
+	ktest_sleep(2 * MS);
+	CHECK_EQ(u.done, 0);			/* one is left */
+	CHECK_EQ(k_handle_close(copy), 0);
+	CHECK(ktest_wait(&u.done));
+	CHECK_EQ(u.result, -EIO);
+	ktest_thread_free(t);
+	u.done = 0;
+	t = ktest_user_thread(user_main, &u, K_PRIORITY_USER);
+	CHECK(ktest_wait(&u.done));
+	CHECK_EQ(u.result, -EIO);
+	CHECK_EQ(k_notification_signal(n, 1), 0);
+	CHECK_EQ(k_receive(c, NULL, &m, 0), -EPERM);
+	CHECK_EQ(k_handle_close(h), 0);		/* told to nobody */
+	CHECK_EQ(k_handle_close(n), 0);
+	ktest_thread_free(t);
+	ktest_routes_home(-1);
+	k_handle_close(c);
+}
+
+/* The only handle is on its way to somebody: that is not yet nobody. */
+TEST(endpoint_in_flight_is_not_abandoned)
+{
+	static struct user u, u2;
+	struct k_forward f = { .handle = { -1, -1 } };
+	int e, c, t, t2, e2 = (int)k_endpoint_create(), c2 = (int)k_handle_duplicate(e2, K_RIGHT_CALL, 0), moved;
+	struct k_private_call call;
+	struct k_message m;
+
+	u = (struct user){ .arg = { 1 } };
+	t = user_start(&u, &e, &c);
+	CHECK_EQ(ktest_receive(e, &m), 0);
+	moved = (int)k_endpoint_create();
+	call = (struct k_private_call){ .endpoint = (int)k_handle_duplicate(moved, K_RIGHT_CALL, 0) };
+	f.call = m.call;
+	f.endpoint = c2;
+	f.handle[0] = moved;
+	CHECK_EQ(k_caller_forward(e, &f), 0);
+	u2 = (struct user){ .number = K_NATIVE_call, .arg = { (uint64_t)&call } };
+	t2 = ktest_user_thread(user_main, &u2, K_PRIORITY_USER);
+	CHECK(ktest_wait_state(t2, K_THREAD_CALL));
+	CHECK_EQ(ktest_receive(e2, &m), 0);
+	moved = (int)k_caller_attached(e2, m.call, 0);
+	CHECK(moved >= 0);
+	CHECK_EQ(ktest_answer(e2, m.call, 0), 0);
+	CHECK_EQ(u2.done, 0);
+	CHECK_EQ(ktest_receive(moved, &m), 0);
+	CHECK_EQ(ktest_answer(moved, m.call, 44), 0);
+	CHECK(ktest_wait(&u2.done));
+	CHECK_EQ(u2.result, 44);
+	ktest_thread_free(t2);
+	k_handle_close(call.endpoint);
+	k_handle_close(moved);
+	k_handle_close(c2);
+	k_handle_close(e2);
+	user_end(t, e, c);
+}

@@ -273,3 +273,23 @@ TEST(chain_of_clones_falls)
 	}
 	k_handle_close(head);
 }
+
+/* A thread that nobody can start any more is none, and its task can go. */
+TEST(thread_that_never_started_goes_with_its_handle)
+{
+	struct k_task_create t = { .account = -1, .notify = -1, .space = -1, .table = -1 };
+	struct k_thread_create k = { .routes = ktest_home.routes };
+	struct k_task_info info;
+	int thread;
+
+	k.task = (int)k_task_create(&t);
+	thread = (int)k_thread_create(&k);
+	CHECK(thread >= 0);
+	CHECK_EQ(k_handle_close(thread), 0);
+	CHECK_EQ(k_task_info(k.task, &info), 0);
+	CHECK_EQ(info.threads, 0);
+	thread = (int)k_thread_create(&k);		/* the task is as good as before */
+	CHECK(thread >= 0);
+	k_handle_close(k.task);
+	k_handle_close(thread);
+}
