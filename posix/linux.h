@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-/* --- signals ------------------------------------------------------------------------------------------------- */
+/* --- signals ---------------------------------------------------------------------------------- */
 enum lx_signal {
 	LX_SIGHUP = 1, LX_SIGINT, LX_SIGQUIT, LX_SIGILL, LX_SIGTRAP, LX_SIGABRT, LX_SIGBUS, LX_SIGFPE, LX_SIGKILL, LX_SIGUSR1,
 	LX_SIGSEGV, LX_SIGUSR2, LX_SIGPIPE, LX_SIGALRM, LX_SIGTERM, LX_SIGSTKFLT, LX_SIGCHLD, LX_SIGCONT, LX_SIGSTOP, LX_SIGTSTP,
@@ -77,7 +77,7 @@ struct lx_timeval { int64_t sec, usec; };
 struct lx_timespec { int64_t sec, nsec; };
 struct lx_itimerspec { struct lx_timespec interval, value; };
 
-/* --- clone, wait ---------------------------------------------------------------------------------------------- */
+/* --- clone, wait ------------------------------------------------------------------------------ */
 #define LX_CLONE_VM		0x00000100ull
 #define LX_CLONE_FS		0x00000200ull
 #define LX_CLONE_FILES		0x00000400ull
@@ -118,7 +118,7 @@ struct lx_rusage {
 };
 _Static_assert(sizeof(struct lx_rusage) == 144, "struct rusage of the kernel ABI");
 
-/* --- limits --------------------------------------------------------------------------------------------------- */
+/* --- limits ----------------------------------------------------------------------------------- */
 enum lx_rlimit_number {
 	LX_RLIMIT_CPU, LX_RLIMIT_FSIZE, LX_RLIMIT_DATA, LX_RLIMIT_STACK, LX_RLIMIT_CORE, LX_RLIMIT_RSS, LX_RLIMIT_NPROC, LX_RLIMIT_NOFILE,
 	LX_RLIMIT_MEMLOCK, LX_RLIMIT_AS, LX_RLIMIT_LOCKS, LX_RLIMIT_SIGPENDING, LX_RLIMIT_MSGQUEUE, LX_RLIMIT_NICE, LX_RLIMIT_RTPRIO,
@@ -127,7 +127,7 @@ enum lx_rlimit_number {
 #define LX_RLIM_INFINITY UINT64_MAX
 struct lx_rlimit { uint64_t soft, hard; };
 
-/* --- open flags ----------------------------------------------------------------------------------------------- */
+/* --- open flags ------------------------------------------------------------------------------- */
 #define LX_O_ACCMODE	03
 #define LX_O_WRONLY	01
 #define LX_O_RDWR	02
@@ -136,7 +136,7 @@ struct lx_rlimit { uint64_t soft, hard; };
 #define LX_O_CLOEXEC	02000000
 #define LX_O_PATH	010000000
 
-/* --- auxiliary vector ------------------------------------------------------------------------------------------ */
+/* --- auxiliary vector ------------------------------------------------------------------------- */
 enum lx_auxv {
 	LX_AT_NULL, LX_AT_PHDR = 3, LX_AT_PHENT, LX_AT_PHNUM, LX_AT_PAGESZ, LX_AT_BASE, LX_AT_FLAGS, LX_AT_ENTRY, LX_AT_UID = 11, LX_AT_EUID,
 	LX_AT_GID, LX_AT_EGID, LX_AT_PLATFORM, LX_AT_HWCAP, LX_AT_CLKTCK, LX_AT_SECURE = 23, LX_AT_RANDOM = 25, LX_AT_HWCAP2, LX_AT_EXECFN = 31,

@@ -179,7 +179,9 @@ int64_t answer_run(struct thread *server, struct endpoint *e, uint32_t rights, u
 		return caller_copied(caller, r);
 	/* Nothing can fail from here on. */
 	installs_commit(server, caller, &a, slot);
-	call_finish(caller, a.result, a.flags);
+	/* Replacing a handle may have ended an endpoint, even this one with all its calls. */
+	if (!call_lookup(e, a.call, &caller))
+		call_finish(caller, a.result, a.flags);
 	server->lender_call = 0;
 	return 0;
 }
@@ -637,6 +639,8 @@ int64_t native_caller_forward(struct thread *t, const uint64_t *a)
 	r = native_lookup(t, (uint32_t)f.endpoint, K_OBJECT_ENDPOINT, K_RIGHT_CALL, &to);
 	if (!r)
 		r = forward_attach(t, c, &f);
+	if (!r)		/* what was attached before may have been the last handle to the endpoint that holds the call */
+		r = call_lookup(endpoint_of(o), f.call, &c);
 	if (r)
 		return r;
 	c->message.flags &= K_MSGF_DECLINED | K_MSGF_BADFD;

@@ -305,9 +305,8 @@ void thread_complete(struct thread *t, int64_t result)
 	if (t->state != THREAD_BLOCKED)
 		return;
 	thread_unwait(t);
-	t->state = THREAD_READY;
 	op_finish(t, result);
-	if (t->state == THREAD_READY)
+	if (t->state == THREAD_BLOCKED)		/* else its end has sent it somewhere, maybe even back again */
 		sched_ready(t);
 }
 
@@ -329,7 +328,6 @@ int wait_queue_wake(struct wait_queue *q, int n)
 static void thread_interrupt(struct thread *t)
 {
 	thread_unwait(t);
-	t->state = THREAD_READY;
 	if (t->op && !(t->flags & THREAD_KILLED)) {
 		if (t->progress.finish_on_interrupt && !t->progress.interrupted) {
 			t->progress.interrupted = true;
@@ -338,7 +336,7 @@ static void thread_interrupt(struct thread *t)
 			op_finish(t, t->progress.done ? (int64_t)t->progress.done : -t->wait_class);
 		}
 	}
-	if (t->state == THREAD_READY)
+	if (t->state == THREAD_BLOCKED)
 		sched_ready(t);
 }
 

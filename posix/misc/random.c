@@ -11,6 +11,7 @@
 
 #include "posix/misc/chacha.h"
 #include "posix/proc/caller.h"
+#include "posix/proc/cred.h"
 #include "posix/signal/signal.h"
 
 #define GRND_NONBLOCK 1u
@@ -180,7 +181,7 @@ void in_getrandom(const struct k_message *m)
 		read_into(m, m->arg[0], m->arg[1], flags & GRND_NONBLOCK, flags & GRND_INSECURE);
 }
 
-/* --- /dev/random, /dev/urandom --------------------------------------------------------------------------------------------------- */
+/* --- /dev/random, /dev/urandom ---------------------------------------------------------------- */
 
 void random_read(const struct k_message *m, bool urgent)
 {
@@ -196,4 +197,43 @@ void random_write(const struct k_message *m)
 	if (!r)
 		random_mix(in, n, false);
 	caller_answer(m, r ? r : (int64_t)(m->arg[2] < 0x7ffff000 ? m->arg[2] : 0x7ffff000));
+}
+
+enum { RNDGETENTCNT = (int)0x80045200, RNDADDENTROPY = 0x40085203, RNDCLEARPOOL = 0x5206, RNDRESEEDCRNG = 0x5207 };
+
+/* What a seeding program brings: bits that it vouches for, and the bytes. */
+static int entropy_add(const struct k_message *m)
+{
+	struct { int32_t bits, size; uint8_t bytes[512]; } in;
+	int r = caller_read(m, &in, m->arg[2], 8);
+
+	if (!cred_capable(thread_of(m)->cred, LX_CAP_SYS_ADMIN))
+		return -EPERM;
+	if (r || in.bits < 0 || in.size < 0)
+		return r ? r : -EINVAL;
+	if (in.size > (int32_t)sizeof in.bytes)
+		in.size = sizeof in.bytes;
+	r = caller_read(m, in.bytes, m->arg[2] + 8, (size_t)in.size);
+	if (!r)
+		random_mix(in.bytes, (size_t)in.size, in.bits >= 128);
+	return r;
+}
+
+void random_ioctl(const struct k_message *m)
+{
+	int32_t bits = seeded ? 256 : 0;
+
+	switch ((int)m->arg[1]) {
+	case RNDGETENTCNT:
+		caller_answer(m, caller_write(m, m->arg[2], &bits, sizeof bits));
+		return;
+	case RNDADDENTROPY:
+		caller_answer(m, entropy_add(m));
+		return;
+	case RNDCLEARPOOL:
+	case RNDRESEEDCRNG:
+		srv_answer(m->call, cred_capable(thread_of(m)->cred, LX_CAP_SYS_ADMIN) ? 0 : -EPERM);
+		return;
+	}
+	srv_answer(m->call, -ENOTTY);
 }

@@ -25,8 +25,8 @@ void random_mix(const void *from, size_t n, bool credit);
 
 srv_handler in_getrandom, ps_random_open;
 /* read and write on descriptions of /dev/random and /dev/urandom. */
-struct random_file;
 void random_read(const struct k_message *m, bool urgent);
 void random_write(const struct k_message *m);
+void random_ioctl(const struct k_message *m);
 
 #endif

@@ -14,7 +14,7 @@
 
 char system_hostname[NAME_SIZE] = "troupe", system_domainname[NAME_SIZE] = "(none)";
 
-/* --- names ------------------------------------------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 void in_uname(const struct k_message *m)
 {
@@ -53,7 +53,7 @@ void in_setdomainname(const struct k_message *m)
 	name_change(m, system_domainname);
 }
 
-/* --- load ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- load ------------------------------------------------------------------------------------- */
 
 #define LOAD_PERIOD (5 * NS_PER_SEC)
 
@@ -98,7 +98,7 @@ void system_load(uint32_t load[3])
 	memcpy(load, load_average, sizeof load_average);
 }
 
-/* --- sysinfo ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- sysinfo ---------------------------------------------------------------------------------- */
 
 struct sysinfo_wire {
 	int64_t uptime;
@@ -130,7 +130,7 @@ void in_sysinfo(const struct k_message *m)
 	caller_answer(m, caller_write(m, m->arg[0], &s, sizeof s));
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 #define REBOOT_MAGIC1 0xfee1deadu
 enum { CMD_RESTART = 0x01234567, CMD_HALT = (int)0xcdef0123, CMD_CAD_ON = (int)0x89abcdef, CMD_CAD_OFF = 0, CMD_POWER_OFF = 0x4321fedc,
@@ -177,7 +177,7 @@ void in_reboot(const struct k_message *m)
 	srv_answer(m->call, k_power(grants.control, how));
 }
 
-/* --- the kernel log --------------------------------------------------------------------------------------------------------------------------- */
+/* --- the kernel log --------------------------------------------------------------------------- */
 
 enum { LOG_CLOSE, LOG_OPEN, LOG_READ, LOG_READ_ALL, LOG_READ_CLEAR, LOG_CLEAR, LOG_OFF, LOG_ON, LOG_LEVEL, LOG_UNREAD, LOG_SIZE };
 #define LOG_BUFFER 65536u
@@ -249,7 +249,7 @@ void in_syslog(const struct k_message *m)
 	srv_answer(m->call, 0);
 }
 
-/* --- prctl ---------------------------------------------------------------------------------------------------------------------------------------- */
+/* --- prctl ------------------------------------------------------------------------------------ */
 
 enum { PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_GET_KEEPCAPS = 7, PR_SET_KEEPCAPS, PR_SET_NAME = 15,
 	PR_GET_NAME, PR_GET_SECCOMP = 21, PR_CAPBSET_READ = 23, PR_SET_TIMERSLACK = 29, PR_GET_TIMERSLACK, PR_SET_CHILD_SUBREAPER = 36,
@@ -351,7 +351,7 @@ void in_personality(const struct k_message *m)
 	srv_answer(m->call, p == 0 || p == UINT32_MAX ? 0 : -EINVAL);
 }
 
-/* --- memory calls without a kernel operation of their own ------------------------------------------------------------------------------------------- */
+/* --- memory calls without a kernel operation of their own ------------------------------------- */
 
 #define NR_MLOCK 149
 
@@ -408,7 +408,7 @@ void in_membarrier(const struct k_message *m)
 	srv_answer(m->call, -EINVAL);
 }
 
-/* --- calls that come here although the kernel or another server does them ------------------------------------------------------------------------------- */
+/* --- calls that come here although the kernel or another server does them --------------------- */
 
 void in_declined(const struct k_message *m)
 {

@@ -59,7 +59,7 @@ static void exec_fail(const struct k_message *m, struct thread *t, int r)
 	caller_answer(m, r);
 }
 
-/* --- the point of no return and beyond ------------------------------------------------------------------------------------------- */
+/* --- the point of no return and beyond -------------------------------------------------------- */
 
 /* The new program's stack and zeroes, into the new space. */
 static int memory_write(const struct k_message *m, struct exec *e)
@@ -195,7 +195,7 @@ static void exec_commit(const struct k_message *m, struct thread *t)
 	exec_finish(m, t);
 }
 
-/* --- alone ------------------------------------------------------------------------------------------------------------------------- */
+/* --- alone ------------------------------------------------------------------------------------ */
 
 static void alone_cancel(struct srv_parked *parked, bool dead)
 {
@@ -239,7 +239,7 @@ static void exec_go(const struct k_message *m, struct thread *t)
 	process_kill_threads(t->process, t);
 }
 
-/* --- credentials ---------------------------------------------------------------------------------------------------------------------- */
+/* --- credentials ------------------------------------------------------------------------------ */
 
 static int cred_prepare(struct exec *e)
 {
@@ -288,7 +288,7 @@ static int exe_make(struct exec *e)
 	return 0;
 }
 
-/* --- files ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- files ------------------------------------------------------------------------------------ */
 
 int exec_script_parse(const char *head, size_t n, struct exec_script *s)
 {
@@ -474,7 +474,7 @@ static void interpreter_found(const struct k_message *m, struct thread *t)
 		exec_build(m, t);
 }
 
-/* --- PROTO_PS_EXEC --------------------------------------------------------------------------------------------------------------------- */
+/* --- PROTO_PS_EXEC ---------------------------------------------------------------------------- */
 
 static int exec_begin(const struct k_message *m, struct thread *t, const struct proto_exec *wire)
 {

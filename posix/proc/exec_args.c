@@ -53,7 +53,7 @@ static int strings_append(struct exec_strings *s, const char *text, size_t n)
 	return 0;
 }
 
-/* --- copying in ---------------------------------------------------------------------------------------------------------------- */
+/* --- copying in ------------------------------------------------------------------------------- */
 
 /*
  * The caller's memory seen through one page at a time: the strings of a program usually lie side by side, and one copy of a page
@@ -177,7 +177,7 @@ int exec_args_script(struct exec *e, const char *interpreter, const char *argume
 	return 0;
 }
 
-/* --- the stack --------------------------------------------------------------------------------------------------------------------- */
+/* --- the stack -------------------------------------------------------------------------------- */
 
 static uint64_t cpu_features(void)
 {

@@ -43,7 +43,7 @@ static uint64_t random_pages(unsigned bits)
 	return (uint64_t)(r & ((1u << bits) - 1)) * PAGE;
 }
 
-/* --- vDSO ------------------------------------------------------------------------------------------------------------------------ */
+/* --- vDSO ------------------------------------------------------------------------------------- */
 
 static struct {
 	int object;
@@ -129,7 +129,7 @@ int exec_map_vdso(int space, uint64_t address)
 	return (int)(r < 0 ? r : k_space_map(&text));
 }
 
-/* --- a file's segments -------------------------------------------------------------------------------------------------------------- */
+/* --- a file's segments ------------------------------------------------------------------------ */
 
 static int map_file(int space, int object, uint64_t address, uint64_t size, uint64_t offset, uint32_t flags)
 {

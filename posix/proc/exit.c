@@ -20,7 +20,7 @@
 #include "posix/signal/signal.h"
 #include "posix/time/timers.h"
 
-/* --- robust futexes --------------------------------------------------------------------------------------------------------- */
+/* --- robust futexes --------------------------------------------------------------------------- */
 
 #define FUTEX_WAITERS 0x80000000u
 #define FUTEX_OWNER_DIED 0x40000000u
@@ -90,7 +90,7 @@ bool thread_last_words(const struct k_message *m, struct thread *t)
 	return true;
 }
 
-/* --- threads ------------------------------------------------------------------------------------------------------------------ */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 static void waits_drop(struct thread *t)
 {
@@ -206,7 +206,7 @@ void process_kill(struct process *p, int sig)
 	process_end(p, sig);
 }
 
-/* --- the rest of a process ------------------------------------------------------------------------------------------------------- */
+/* --- the rest of a process -------------------------------------------------------------------- */
 
 static struct lx_timeval timeval_of(uint64_t ns)
 {
@@ -342,7 +342,7 @@ void process_reap(struct process *p, struct process *reaper)
 	process_free(p);
 }
 
-/* --- what threads leave behind ------------------------------------------------------------------------------------------------------ */
+/* --- what threads leave behind ---------------------------------------------------------------- */
 
 void in_set_tid_address(const struct k_message *m)
 {

@@ -54,7 +54,7 @@ static int limits_check(const struct thread *t)
 	return 0;
 }
 
-/* --- what the child inherits -------------------------------------------------------------------------------------------------- */
+/* --- what the child inherits ------------------------------------------------------------------ */
 
 static int sighand_inherit(struct process *c, struct process *p, uint64_t flags)
 {
@@ -132,7 +132,7 @@ static void abandon(struct thread *n, const struct process *caller)
 		process_free(c);
 }
 
-/* --- the kernel's part ---------------------------------------------------------------------------------------------------------- */
+/* --- the kernel's part ------------------------------------------------------------------------ */
 
 static int kernel_fork(const struct k_message *m, struct thread *n, const struct lx_clone_args *a, bool thread)
 {
@@ -220,7 +220,7 @@ static void vfork_undo(struct thread *t, struct process *c)
 	t->in_vfork = false;
 }
 
-/* --- all together ------------------------------------------------------------------------------------------------------------------ */
+/* --- all together ----------------------------------------------------------------------------- */
 
 static void clone_start(const struct k_message *m, struct thread *n, const struct lx_clone_args *a, bool thread)
 {

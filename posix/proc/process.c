@@ -36,7 +36,7 @@ static unsigned processes, threads;
 static struct proto_pids *page;
 static uint32_t slot_hint;
 
-/* --- ids ------------------------------------------------------------------------------------------------------ */
+/* --- ids -------------------------------------------------------------------------------------- */
 
 static struct id *id_find(uint32_t n)
 {
@@ -119,7 +119,7 @@ unsigned thread_count_all(void)
 	return threads;
 }
 
-/* --- the pid page ----------------------------------------------------------------------------------------------- */
+/* --- the pid page ----------------------------------------------------------------------------- */
 
 void process_setup(int pids)
 {
@@ -197,7 +197,7 @@ void thread_publish(struct thread *t)
 		publish(t->slot, t->process, t->tid, t->comm, t->start);
 }
 
-/* --- making and forgetting ---------------------------------------------------------------------------------------- */
+/* --- making and forgetting -------------------------------------------------------------------- */
 
 struct process *process_new(void)
 {

@@ -26,7 +26,7 @@ struct tty;
 
 #define COMM_SIZE 16
 
-/* --- sessions and groups (session.c) ---------------------------------------------------------------------------- */
+/* --- sessions and groups (session.c) ---------------------------------------------------------- */
 
 struct session {
 	uint32_t sid;
@@ -43,7 +43,7 @@ struct group {
 	struct list link;	/* all groups */
 };
 
-/* --- processes --------------------------------------------------------------------------------------------------- */
+/* --- processes -------------------------------------------------------------------------------- */
 
 /* Signal actions, shared with CLONE_SIGHAND. */
 struct sighand {
@@ -123,7 +123,7 @@ struct process {
 	int64_t cpu_next;		/* CPU ns at which the next limit or timer is due, 0: none */
 };
 
-/* --- threads ------------------------------------------------------------------------------------------------------ */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 struct thread {
 	uint32_t tid;
@@ -153,7 +153,7 @@ struct thread {
 	int64_t start;
 };
 
-/* --- finding (process.c) -------------------------------------------------------------------------------------------- */
+/* --- finding (process.c) ---------------------------------------------------------------------- */
 
 extern struct list process_list;
 extern struct process *process_init;	/* pid 1 */

@@ -10,7 +10,7 @@
 #include "posix/proc/cred.h"
 #include "posix/proc/limit.h"
 
-/* --- nice -------------------------------------------------------------------------------------------------------------------------- */
+/* --- nice ------------------------------------------------------------------------------------- */
 
 enum { PRIO_PROCESS, PRIO_PGRP, PRIO_USER };
 
@@ -99,7 +99,7 @@ void in_getpriority(const struct k_message *m)
 	srv_answer(m->call, best < 0 ? -ESRCH : best);
 }
 
-/* --- policies ------------------------------------------------------------------------------------------------------------------------ */
+/* --- policies --------------------------------------------------------------------------------- */
 
 enum { SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE = 5 };
 #define SCHED_RESET_ON_FORK 0x40000000
@@ -206,7 +206,7 @@ void in_sched_rr_get_interval(const struct k_message *m)
 	caller_answer(m, caller_write(m, m->arg[1], &ts, sizeof ts));
 }
 
-/* --- CPU sets --------------------------------------------------------------------------------------------------------------------------- */
+/* --- CPU sets --------------------------------------------------------------------------------- */
 
 static uint64_t cpus_present(void)
 {

@@ -100,7 +100,7 @@ int session_start(struct process *p)
 	return 0;
 }
 
-/* --- orphans --------------------------------------------------------------------------------------------------- */
+/* --- orphans ---------------------------------------------------------------------------------- */
 
 bool group_is_orphaned(const struct group *g, const struct process *without)
 {
@@ -160,7 +160,7 @@ void session_leader_exit(struct process *p)
 	s->leader = NULL;
 }
 
-/* --- calls ------------------------------------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 /* The group pgid as a place for p, made if it is p's own. */
 static int group_for(struct process *p, uint32_t pgid, struct group **out)

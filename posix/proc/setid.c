@@ -49,7 +49,7 @@ static bool may_setgid(const struct thread *t)
 	return cred_capable(t->cred, LX_CAP_SETGID);
 }
 
-/* --- users ----------------------------------------------------------------------------------------------------------------------- */
+/* --- users ------------------------------------------------------------------------------------ */
 
 int64_t op_setuid(struct thread *t, uint32_t uid)
 {
@@ -115,7 +115,7 @@ int64_t op_setfsuid(struct thread *t, uint32_t uid)
 	return old;
 }
 
-/* --- groups ---------------------------------------------------------------------------------------------------------------------- */
+/* --- groups ----------------------------------------------------------------------------------- */
 
 int64_t op_setgid(struct thread *t, uint32_t gid)
 {
@@ -180,7 +180,7 @@ int64_t op_setfsgid(struct thread *t, uint32_t gid)
 	return old;
 }
 
-/* --- calls ------------------------------------------------------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 #define A(n) ((uint32_t)m->arg[n])
 
@@ -241,7 +241,7 @@ void in_setgroups(const struct k_message *m)
 	caller_answer(m, r ? r : change(t, &c));
 }
 
-/* --- capabilities: the superuser has all, others none --------------------------------------------------------------------------------- */
+/* --- capabilities: the superuser has all, others none ----------------------------------------- */
 
 #define CAP_VERSION_1 0x19980330u
 #define CAP_VERSION_2 0x20071026u

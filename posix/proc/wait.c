@@ -16,7 +16,7 @@
 #include "posix/proc/exit.h"
 #include "posix/signal/signal.h"
 
-/* --- looking ------------------------------------------------------------------------------------------------------------------ */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 static bool matches(const struct wait_for *w, const struct process *c)
 {
@@ -70,7 +70,7 @@ int op_wait_find(struct process *parent, const struct wait_for *w, struct wait_f
 	return any ? 0 : -ECHILD;
 }
 
-/* --- reporting ------------------------------------------------------------------------------------------------------------------ */
+/* --- reporting -------------------------------------------------------------------------------- */
 
 /* What was reported is not reported again. */
 static void found_consume(struct process *parent, const struct wait_for *w, const struct wait_found *f)
@@ -161,7 +161,7 @@ static bool wait_try(const struct k_message *m, struct process *parent, const st
 	return true;
 }
 
-/* --- waiting ---------------------------------------------------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 static struct wait_for unpack(const struct srv_parked *p)
 {
@@ -226,7 +226,7 @@ static void waiters_wake(struct process *parent)
 	}
 }
 
-/* --- telling the parent ------------------------------------------------------------------------------------------------------------- */
+/* --- telling the parent ----------------------------------------------------------------------- */
 
 static struct lx_siginfo child_info(struct process *c, int code, int status)
 {
@@ -281,7 +281,7 @@ void child_exited(struct process *c)
 	waiters_wake(parent);
 }
 
-/* --- calls -------------------------------------------------------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 void in_wait4(const struct k_message *m)
 {

@@ -42,7 +42,7 @@ static struct subject subject_of(struct process *p, struct thread *t)
 	return s;
 }
 
-/* --- state ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- state ------------------------------------------------------------------------------------ */
 
 static char letter_of(const struct k_thread_info *i)
 {
@@ -119,7 +119,7 @@ static const struct thread *shown_thread(const struct subject *s)
 	return s->t ? s->t : s->p->leader;
 }
 
-/* --- stat, statm ------------------------------------------------------------------------------------------------------------------------ */
+/* --- stat, statm ------------------------------------------------------------------------------ */
 
 static int tty_number(const struct process *p)
 {
@@ -164,7 +164,7 @@ static void statm_text(struct text *x, struct subject *s)
 		(ul)(i->text / PAGE), (ul)((i->data + i->stack) / PAGE));
 }
 
-/* --- status --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- status ----------------------------------------------------------------------------------- */
 
 static void ids_text(struct text *x, const struct process *p)
 {
@@ -225,7 +225,7 @@ static void status_text(struct text *x, struct subject *s)
 		(ul)(s->have_thread ? s->thread.voluntary : 0), (ul)(s->have_thread ? s->thread.involuntary : 0));
 }
 
-/* --- memory of the process --------------------------------------------------------------------------------------------------------------- */
+/* --- memory of the process -------------------------------------------------------------------- */
 
 #define STRINGS_MAX (2u << 20)
 
@@ -265,7 +265,7 @@ static void cmdline_text(struct text *x, const struct process *p)
 		x->size = (size_t)(end - x->data);
 }
 
-/* --- maps ------------------------------------------------------------------------------------------------------------------------------------ */
+/* --- maps ------------------------------------------------------------------------------------- */
 
 static const char *region_name(const struct process *p, const struct k_task_info *i, const struct k_region *r)
 {
@@ -337,7 +337,7 @@ static void rollup_text(struct text *x, struct subject *s)
 	text_format(x, "Rss:            %8lu kB\nPss:            %8lu kB\n", (ul)(s->task.resident / 1024), (ul)(s->task.resident / 1024));
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------------------------------------------------ */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 static void limits_text(struct text *x, const struct process *p)
 {

@@ -18,7 +18,7 @@ typedef unsigned long ul;
 
 static struct k_system_info info;
 
-/* --- stat, loadavg, uptime ------------------------------------------------------------------------------------------------------------- */
+/* --- stat, loadavg, uptime -------------------------------------------------------------------- */
 
 /* CPU time in ticks: what is not idle is user time but for the part that servers and the kernel spent on programs' behalf. */
 static void stat_text(struct text *x)
@@ -63,7 +63,7 @@ static void uptime_text(struct text *x)
 	text_format(x, "%lu.%02lu %lu.%02lu\n", up / 100, up % 100, idle / 100, idle % 100);
 }
 
-/* --- memory ---------------------------------------------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static void meminfo_text(struct text *x)
 {
@@ -88,7 +88,7 @@ static void vmstat_text(struct text *x)
 		(ul)(info.memory_free / 4096), (ul)info.frames_table, (ul)info.frames_kernel);
 }
 
-/* --- the processor ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- the processor ---------------------------------------------------------------------------- */
 
 struct cpuid { uint32_t a, b, c, d; };
 
@@ -169,7 +169,7 @@ static void cpuinfo_text(struct text *x)
 	}
 }
 
-/* --- sys ------------------------------------------------------------------------------------------------------------------------------------------ */
+/* --- sys -------------------------------------------------------------------------------------- */
 
 static void uuid_text(struct text *x, uint8_t u[16])
 {

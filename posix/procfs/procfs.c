@@ -209,7 +209,7 @@ void ps_proc_refresh(const struct k_message *m)
 		srv_forward_kernel_args(m->call, NR_LSEEK, arg, false);
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static int64_t comm_write(const struct k_message *m, struct process *p, const char *in, size_t n)
 {
@@ -311,7 +311,7 @@ void ps_proc_write(const struct k_message *m)
 	srv_answer(m->call, r ? r : (int64_t)m->arg[4]);
 }
 
-/* --- links and descriptors --------------------------------------------------------------------------------------------------------------- */
+/* --- links and descriptors -------------------------------------------------------------------- */
 
 /* A descriptor of another server: ours have a node of the VFS behind them, the others only a name. */
 static void link_foreign(struct proto_link *l, const struct k_task_handle *h)

@@ -94,7 +94,7 @@ void in_rt_sigpending(const struct k_message *m)
 	caller_answer(m, m->arg[1] > 8 ? -EINVAL : caller_write(m, m->arg[0], &set, m->arg[1]));
 }
 
-/* --- the alternate stack ------------------------------------------------------------------------------------------------ */
+/* --- the alternate stack ---------------------------------------------------------------------- */
 
 static bool on_altstack(const struct thread *t, uint64_t sp)
 {
@@ -150,7 +150,7 @@ void in_sigaltstack(const struct k_message *m)
 	caller_answer(m, r);
 }
 
-/* --- kill and its kin --------------------------------------------------------------------------------------------------- */
+/* --- kill and its kin ------------------------------------------------------------------------- */
 
 static struct lx_siginfo user_info(const struct thread *from, int sig, int code)
 {
@@ -322,7 +322,7 @@ void in_rt_tgsigqueueinfo(const struct k_message *m)
 	call_answer(m, signal_send_thread(t, sig, &i));
 }
 
-/* --- exec ---------------------------------------------------------------------------------------------------------------- */
+/* --- exec ------------------------------------------------------------------------------------- */
 
 void signal_exec(struct thread *t)
 {

@@ -257,7 +257,7 @@ void signal_event(const struct k_message *m)
 	signal_visit(t, m, m->flags & K_MSGF_IN_SYSCALL ? (int64_t)m->extra[0] : 0);
 }
 
-/* --- faults -------------------------------------------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 static const struct { uint8_t sig, trap; int16_t code; bool address; } faults[] = {
 	[K_FAULT_MAPERR] = { LX_SIGSEGV, 14, LX_SEGV_MAPERR, true },
@@ -335,7 +335,7 @@ void signal_fault(const struct k_message *m)
 	visit_run(t, m, 0, NULL, &fault);
 }
 
-/* --- rt_sigreturn ---------------------------------------------------------------------------------------------------------------- */
+/* --- rt_sigreturn ----------------------------------------------------------------------------- */
 
 void in_rt_sigreturn(const struct k_message *m)
 {

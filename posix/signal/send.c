@@ -214,7 +214,7 @@ bool signal_permitted(const struct thread *from, const struct process *p, int si
 	return sig == LX_SIGCONT && p->group && from->process->group && p->group->session == from->process->group->session;
 }
 
-/* --- what is due ------------------------------------------------------------------------------------------------------ */
+/* --- what is due ------------------------------------------------------------------------------ */
 
 bool signal_due(const struct thread *t)
 {

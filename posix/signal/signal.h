@@ -13,7 +13,7 @@
 #include "posix/proc/process.h"
 #include "posix/signal/sigqueue.h"
 
-/* --- send.c: all of them do nothing to a process that is dying -------------------------------------------------------- */
+/* --- send.c: all of them do nothing to a process that is dying -------------------------------- */
 
 /* 0, or -EAGAIN when the receiver's limit of queued signals is reached and the siginfo cannot be done without. */
 int signal_send_thread(struct thread *t, int sig, const struct lx_siginfo *info);
@@ -35,7 +35,7 @@ void signal_recheck(struct thread *t);
 void signal_set_mask(struct thread *t, uint64_t mask);
 bool signal_is_ignored(const struct process *p, int sig);	/* by SIG_IGN, or by default */
 
-/* --- deliver.c --------------------------------------------------------------------------------------------------------- */
+/* --- deliver.c -------------------------------------------------------------------------------- */
 
 /*
  * The caller of m (a visit, a fault, the end of a hooked operation, or a call that shall end with `result`) goes on: whatever is due
@@ -49,7 +49,7 @@ void call_answer(const struct k_message *m, int64_t result);
 srv_handler signal_event, signal_fault, signal_done;
 void in_rt_sigreturn(const struct k_message *m);
 
-/* --- stop.c -------------------------------------------------------------------------------------------------------------- */
+/* --- stop.c ----------------------------------------------------------------------------------- */
 
 /* All of p's threads are to stop: sig is why. */
 void process_stop(struct process *p, int sig);

@@ -31,7 +31,7 @@ static void mask_restore(struct thread *t)
 	signal_set_mask(t, t->saved_mask);
 }
 
-/* --- rt_sigsuspend, pause --------------------------------------------------------------------------------------------------- */
+/* --- rt_sigsuspend, pause --------------------------------------------------------------------- */
 
 static void suspend_cancel(struct srv_parked *p, bool dead)
 {
@@ -81,7 +81,7 @@ void in_pause(const struct k_message *m)
 	suspend(m, thread_of(m));
 }
 
-/* --- rt_sigtimedwait ---------------------------------------------------------------------------------------------------------- */
+/* --- rt_sigtimedwait -------------------------------------------------------------------------- */
 
 struct timedwait {
 	struct srv_timer timer;
@@ -221,7 +221,7 @@ void in_rt_sigtimedwait(const struct k_message *m)
 		timedwait_park(m, t, set, deadline);
 }
 
-/* --- a mask for the time of a kernel operation ------------------------------------------------------------------------------------ */
+/* --- a mask for the time of a kernel operation ------------------------------------------------ */
 
 /* Runs the operation with these arguments under `mask`; its end comes to signal_done. */
 static void masked_operation(const struct k_message *m, const uint64_t arg[6], uint64_t mask)

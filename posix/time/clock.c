@@ -70,7 +70,7 @@ void in_clock_getres(const struct k_message *m)
 	caller_answer(m, r || !m->arg[1] ? r : caller_write(m, m->arg[1], &ts, sizeof ts));
 }
 
-/* --- setting ------------------------------------------------------------------------------------------------------------------------- */
+/* --- setting ---------------------------------------------------------------------------------- */
 
 static int64_t clock_set(struct thread *t, int64_t sec, int64_t nsec)
 {
@@ -103,7 +103,7 @@ void in_settimeofday(const struct k_message *m)
 	caller_answer(m, r);
 }
 
-/* --- accounts ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- accounts --------------------------------------------------------------------------------- */
 
 static int64_t ticks(const struct lx_timeval *t)
 {

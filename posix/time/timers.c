@@ -15,7 +15,7 @@
 #include "posix/proc/exit.h"
 #include "posix/signal/signal.h"
 
-/* --- ITIMER_REAL ------------------------------------------------------------------------------------------------------------------- */
+/* --- ITIMER_REAL ------------------------------------------------------------------------------ */
 
 static void real_fired(struct srv_timer *timer)
 {
@@ -60,7 +60,7 @@ void in_alarm(const struct k_message *m)
 	srv_answer(m->call, left && left < NS_PER_SEC ? 1 : (left + NS_PER_SEC / 2) / NS_PER_SEC);
 }
 
-/* --- CPU time -------------------------------------------------------------------------------------------------------------------------- */
+/* --- CPU time --------------------------------------------------------------------------------- */
 
 void process_cpu(struct process *p, uint64_t *user, uint64_t *system)
 {
@@ -150,7 +150,7 @@ void timers_cpu_check(struct process *p)
 	timers_cpu_arm(p);
 }
 
-/* --- getitimer, setitimer -------------------------------------------------------------------------------------------------------------- */
+/* --- getitimer, setitimer --------------------------------------------------------------------- */
 
 enum { ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF };
 
@@ -248,7 +248,7 @@ void in_setitimer(const struct k_message *m)
 	caller_answer(m, r);
 }
 
-/* --- timer_create ------------------------------------------------------------------------------------------------------------------------ */
+/* --- timer_create ----------------------------------------------------------------------------- */
 
 #define SIGEV_SIGNAL 0
 #define SIGEV_NONE 1

@@ -38,6 +38,11 @@ static void output(struct tty *tty)
 	caller_answer(&m, r ? r : (int64_t)n);
 }
 
+bool console_is_idle(void)
+{
+	return waiting != NULL;
+}
+
 void console_setup(void)
 {
 	if (tty_init(&console_tty, TTY_SERIAL_DEVICE, output, NULL) < 0)

@@ -107,7 +107,7 @@ struct file *file_of_call(const struct k_message *m)
 	return m->flags & K_MSGF_FOREIGNFD ? NULL : file_find(m->cookie);
 }
 
-/* --- open ------------------------------------------------------------------------------------------------------------------------ */
+/* --- open ------------------------------------------------------------------------------------- */
 
 static void opened(const struct k_message *m, int handle, uint32_t flags)
 {
@@ -171,7 +171,7 @@ void ps_random_open(const struct k_message *m)
 		opened(m, h, (uint32_t)m->arg[1]);
 }
 
-/* --- calls on our descriptors -------------------------------------------------------------------------------------------------------- */
+/* --- calls on our descriptors ----------------------------------------------------------------- */
 
 static bool may_read(const struct k_message *m)
 {
@@ -183,6 +183,30 @@ static bool may_write(const struct k_message *m)
 	return (m->fd_flags & LX_O_ACCMODE) != 0;
 }
 
+/* The random devices may always be short: of a vector, the first buffer that is not empty is served. */
+static void random_call(const struct k_message *m, bool urgent, bool vector, bool write)
+{
+	struct { uint64_t base, size; } v = { m->arg[1], m->arg[2] };
+	struct k_message plain = *m;
+	int r = 0;
+
+	for (uint64_t i = 0; vector && !r && i < m->arg[2]; i++) {
+		r = i < 1024 ? caller_read(m, &v, m->arg[1] + i * sizeof v, sizeof v) : -EINVAL;
+		if (v.size)
+			break;
+	}
+	if (r || (vector && !m->arg[2])) {
+		caller_answer(m, r);
+		return;
+	}
+	plain.arg[1] = v.base;
+	plain.arg[2] = v.size;
+	if (write)
+		random_write(&plain);
+	else
+		random_read(&plain, urgent);
+}
+
 static void read_call(const struct k_message *m, bool vector)
 {
 	struct file *f = file_of_call(m);
@@ -191,10 +215,8 @@ static void read_call(const struct k_message *m, bool vector)
 		srv_answer(m->call, -EBADF);
 	else if (f->kind == FILE_TTY)
 		tty_read(m, f, vector);
-	else if (!vector)
-		random_read(m, f->kind == FILE_URANDOM);
 	else
-		srv_answer(m->call, -EINVAL);
+		random_call(m, f->kind == FILE_URANDOM, vector, false);
 }
 
 void in_read(const struct k_message *m)
@@ -215,10 +237,8 @@ static void write_call(const struct k_message *m, bool vector)
 		srv_answer(m->call, -EBADF);
 	else if (f->kind == FILE_TTY)
 		tty_write(m, f, vector);
-	else if (!vector)
-		random_write(m);
 	else
-		srv_answer(m->call, -EINVAL);
+		random_call(m, false, vector, true);
 }
 
 void in_write(const struct k_message *m)
@@ -297,7 +317,7 @@ void in_ioctl(const struct k_message *m)
 	else if (f->kind == FILE_TTY)
 		tty_ioctl(m, f);
 	else
-		srv_answer(m->call, -ENOTTY);
+		random_ioctl(m);
 }
 
 void in_not_socket(const struct k_message *m)

@@ -20,7 +20,7 @@
 #define IOV_MAX 1024u
 #define COUNT_MAX 0x7ffff000u
 
-/* --- the object ------------------------------------------------------------------------------------------------------------------ */
+/* --- the object ------------------------------------------------------------------------------- */
 
 /* The discipline may not be called back from here, and delivering a signal may end a parked read: it is sent by tty_pump. */
 static void signal_raised(void *context, int sig)
@@ -97,7 +97,7 @@ void tty_disassociate(struct tty *tty, bool hangup)
 	tty_pump(tty);
 }
 
-/* --- job control ------------------------------------------------------------------------------------------------------------------- */
+/* --- job control ------------------------------------------------------------------------------ */
 
 int tty_job_check(struct thread *t, struct file *f, int sig)
 {
@@ -114,7 +114,7 @@ int tty_job_check(struct thread *t, struct file *f, int sig)
 	return -K_RESTART_SYS;
 }
 
-/* --- the caller's buffers, plain or as vectors ------------------------------------------------------------------------------------------ */
+/* --- the caller's buffers, plain or as vectors ------------------------------------------------ */
 
 struct iovec_wire { uint64_t base, size; };
 
@@ -168,7 +168,7 @@ static int buffer_copy(const struct k_message *m, bool vector, uint64_t skip, ui
 	return r;
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 struct reader {
 	struct ldisc_reader state;
@@ -318,7 +318,7 @@ void tty_read(const struct k_message *m, struct file *f, bool vector)
 	tty_pump(tty);
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* Goes on with a write of `size` bytes of which *done are taken. 0: complete; -EAGAIN: no room; another error. */
 static int write_some(const struct k_message *m, struct tty *tty, bool vector, uint64_t size, uint64_t *done)
@@ -423,7 +423,7 @@ void tty_write(const struct k_message *m, struct file *f, bool vector)
 	tty_pump(tty);
 }
 
-/* --- everything again ---------------------------------------------------------------------------------------------------------------------- */
+/* --- everything again ------------------------------------------------------------------------- */
 
 static void readers_go(struct tty *tty)
 {

@@ -92,6 +92,8 @@ bool tty_ioctl_again(struct srv_parked *p);
 
 /* console.c: the terminal of the serial console */
 extern struct tty console_tty;
+/* Its driver waits for something to put out. */
+bool console_is_idle(void);
 void console_setup(void);
 srv_handler console_input, console_output, console_fault;
 

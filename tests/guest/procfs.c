@@ -137,7 +137,7 @@ TEST(procfs, status_shows_signals)
 	read_text("/proc/self/status");
 	CHECK_EQ(strtoul(strstr(text, "\nSigBlk:\t") + 9, NULL, 16), 1 | 1 << 9);
 	CHECK_EQ(strtoul(strstr(text, "\nShdPnd:\t") + 9, NULL, 16), 1);
-	CHECK_EQ(strtoul(strstr(text, "\nSigIgn:\t") + 9, NULL, 16), 1 << 14);
+	CHECK(strtoul(strstr(text, "\nSigIgn:\t") + 9, NULL, 16) & 1 << 14); /* who started us may ignore others */
 }
 
 HELPER(hold)

@@ -241,9 +241,9 @@ static void test_nesting(void)
 	CHECK(ep_wait(ep[2], &e, 1, 0) == 0 && ep_wait(ep[1], &e, 1, 0) == 1 && ep_wait(ep[0], &e, 1, 0) == 1);
 	source_update(s, POLLIN, 0, true);
 	CHECK(ep_wait(ep[2], &e, 1, 0) == 1);
-	for (int i = 3; i < 7; i++)
+	for (int i = 3; i < 5; i++)		/* five on top of each other, as Linux has it */
 		CHECK(control(ep[i], EPOLL_CTL_ADD, ep[i - 1], POLLIN, 0) == 0);
-	CHECK(control(ep[7], EPOLL_CTL_ADD, ep[6], POLLIN, 0) == -ELOOP);
+	CHECK(control(ep[5], EPOLL_CTL_ADD, ep[4], POLLIN, 0) == -ELOOP);
 	call(op_close, P(ep[1]), 0, 0, 0, 0);
 	source_update(s, POLLIN, 0, true);
 	CHECK(ep_wait(ep[2], &e, 1, 0) == 0);

@@ -32,7 +32,7 @@ struct grants grants;
 static int next_handle = 1;
 static uint64_t next_call = 1;
 
-/* --- kernel -------------------------------------------------------------------------------------------------------------------- */
+/* --- kernel ----------------------------------------------------------------------------------- */
 
 long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 {
@@ -66,7 +66,7 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 	return 0;
 }
 
-/* --- the server loop ------------------------------------------------------------------------------------------------------------ */
+/* --- the server loop -------------------------------------------------------------------------- */
 
 void srv_answer(uint64_t call, int64_t result)
 {
@@ -85,7 +85,7 @@ void srv_timer_cancel(struct srv_timer *t) { t->index = 0; }
 void srv_log(const char *format, ...) { (void)format; }
 void srv_panic(const char *format, ...) { (void)format; abort(); }
 
-/* --- the rest of the process server that is not under test -------------------------------------------------------------------------- */
+/* --- the rest of the process server that is not under test ------------------------------------ */
 
 void signal_visit(struct thread *t, const struct k_message *m, int64_t result)
 {
@@ -104,7 +104,7 @@ void timers_drop(struct process *p) { (void)p; }
 void tty_disassociate(struct tty *tty, bool hangup) { (void)hangup; tty->session = NULL; }
 void tty_session_gone(struct tty *tty) { tty->session = NULL; }
 
-/* --- making things -------------------------------------------------------------------------------------------------------------------- */
+/* --- making things ---------------------------------------------------------------------------- */
 
 void mock_start(void)
 {

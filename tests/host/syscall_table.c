@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <unistd.h>
 #include <asm/unistd.h>
 
 #include "native.h"
@@ -78,6 +79,7 @@ static void compare(const char *what, const char *from, const char *expected)
 	size_t a, b;
 	FILE *f;
 
+	CHECK_EQ(chdir(SOURCE_TOP), 0);
 	snprintf(command, sizeof command, "awk -v what=%s -f %s %s", what, GENERATOR, from);
 	f = popen(command, "r");
 	CHECK(f != NULL);

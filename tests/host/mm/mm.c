@@ -715,7 +715,7 @@ TEST(mm, all_memory)
 
 	setup();
 	space_make(0);
-	CHECK(call(op_mmap, 0, BASE, size, 3, 0x32, ~0ul, 0) == BASE);
+	CHECK(call(op_mmap, 0, BASE, size, 3, 0x4032, ~0ul, 0) == BASE);	/* MAP_NORESERVE: more than there is */
 	for (at = BASE; at < BASE + size && !r; at += PAGE_SIZE)
 		r = space_fault(&thread[0], at, true, false);
 	CHECK(r == OP_MEMORY);
