@@ -17,8 +17,10 @@ KERNEL_CC_INCLUDE := $(shell $(COMPILER) -print-file-name=include)
 KERNEL_INCLUDES := -nostdinc -isystem $(KERNEL_CC_INCLUDE) -Ikernel -I$(KERNEL_ARCH_DIR) -I$(KERNEL_BUILD) $(if $(GEN),-I$(GEN))
 KERNEL_COMMON := -std=gnu17 -O2 -g -Wall -Wextra -Werror -ffreestanding -fno-stack-protector \
 	-fno-omit-frame-pointer -fno-strict-aliasing -fcf-protection=none -MMD -MP
+# Functions are inlined across files: each one that is called costs its code page and, under an emulator, a look-up.
+KERNEL_LTO := $(if $(filter gcc,$(COMPILER)),-flto=auto -fno-fat-lto-objects)
 KERNEL_CFLAGS := $(KERNEL_COMMON) -m64 -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -fno-pic -fno-pie \
-	-fno-asynchronous-unwind-tables $(KERNEL_INCLUDES) $(KERNEL_EXTRA)
+	-fno-asynchronous-unwind-tables $(KERNEL_INCLUDES) $(KERNEL_LTO) $(KERNEL_EXTRA)
 VDSO_CFLAGS := $(KERNEL_COMMON) -m64 -fPIC -fvisibility=hidden \
 	-fasynchronous-unwind-tables -mno-sse -mno-mmx -mno-80387 -fomit-frame-pointer $(KERNEL_INCLUDES)
 
@@ -26,8 +28,8 @@ kernel: $(KERNEL_BUILD)/troupe.elf
 
 $(KERNEL_BUILD)/troupe.elf: $(KERNEL_OBJECTS) kernel/kernel.ld
 	@echo "  LD      $@"
-	@$(KERNEL_LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
-		--no-warn-rwx-segments -T kernel/kernel.ld -o $@ $(KERNEL_OBJECTS)
+	@$(COMPILER) $(KERNEL_CFLAGS) -nostdlib -static -no-pie -fuse-ld=bfd -Wl,-z,max-page-size=4096 \
+		-Wl,-z,noexecstack -Wl,--build-id=none -Wl,--no-warn-rwx-segments -T kernel/kernel.ld -o $@ $(KERNEL_OBJECTS)
 
 $(KERNEL_BUILD)/%.c.o: kernel/%.c kernel/rules.mk $(COMPILER_STAMP) | generated
 	@mkdir -p $(@D)

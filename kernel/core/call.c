@@ -266,7 +266,11 @@ int64_t native_receive(struct thread *t, const uint64_t *a)
 		return -EPERM;
 	e = endpoint_of(h->object);
 	if (a[1]) {
+		object_get(&e->object);		/* what the answer installs may replace our own handle */
 		r = answer_run(t, e, h->rights, a[1]);
+		if (!r)
+			serving_set(t, e);
+		object_put(&e->object);
 		if (r)
 			return r;
 	}

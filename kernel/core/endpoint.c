@@ -456,7 +456,7 @@ void endpoint_abandon(struct endpoint *e)
 
 int64_t endpoint_deliver(struct endpoint *e, struct thread *t, uint64_t to)
 {
-	if (!list_empty(&e->notices))
+	if (!list_empty(&e->notices) || e->close_count > K_CLOSED_BATCH)	/* all closes go before a later call */
 		return deliver_notice(e, t, to);
 	if (!list_empty(&e->queue))
 		return deliver_call(e, t, to);

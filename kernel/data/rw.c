@@ -25,18 +25,25 @@ struct transfer {
 	bool append, nonblock;
 };
 
+#define ZERO_STEP (16 * PAGE_SIZE)	/* bytes of zeros at once, when all goes well */
+
 /* --- /dev/zero ----------------------------------------------------------------------------------------------- */
 
 static int64_t zero_read(struct thread *t, struct uio *u)
 {
-	uint64_t moved = 0, base;
+	uint64_t moved = 0, step = ZERO_STEP, base;
 	int64_t r = 0;
 
 	while (u->size && !r) {
 		uint64_t n = uio_contiguous(u, &base);
 
-		n = smaller(n, PAGE_SIZE - (base & PAGE_MASK));
+		n = smaller(n, step - (base & (step - 1)));
 		r = user_zero(t, base, n);
+		if (r && !op_result_is_special(r) && step > PAGE_SIZE) {	/* again by pages: what is before the bad one counts */
+			step = PAGE_SIZE;
+			r = 0;
+			continue;
+		}
 		if (r)
 			break;
 		uio_skip(u, n);

@@ -367,8 +367,10 @@ static int64_t mremap_check(const uint64_t *arg, uint64_t old, uint64_t size)
 		return -EINVAL;
 	if ((flags & MREMAP_DONTUNMAP) && old != size)
 		return -EINVAL;
-	if ((start & PAGE_MASK) || !size || size > USER_END || old > USER_END || start > USER_END - old)
+	if ((start & PAGE_MASK) || !size || size > USER_END)
 		return -EINVAL;
+	if (old > USER_END || start > USER_END - old)
+		return -EFAULT;
 	if (!(flags & MREMAP_FIXED))
 		return 0;
 	if ((to & PAGE_MASK) || to > USER_END - size || (start + old > to && to + size > start))

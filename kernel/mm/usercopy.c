@@ -107,17 +107,9 @@ int64_t user_write(struct thread *t, uint64_t to, const void *from, uint64_t siz
 
 int64_t user_zero(struct thread *t, uint64_t to, uint64_t size)
 {
-	while (size) {
-		uint64_t n = within_page(to, size);
-		uint64_t left = arch_copy_to_user_fast(to, phys_to_virt(frame_zero_pa), n);
-		int64_t error = left ? write_slow(t, to + (n - left), NULL, left) : 0;
+	uint64_t left = arch_zero_user_fast(to, size);
 
-		if (error)
-			return error;
-		to += n;
-		size -= n;
-	}
-	return 0;
+	return left ? write_slow(t, to + (size - left), NULL, left) : 0;
 }
 
 int64_t user_read_string(struct thread *t, char *to, uint64_t from, uint64_t max)

@@ -71,8 +71,8 @@ static void server_died(struct server *s)
 			k_endpoint_shut(s->endpoint);
 		return;
 	}
-	if (!server_start(s))
-		srv_log("%s restarted%s", s->name, wanted ? " as asked" : "");
+	if (!server_start(s) && !wanted)	/* whoever asked for it needs no message on his terminal */
+		srv_log("%s restarted", s->name);
 }
 
 static void task_gone(const struct k_message *m)

@@ -296,8 +296,11 @@ TEST(recovery, changes_happen_once)
 		}
 		_exit(0);
 	}
-	while (waitid(P_PID, (id_t)pid, &info, WNOHANG | WNOWAIT | WEXITED) == 0 && !info.si_pid)
+	for (int i = 0; i < 100 && !info.si_pid; i++) {
+		usleep(2000);
 		restart();
+		CHECK_OK(waitid(P_PID, (id_t)pid, &info, WNOHANG | WNOWAIT | WEXITED));
+	}
 	CHECK_EXITED(pid, 0);
 	CHECK_OK(stat("maa", &st));
 	CHECK_EQ(st.st_nlink, 1);

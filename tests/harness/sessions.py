@@ -297,6 +297,50 @@ def many_processes(c):
     equal(c, "i=0; while [ $i -lt 300 ]; do i=$((i+1)); : $(echo x); done; echo $i", "300", 60)
 
 
+# --- servers that die ---------------------------------------------------------------------
+
+# Where a server's name is written to end it; on Linux nothing happens.
+RESTART = "r=/proc/sys/troupe/restart; [ -e $r ] || r=/dev/null; "
+
+
+@session
+def recovery_find_sort_sum(c):
+    """The VFS is killed again and again under `find / | sort | md5sum`."""
+    find = "find / -path /proc -prune -o -print 2>/dev/null | sort | md5sum"
+    first = run_ok(c, find, 60).strip()
+    kills = RESTART + "for i in $(seq 20); do echo vfs >$r; sleep 0.02; done"
+    output = run_ok(c, "sh -c '(%s) & for i in 1 2 3 4 5 6; do %s; done; wait'" % (kills, find), 120)
+    check(output.strip().splitlines() == 6 * [first], "sums differ: %s, not %s" % (output, first))
+
+
+@session
+def recovery_session_goes_on(c):
+    """Files, descriptors, working directories, mounts, pipes and waiting programs outlive it."""
+    run_ok(c, RESTART + "mkdir /tmp/v && cd /tmp/v && mkfifo p && mkdir m && mount -t tmpfs none m")
+    run_ok(c, "echo one >f; exec 5<f 6>>f; echo in >m/x; (echo through >p &) ")
+    run_ok(c, "(sh -c 'exec 7>l; flock 7; sleep 1; echo first >>order' &)")
+    run_ok(c, "sleep 0.3; (sh -c 'exec 7>l; flock 7; echo second >>order' &)")
+    equal(c, "(sleep 0.7; echo slow) | (for i in 1 2 3; do echo vfs >$r; sleep 0.1; done; cat)", "slow")
+    for _ in range(5):
+        run_ok(c, "echo vfs >$r")
+    equal(c, "pwd; cat m/x; echo two >&6; cat <&5", "/tmp/v\nin\none\ntwo")
+    equal(c, "cat p; wait 2>/dev/null; cat order | sort -u | wc -l", "through\n2")
+    run_ok(c, "exec 5<&- 6>&-; umount m; cd; rm -r /tmp/v")
+
+
+@session
+def recovery_console_driver(c):
+    for i in range(20):
+        equal(c, RESTART + "echo serial >$r; echo on %d" % i, "on %d" % i)
+    c.send("cat\r")
+    c.expect("cat\n")
+    c.quiet()
+    c.send("typed\r")
+    c.expect("typed\ntyped\n")
+    c.send("\x04")
+    check(c.prompt() == 0, "^D did not end cat")
+
+
 @session
 def shell_dies(c):
     """kill -SEGV $$: the shell dies, init gives a new login."""

@@ -370,7 +370,7 @@ static void child_run(struct k_fork *f, int64_t until)
 TEST_LEAKY(fuzz_of_every_call)
 {
 	struct k_account_limits limits = { .frames = 3000, .handles = 1024, .threads = 12 };
-	int account = (int)k_account_create(&limits), e;
+	int account, e;
 	unsigned covered = 0;
 	struct k_fork f;
 
@@ -382,12 +382,14 @@ TEST_LEAKY(fuzz_of_every_call)
 	fuzz.seed = ktest_option("fuzz=") ? strtoul(ktest_option("fuzz="), NULL, 10) : 1;
 	for (uint64_t end = fuzz.seed + (fuzz.seed > 1 ? 1000 : 50); fuzz.seed < end; fuzz.seed++) {
 		fuzz.ready = 0;
+		account = (int)k_account_create(&limits);
 		CHECK_EQ(ktest_child(child_main, NULL, 0, account, &f), 0);
 		CHECK_EQ(k_task_install(f.task, f.task, SELF, 0), SELF);
 		CHECK_EQ(k_thread_start(f.thread), 0);
 		CHECK(ktest_wait(&fuzz.ready));
 		child_run(&f, k_clock_get(0) + 120 * MS);
 		ktest_child_free(&f);
+		k_handle_close(account);
 	}
 	ktest_home.event_result = 0;
 	for (unsigned i = 0; i < sizeof(fuzz.calls) / sizeof(*fuzz.calls); i++)
@@ -397,5 +399,4 @@ TEST_LEAKY(fuzz_of_every_call)
 	e = (int)k_endpoint_create();			/* all is well */
 	CHECK(e >= 0);
 	k_handle_close(e);
-	k_handle_close(account);
 }

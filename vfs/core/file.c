@@ -97,6 +97,12 @@ static void node_count(struct file *f, int delta)
 	}
 }
 
+void file_run(struct file *f)
+{
+	state_set(f->running, true);
+	state_set(f->at.node->running, f->at.node->running + 1);
+}
+
 struct file *file_create(enum file_kind kind, struct pos at, uint32_t status)
 {
 	struct file_table *t = vfs->files;
@@ -116,7 +122,7 @@ struct file *file_create(enum file_kind kind, struct pos at, uint32_t status)
 	f->decline = 0;
 	f->object = -1;
 	f->offset = f->call = f->before = 0;
-	f->may_read = f->may_write = f->semaphore = false;
+	f->may_read = f->may_write = f->semaphore = f->running = false;
 	if (kind != FILE_PIN && !(status & LX_O_PATH)) {
 		f->may_read = mode == LX_O_RDONLY || mode == LX_O_RDWR;
 		f->may_write = mode == LX_O_WRONLY || mode == LX_O_RDWR;
@@ -142,6 +148,8 @@ void file_close(struct file *f)
 	uint32_t i = slot_of(f);
 
 	node_count(f, -1);
+	if (f->running)
+		state_set(at.node->running, at.node->running - 1);
 	if (at.node->locks)
 		locks_drop_file(at.node, file_cookie(f));
 	if (f->kind == FILE_PIPE)

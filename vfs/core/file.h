@@ -26,6 +26,7 @@ struct file {
 	uint8_t decline;	/* K_DECLINE_* that its description has */
 	bool may_read, may_write;	/* counted in the node */
 	bool semaphore;		/* FILE_EVENT: EFD_SEMAPHORE */
+	bool running;		/* a program that runs: counted in the node, which must not be written */
 	struct pos at;
 	int32_t object;		/* FILE_PROC: the text; FILE_EVENT: its source; else -1 */
 	uint64_t offset;	/* directories: cookie of the last entry given; FILE_EVENT: the counter */
@@ -35,6 +36,8 @@ struct file {
 int file_table_create(void);
 /* A new record that pins `at`. NULL: no memory. Counts reads and writes in the node by status unless kind is FILE_PIN or O_PATH is set. */
 struct file *file_create(enum file_kind kind, struct pos at, uint32_t status);
+/* The process server keeps this one open as long as the program runs. */
+void file_run(struct file *f);
 /* NULL if the cookie names none. */
 struct file *file_find(uint64_t cookie);
 uint64_t file_cookie(const struct file *f);

@@ -242,6 +242,8 @@ int64_t in_truncate(struct request *r)
 	e = cred_permit_at(r->cred, w.at, LX_W_OK);
 	if (e)
 		return e;
+	if (w.at.node->running)
+		return -ETXTBSY;
 	if (w.at.node->fs->kind == FS_PROCFS)
 		return 0;
 	return resize(r, w.at.node, (uint64_t)size);

@@ -37,6 +37,8 @@ static int64_t exec_forward(struct request *r, struct pos at, struct proto_exec 
 	if (e < 0)
 		return e;
 	f.handle[0] = (int)e;
+	if (x->kind != PROTO_EXEC_ELF)
+		file_run(file_find(x->cookie));
 	op_refresh(n);
 	x->mode = n->mode;
 	x->uid = n->uid;

@@ -93,6 +93,8 @@ static void wake(struct node *n)
 		if (w->node != n || lock_conflict(n, &w->lock))
 			continue;
 		e = lock_set(n, &w->lock);
+		if (!e && w->lock.kind == LOCK_POSIX)
+			k_caller_watch_table(srv_endpoint(), call, 1);
 		node_commit();
 		waiter_free(p);
 		srv_answer(call, e);

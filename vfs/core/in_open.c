@@ -165,6 +165,8 @@ static int64_t may_open(struct request *r, const struct walk *w, uint32_t flags)
 	e = cred_permit_at(r->cred, w->at, want);
 	if (e)
 		return e;
+	if (want & LX_W_OK && n->running)
+		return -ETXTBSY;
 	return flags & LX_O_NOATIME && !cred_owns(r->cred, n) ? -EPERM : 0;
 }
 

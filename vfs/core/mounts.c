@@ -177,7 +177,7 @@ int mounts_start(void)
 	if (!e)
 		e = place("proc", top, proc, "proc", LX_MS_NOSUID | LX_MS_NODEV | LX_MS_NOEXEC | LX_MS_RELATIME);
 	if (!e)
-		e = place("tmp", top, mounts_tmpfs(&open), "tmpfs", LX_MS_NOSUID | LX_MS_NODEV | LX_MS_RELATIME);
+		e = place("tmp", top, mounts_tmpfs(&open), "tmpfs", LX_MS_NODEV | LX_MS_RELATIME);
 	if (!e)
 		e = place("run", top, mounts_tmpfs(&run), "tmpfs", LX_MS_NOSUID | LX_MS_NODEV | LX_MS_RELATIME);
 	if (!e)

@@ -33,6 +33,7 @@ struct node {
 	uint32_t nlink, pins;
 	uint32_t flags;			/* NODE_* */
 	uint32_t opens, writers;	/* open files with a data plane; those that may write */
+	uint32_t running;	/* processes (and execs under way) that run it: not to be written (ETXTBSY) */
 	int64_t atime, mtime, ctime, btime;	/* ns since 1970 */
 	struct entry *name;		/* the name it was last found by; may be gone */
 	struct node *parent;		/* directories; /proc's own nodes */

@@ -658,3 +658,15 @@ size_t arch_copy_to_user_fast(uint64_t to, const void *from, size_t size)
 {
 	return user_copy_guarded((void *)to, from, to, size);
 }
+
+size_t arch_zero_user_fast(uint64_t to, size_t size)
+{
+	if (to >= ARCH_USER_TOP || size > ARCH_USER_TOP - to)
+		return size;
+	if (!arch_features.smap)
+		return user_clear((void *)to, size);
+	__asm__ volatile("stac" ::: "memory");
+	size_t left = user_clear((void *)to, size);
+	__asm__ volatile("clac" ::: "memory");
+	return left;
+}

@@ -172,6 +172,7 @@ void trap_kernel(struct arch_frame *f);
 extern char entry_syscall[], entry_stubs[], idle_halt[], idle_halted[];
 extern volatile bool panicking;
 size_t user_copy(void *to, const void *from, size_t size);
+size_t user_clear(void *to, size_t size);
 
 /* fpu.c */
 extern bool fpu_eager;

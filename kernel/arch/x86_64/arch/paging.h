@@ -128,6 +128,7 @@ void *arch_mmio_map(uint64_t pa, size_t size);
  * all). A range that leaves the user half copies nothing. */
 size_t arch_copy_from_user_fast(void *to, uint64_t from, size_t size);
 size_t arch_copy_to_user_fast(uint64_t to, const void *from, size_t size);
+size_t arch_zero_user_fast(uint64_t to, size_t size);
 
 /* Page-sized, page-aligned, by the routine chosen at boot. */
 void arch_page_copy(void *to, const void *from);
