@@ -24,11 +24,14 @@ KERNEL_CFLAGS := $(KERNEL_COMMON) -m64 -mno-red-zone -mgeneral-regs-only -mcmode
 VDSO_CFLAGS := $(KERNEL_COMMON) -m64 -fPIC -fvisibility=hidden \
 	-fasynchronous-unwind-tables -mno-sse -mno-mmx -mno-80387 -fomit-frame-pointer $(KERNEL_INCLUDES)
 
+# The compiler's flags are there when it links, for gcc -flto; clang would complain of those that mean nothing then.
+KERNEL_LINK := $(if $(filter clang%,$(COMPILER)),-Qunused-arguments)
+
 kernel: $(KERNEL_BUILD)/troupe.elf
 
 $(KERNEL_BUILD)/troupe.elf: $(KERNEL_OBJECTS) kernel/kernel.ld
 	@echo "  LD      $@"
-	@$(COMPILER) $(KERNEL_CFLAGS) -nostdlib -static -no-pie -fuse-ld=bfd -Wl,-z,max-page-size=4096 \
+	@$(COMPILER) $(KERNEL_CFLAGS) $(KERNEL_LINK) -nostdlib -static -no-pie -fuse-ld=bfd -Wl,-z,max-page-size=4096 \
 		-Wl,-z,noexecstack -Wl,--build-id=none -Wl,--no-warn-rwx-segments -T kernel/kernel.ld -o $@ $(KERNEL_OBJECTS)
 
 $(KERNEL_BUILD)/%.c.o: kernel/%.c kernel/rules.mk $(COMPILER_STAMP) | generated

@@ -37,11 +37,9 @@ NATIVE_LD      := $(NATIVE)/bin/x86_64-elf-gcc
 HOST_CC        := gcc
 
 INCLUDES       := -Ikernel/abi -Isysroot/proto -Isysroot/libsrv -I$(GEN)
-# No SSE in servers: a switch between two users of the FPU costs a trap, a save and a load. Functions
-# are inlined across files: fewer code pages and, under an emulator, fewer look-ups after a switch.
-NATIVE_LTO     := $(if $(filter gcc,$(COMPILER)),-flto=auto -fno-fat-lto-objects)
+# No SSE in servers: each switch between two users of the FPU costs a trap, a save and a load.
 NATIVE_CFLAGS  := -std=gnu17 -O2 -g -fno-omit-frame-pointer -ffunction-sections -fdata-sections \
-                  -mgeneral-regs-only $(NATIVE_LTO) $(WARNINGS) $(INCLUDES)
+                  -mgeneral-regs-only $(WARNINGS) $(INCLUDES)
 GUEST_CFLAGS   := -std=gnu17 -O2 -g $(WARNINGS) -Itests/guest -I$(GEN)
 HOST_CFLAGS    := -std=gnu17 -O1 -g $(WARNINGS) -fsanitize=address,undefined \
                   -fno-sanitize-recover=all -fno-omit-frame-pointer -DHOST_TEST -I. $(INCLUDES)
@@ -95,14 +93,12 @@ NATIVE_LDFLAGS := -static -nostdlib -T sysroot/newlib/server.ld -Wl,--gc-section
                   -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
                   -Wl,--build-id=none -g
 
-# What newlib calls is not known before the link: no LTO for the system layer below it.
-$(call compile,$(BUILD)/servers/libsrv,$(filter sysroot/libsrv/%,$(LIBSRV_SOURCES)),$(NATIVE_CC),$(NATIVE_CFLAGS),CC     ,$(NATIVE_STAMP) $(COMPILER_STAMP))
-$(call compile,$(BUILD)/servers/libsrv,$(filter sysroot/newlib/%,$(LIBSRV_SOURCES)),$(NATIVE_CC),$(NATIVE_CFLAGS) -fno-lto,CC     ,$(NATIVE_STAMP) $(COMPILER_STAMP))
+$(call compile,$(BUILD)/servers/libsrv,$(LIBSRV_SOURCES),$(NATIVE_CC),$(NATIVE_CFLAGS),CC     ,$(NATIVE_STAMP) $(COMPILER_STAMP))
 
 $(LIBSRV): $(call objects,$(BUILD)/servers/libsrv,$(LIBSRV_SOURCES)) | $(NATIVE_STAMP)
 	@echo "  AR      $@"
 	@mkdir -p $(@D) && rm -f $@
-	@gcc-ar rcs $@ $(filter %.o,$^)
+	@ar rcs $@ $(filter %.o,$^)
 
 # Where servers are linked: 128 MiB apart, all where non-PIC code reaches.
 SERVER_BASES := $(foreach n,0 08 10 18 20 28 30 38 40 48 50 58 60 68 70 78,0x$n400000)
@@ -114,7 +110,7 @@ DEBUG_SYMBOLS += $(BUILD)/servers/$1.elf
 $(call compile,$(BUILD)/servers/$1,$2,$(NATIVE_CC),$(NATIVE_CFLAGS) $$($1_CPPFLAGS),CC     ,$(NATIVE_STAMP) $(COMPILER_STAMP))
 $(BUILD)/servers/$1.elf: $(call objects,$(BUILD)/servers/$1,$2) $(LIBSRV) sysroot/newlib/server.ld
 	@echo "  LD      $$@"
-	@$(NATIVE_LD) $(NATIVE_LDFLAGS) -O2 -mgeneral-regs-only $(NATIVE_LTO) -Wl,--defsym=SERVER_BASE=$$($1_BASE) -o $$@ $(call objects,$(BUILD)/servers/$1,$2) \
+	@$(NATIVE_LD) $(NATIVE_LDFLAGS) -Wl,--defsym=SERVER_BASE=$$($1_BASE) -o $$@ $(call objects,$(BUILD)/servers/$1,$2) \
 		-Wl,--start-group $(LIBSRV) $$($1_LDLIBS) -lc -lm -lgcc -Wl,--end-group
 endef
 native_server = $(eval $(call native_server_rules,$(strip $1),$2))

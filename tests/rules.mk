@@ -50,7 +50,7 @@ SUITE = python3 -B tests/harness/suite.py --build $(BUILD) --host "$(HOST_TESTS)
 
 test-build: $$(HOST_TESTS) $$(GUEST_PROGRAMS) $(HARNESS_FILES) $(ROOTFS)/.done $(ARCHIVE) $(MKARCHIVE)
 
-test: $(KERNEL) test-build
+test: $(KERNEL) $(KTEST_ARCHIVE) test-build
 	@$(SUITE)
 
 test-linux: test-build $(BUILD)/linux/vmlinuz

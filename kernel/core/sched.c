@@ -14,6 +14,7 @@
 #define SLICE_MIN_NS 1000000
 #define WORK_SLICE_NS 200000	/* of kernel work while somebody is ready to run */
 #define WORK_SLICE_ALONE_NS 500000
+#define ROUNDS_MAX 64		/* pieces of work on the way out of the kernel, before interrupts are let in */
 #define LOCK_PATIENCE 64	/* rounds of spinning */
 
 bool kernel_smp;
@@ -451,12 +452,19 @@ static _Noreturn void cpu_idle(struct cpu *c, bool again)
 	arch_idle();
 }
 
-/* t, current, has done a slice of long kernel work. It goes on where it is, as soon as everybody else had a chance. */
-static _Noreturn void cpu_breathe(struct cpu *c, struct thread *t)
+/* This CPU has worked in the kernel for long enough. It goes on as soon as everybody else had a chance. */
+static _Noreturn void cpu_breathe(struct cpu *c)
 {
-	if (!c->slice_over)
-		t->flags |= THREAD_PREEMPTED;
-	queue_insert(t);
+	struct thread *t = c->current, *n = c->next;
+
+	if (t && t->state == THREAD_RUNNING) {
+		if (!c->slice_over)
+			t->flags |= THREAD_PREEMPTED;
+		queue_insert(t);
+	}
+	c->next = NULL;
+	if (n)
+		sched_ready(n);
 	cpu_idle(c, true);
 }
 
@@ -465,12 +473,12 @@ _Noreturn void kernel_exit(void)
 	struct cpu *c = cpu_self();
 	struct thread *t;
 
-	for (;;) {
+	for (unsigned rounds = 1;; rounds++) {
 		t = c->current;
-		if (c->breathe) {
+		if (c->breathe || rounds % ROUNDS_MAX == 0) {
 			c->breathe = false;
-			if (t && t->state == THREAD_RUNNING && t->flags & THREAD_WORK && !c->next)
-				cpu_breathe(c, t);
+			if (!t || t->state != THREAD_RUNNING || t->flags & THREAD_WORK)
+				cpu_breathe(c);
 		}
 		if (!t || t->state != THREAD_RUNNING || c->next || c->resched)
 			t = cpu_choose(c);

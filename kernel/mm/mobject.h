@@ -46,7 +46,7 @@ void mobject_stamp(struct mobject *m, bool write);	/* coarse mtime / atime */
 int64_t mobject_page(struct mobject *m, struct thread *t, uint64_t index, bool write, uint64_t *pa);
 
 /* from_user 0: zeros. */
-int mobject_supply(struct mobject *m, struct thread *server, uint64_t offset, uint64_t from_user, uint64_t size, uint32_t flags);
+int64_t mobject_supply(struct mobject *m, struct thread *server, uint64_t offset, uint64_t from_user, uint64_t size, uint32_t flags);
 /* Fills kernel memory `offsets`; returns how many, and *offset is where to go on. */
 int64_t mobject_collect_dirty(struct mobject *m, uint64_t *offset, uint64_t *offsets, size_t max);
 /* The server behind e was restarted: requests that it had are made again. */

@@ -252,7 +252,7 @@ static int64_t page_supply(struct mobject *m, struct thread *server, uint64_t in
 	return 0;
 }
 
-int mobject_supply(struct mobject *m, struct thread *server, uint64_t offset, uint64_t from, uint64_t size, uint32_t flags)
+int64_t mobject_supply(struct mobject *m, struct thread *server, uint64_t offset, uint64_t from, uint64_t size, uint32_t flags)
 {
 	uint64_t first = offset >> PAGE_SHIFT, end = (offset + size + PAGE_MASK) >> PAGE_SHIFT;
 	int64_t error = 0;
@@ -263,8 +263,10 @@ int mobject_supply(struct mobject *m, struct thread *server, uint64_t offset, ui
 		return -EINVAL;
 	for (uint64_t i = first; i < end && mobject_has(m, i) && !error; i++)
 		error = page_supply(m, server, i, from ? from + ((i - first) << PAGE_SHIFT) : 0, flags);
-	pager_settled(m, first, end - first);
-	return (int)error;
+	/* If the server has to wait for its own memory it will be back; it may even wait for this very object. */
+	if (!op_result_is_special(error))
+		pager_settled(m, first, end - first);
+	return error;
 }
 
 int64_t mobject_collect_dirty(struct mobject *m, uint64_t *offset, uint64_t *offsets, size_t max)

@@ -43,14 +43,30 @@ int op_clone_check(const struct lx_clone_args *a, bool is_init)
 	return a->exit_signal > LX_NSIG ? -EINVAL : 0;
 }
 
+#define LIMIT_LOG_PAUSE (10 * NS_PER_SEC)
+
+/* Whoever looks for the reason why nothing starts any more finds it in the log; now and then is enough. */
+static int limit_reached(const struct thread *t, const char *whose)
+{
+	static int64_t last;
+	int64_t now = srv_now();
+
+	if (!last || now - last > LIMIT_LOG_PAUSE) {
+		srv_log("%s[%u] cannot fork: %s limit of threads is reached; user %u has %u", t->comm, t->tid, whose, t->cred->user->uid,
+			t->cred->user->threads);
+		last = now;
+	}
+	return -EAGAIN;
+}
+
 static int limits_check(const struct thread *t)
 {
 	const struct user *u = t->cred->user;
 
 	if (thread_count_all() >= fork_thread_limit)
-		return -EAGAIN;
+		return limit_reached(t, "the system's");
 	if (u->threads >= t->process->limit[LX_RLIMIT_NPROC].soft && u->uid != 0 && !cred_capable(t->cred, LX_CAP_SYS_RESOURCE))
-		return -EAGAIN;
+		return limit_reached(t, "its user's");
 	return 0;
 }
 

@@ -23,14 +23,11 @@ int supervisor_endpoint, native_routes;
 
 static struct manifest manifest;
 
-const struct {
-	struct proto_start head;
-	struct proto_start_item item[4];
-	char args[16];
-} supervisor_start_record = {
-	.head = { PROTO_START_MAGIC, 4, 1, 11, },
-	.item = { { "task", K_BOOT_TASK }, { "control", K_BOOT_CONTROL }, { "archive", K_BOOT_ARCHIVE }, { "vdso", K_BOOT_VDSO } },
-	.args = "supervisor",
+/* Nobody starts us with a record: this is it. The argument stands where a fifth item would. */
+const struct proto_start supervisor_start_record = {
+	.magic = PROTO_START_MAGIC, .count = 4, .args_count = 1, .args_size = sizeof("supervisor"),
+	.item = { { "task", K_BOOT_TASK }, { "control", K_BOOT_CONTROL }, { "archive", K_BOOT_ARCHIVE }, { "vdso", K_BOOT_VDSO },
+		{ "supervisor", 0 } },
 };
 
 /* --- deaths ------------------------------------------------------------------------------------------------ */

@@ -281,6 +281,25 @@ def stage_guest(options, report, expected):
             report.group(label, time.monotonic() - began, passed, failures, skipped)
 
 
+def stage_kernel(options, report):
+    """The kernel's own tests: a native server in an archive of its own (tests/kernel)."""
+    if options.linux or options.only:
+        return
+    archive = options.build + "/tests/kernel/boot.cpio"
+    for smp, thread in sorted({(n, "multi") for n in options.smp} | {(2, "single"), (4, "multi")}):
+        began = time.monotonic()
+        label = "kernel: -smp %d, thread=%s" % (smp, thread)
+        transcript = "%s/log/kernel-smp%d-%s.log" % (options.build, smp, thread)
+        vm = make_vm(options, smp, "loglevel=7", initrd=archive, thread=thread)
+        with Console(vm, transcript) as console:
+            trouble = watch(console)
+            results = parse(console.text)
+            if "kernel: %d passed" % sum(v == "ok" for v, _ in results.values()) not in console.text:
+                trouble = trouble or "the tests did not come to their end"
+        passed, failures, skipped = verdicts(label, results, trouble, transcript)
+        report.group(label, time.monotonic() - began, len(passed), failures, len(skipped))
+
+
 # --- sessions and machines ----------------------------------------------------------------
 
 def session_archive(options):
@@ -373,7 +392,7 @@ def stage_machines(options, report):
 
 # --- the whole ----------------------------------------------------------------------------
 
-STAGES = ["host", "oracle", "guest", "session", "machines"]
+STAGES = ["host", "kernel", "oracle", "guest", "session", "machines"]
 
 
 def options_parse():
@@ -406,6 +425,8 @@ def main():
     print("  TEST    in QEMU: %s" % vm.describe())
     if "host" in options.stages:
         stage_host(options, report)
+    if "kernel" in options.stages:
+        stage_kernel(options, report)
     expected = {}
     if options.guest and {"oracle", "guest"} & set(options.stages):
         expected = stage_oracle(options, report)

@@ -250,23 +250,46 @@ static void echo_main(void *arg)
 	}
 }
 
-/* Not a check: says what a call and its answer cost within one space (ns; under icount, instructions). */
-TEST(round_trip_cost)
+/* Not a check: says what a call and its answer cost (ns; under icount, instructions). */
+static void round_trips_time(int c, const char *name)
 {
-	int e = (int)k_endpoint_create();
-	int c = (int)k_handle_duplicate(e, K_RIGHT_CALL, 1);
-	int t = ktest_thread(echo_main, &e);
 	struct k_private_call call = { .endpoint = c, .number = 1 };
-	int64_t before;
 	char text[96];
+	int64_t before;
 
 	CHECK_EQ(k_call(&call), 0);
 	before = k_clock_get(0);
 	for (int i = 0; i < ROUNDS; i++)
 		k_call(&call);
-	snprintf(text, sizeof(text), "bench ipc_round_trip %lld ns\n", (long long)(k_clock_get(0) - before) / ROUNDS);
+	snprintf(text, sizeof(text), "bench %s %lld ns\n", name, (long long)(k_clock_get(0) - before) / ROUNDS);
 	k_log_write(text, strlen(text));
+}
+
+TEST(round_trip_cost)
+{
+	int e = (int)k_endpoint_create();
+	int c = (int)k_handle_duplicate(e, K_RIGHT_CALL, 1);
+	int t = ktest_thread(echo_main, &e);
+
+	round_trips_time(c, "ipc_round_trip_one_space");
 	ktest_thread_free(t);
+	k_handle_close(c);
+	k_handle_close(e);
+}
+
+/* The server is a task of its own. */
+TEST(round_trip_cost_between_spaces)
+{
+	static int e;
+	struct k_fork f;
+	int c;
+
+	e = (int)k_endpoint_create();
+	c = (int)k_handle_duplicate(e, K_RIGHT_CALL, 1);
+	CHECK_EQ(ktest_child(echo_main, &e, 0, -1, &f), 0);
+	CHECK_EQ(k_thread_start(f.thread), 0);
+	round_trips_time(c, "ipc_round_trip_two_spaces");
+	ktest_child_free(&f);
 	k_handle_close(c);
 	k_handle_close(e);
 }

@@ -182,7 +182,9 @@ __asm__(".text\n"
 	"	test %rax, %rax\n	jz 1f\n"
 	"	pop %r13\n	pop %r12\n	pop %rbx\n	ret\n"
 	"1:	mov %r13, %rdi\n	and $-16, %rsp\n	call *%r12\n	ud2\n");
-__attribute__((used)) static const int fork_call_number = K_NATIVE_call;
+/* Global and used: the assembly may end up in another part of the program than its definition. */
+extern const int fork_call_number;
+__attribute__((used)) const int fork_call_number = K_NATIVE_call;
 
 static void parent_main(void *arg)
 {

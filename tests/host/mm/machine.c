@@ -287,6 +287,21 @@ size_t arch_copy_to_user_fast(uint64_t to, const void *from, size_t size)
 	return user_copy((char *)from, to, size, true);
 }
 
+size_t arch_zero_user_fast(uint64_t to, size_t size)
+{
+	static char zeroes[PAGE_SIZE];
+	size_t left = size, n;
+
+	while (left) {
+		n = left < sizeof zeroes ? left : sizeof zeroes;
+		n -= user_copy(zeroes, to + (size - left), n, true);
+		if (!n)
+			break;
+		left -= n;
+	}
+	return left;
+}
+
 void arch_page_copy(void *to, const void *from)
 {
 	memcpy(to, from, PAGE_SIZE);

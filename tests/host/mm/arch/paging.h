@@ -53,6 +53,7 @@ void arch_tlb_flush_space(struct arch_space *space);
 void arch_tlb_forget_local(uint64_t va);
 size_t arch_copy_from_user_fast(void *to, uint64_t from, size_t size);
 size_t arch_copy_to_user_fast(uint64_t to, const void *from, size_t size);
+size_t arch_zero_user_fast(uint64_t to, size_t size);
 void arch_page_copy(void *to, const void *from);
 void arch_page_zero(void *page);
 
