@@ -65,7 +65,10 @@ static inline long k_answer(int ep, const struct k_answer *answer) { return K2(a
 /* A call to a server from native code. Blocks until it is answered. */
 static inline long k_call(const struct k_private_call *c) { return K2(call, c, 0); }
 
-/* The server is given up: every call that waits here, and every later one, fails with EIO. */
+/*
+ * The server is given up: every call that waits here, and every later one, fails with EIO. The same happens when the last
+ * handle with RECEIVE is closed, and then notices are lost, too.
+ */
 static inline long k_endpoint_shut(int ep) { return K1(endpoint_shut, ep); }
 
 /* powers over a held caller */

@@ -322,7 +322,7 @@ TEST(pipe, read_is_restarted)
 	alarm_pump_start();
 	CHECK_EQ(read(fd[0], buffer, 10), 1);
 	alarm_pump_stop();
-	CHECK_EQ(alarms, 3);
+	CHECK_GE(alarms, 3); /* one more may come before the pump stops */
 	CHECK_EQ(buffer[0], 'x');
 }
 

@@ -562,3 +562,90 @@ TEST(endpoint_in_flight_is_not_abandoned)
 	k_handle_close(e2);
 	user_end(t, e, c);
 }
+
+/* --- what once went wrong ------------------------------------------------------------------------------------------ */
+
+static void user_supply(void *arg)
+{
+	struct user *u = arg;
+
+	u->result = k_mobject_supply((int)u->arg[0], u->arg[1], (void *)u->arg[2], PAGE, 0);
+	u->done = 1;
+}
+
+/* A pager that supplies a page from that page: it waits for itself, and for its death. */
+TEST(pager_that_waits_for_itself)
+{
+	static struct user u;
+	int pager = (int)k_endpoint_create(), object, t;
+	struct k_map map;
+
+	object = pager_map(pager, &map);
+	CHECK(object >= 0);
+	u = (struct user){ .arg = { (uint64_t)object, 0, map.address } };
+	t = ktest_user_thread(user_supply, &u, K_PRIORITY_USER);
+	CHECK(ktest_wait_state(t, K_THREAD_BLOCKED));
+	ktest_home.event_result = -EINTR;
+	CHECK_EQ(k_thread_event(t), 0);
+	CHECK(ktest_wait(&u.done));
+	ktest_home.event_result = 0;
+	CHECK_EQ(u.result, -EINTR);
+	ktest_thread_free(t);
+	k_space_unmap(-1, map.address, PAGE);
+	k_handle_close(object);
+	ktest_endpoint_free(pager);
+}
+
+/* The end of a blocked operation is to be told to an endpoint that is given up. */
+TEST(hook_of_a_shut_endpoint)
+{
+	static struct user u;
+	static char byte;
+	int e, c, t, pipe = (int)k_pipe_create(PAGE, 0), reader;
+	struct k_description d = { .plane = K_PLANE_PIPE_BOTH, .status = 2, .object = pipe, .object2 = -1, .source = -1,
+				   .flags = K_DESCRIPTION_QUIET };
+	struct k_forward f = { .flags = K_FORWARD_KERNEL | K_FORWARD_HOOK | K_FORWARD_ARGS, .number = K_OP_read, .handle = { -1, -1 } };
+	struct k_message m;
+
+	for (int i = 0; i < 20; i++) {
+		u = (struct user){ 0 };
+		t = user_start(&u, &e, &c);
+		reader = (int)k_description_create(e, &d);
+		CHECK_EQ(ktest_receive(e, &m), 0);
+		f.call = m.call;
+		f.arg[0] = (uint64_t)reader;
+		f.arg[1] = (uint64_t)&byte;
+		f.arg[2] = 1;
+		CHECK_EQ(k_caller_forward(e, &f), 0);
+		CHECK(ktest_wait_state(t, K_THREAD_BLOCKED));
+		CHECK_EQ(k_endpoint_shut(e), 0);
+		CHECK_EQ(k_thread_event(t), 0);
+		CHECK(ktest_wait(&u.done));
+		CHECK_EQ(u.result, -EIO);
+		k_handle_close(reader);
+		user_end(t, e, c);
+	}
+	k_handle_close(pipe);
+}
+
+/* An answer that closes, in a table that server and caller share, the last handle to the endpoint it came through. */
+TEST(answer_that_ends_its_own_endpoint)
+{
+	static struct user u;
+	struct k_answer a = { .installs = 1 };
+	int e, c, t;
+	struct k_message m;
+
+	u = (struct user){ 0 };
+	t = user_start(&u, &e, &c);
+	CHECK_EQ(ktest_receive(e, &m), 0);
+	a.call = m.call;
+	a.install[0] = (struct k_answer_install){ .handle = null_description(e, 1), .flags = K_INSTALL_AT, .min = (uint32_t)e };
+	CHECK(k_receive(e, &a, &m, 0) == -ETIMEDOUT);
+	CHECK(ktest_wait(&u.done));
+	CHECK_EQ(u.result, -EIO);
+	ktest_thread_free(t);
+	ktest_routes_home(-1);
+	k_handle_close(c);
+	k_handle_close(e);		/* it is the description now */
+}
