@@ -164,7 +164,7 @@ static inline long k_routes_home(int h, unsigned n, int ep) { return K3(routes_h
 /* notifications, devices */
 static inline long k_notification_create(int ep, uint32_t badge) { return K2(notification_create, ep, badge); }
 static inline long k_notification_signal(int h, uint64_t bits) { return K2(notification_signal, h, bits); }
-/* Interrupts of the line signal `bit`s on the notification; masked until k_irq_ack(). */
+/* Interrupts of the line signal bit 0 of the notification; masked until k_irq_ack(). */
 static inline long k_irq_create(int ctl, unsigned gsi, uint32_t flags, int notification) { return K4(irq_create, ctl, gsi, flags, notification); }
 static inline long k_irq_ack(int h) { return K1(irq_ack, h); }
 /* After a restart the successor has a notification of its own. */

@@ -3,8 +3,8 @@
  * Memory objects: pages by offset.
  *
  * Anonymous (zero-filled on demand), copy-on-write child of a part of another object, pager-backed (a server
- * supplies pages: the page cache), physical. A private mapping is a region over a child object; fork makes the
- * new child share every frame of the old one (frame.references), so chains never get longer than the file below.
+ * supplies pages: the page cache), physical. Pages that a private mapping has written lie in an overlay of its region, which
+ * fork copies by sharing frames (frame.references), so chains of objects never get longer than the file below.
  * Invariant: a slot's frame is mapped writable somewhere only if its reference count is 1.
  */
 #ifndef TROUPE_MM_MOBJECT_H

@@ -140,5 +140,6 @@ int main(void)
 	reg_write(INTERRUPTS_ON, INTERRUPT_RECEIVE);
 	output_start();
 	input_drain();
+	k_irq_ack(irq);		/* a predecessor may have died before it could */
 	srv_run(srv_handle_need("endpoint"), &ops);
 }
