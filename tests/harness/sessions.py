@@ -42,7 +42,7 @@ def equal(c, command, expected, timeout=30):
 def look_around(c):
     check("x86_64" in run_ok(c, "uname -a"), "uname does not say x86_64")
     equal(c, "id -u; pwd; hostname", "0\n/root\ntroupe")
-    equal(c, "tty", "/dev/console")
+    equal(c, "tty", "/dev/ttyS0")
     check(re.search(r"^processor\s*: 0", run_ok(c, "cat /proc/cpuinfo"), re.M), "no processor 0")
     check("cpu0" in run_ok(c, "grep cpu0 /proc/stat"), "no cpu0 in /proc/stat")
 
@@ -56,14 +56,14 @@ def process_lists(c):
     check("load average" in run_ok(c, "uptime"), "uptime shows no load")
     check("bash" in run_ok(c, "busybox pmap $$"), "pmap does not show bash")
     equal(c, "pgrep -x bash | grep -c .", "1")
-    check("/dev/console" in run_ok(c, "lsof -p $$"), "lsof does not show the console")
+    check("/dev/ttyS0" in run_ok(c, "lsof -p $$"), "lsof does not show the console")
 
 
 @session
 def proc_self_fd(c):
     output = run_ok(c, "ls -l /proc/self/fd </dev/null")
     check(re.search(r"\b0 -> /dev/null", output), "descriptor 0 is not /dev/null")
-    check(re.search(r"\b1 -> /dev/console", output), "descriptor 1 is not the console")
+    check(re.search(r"\b1 -> /dev/ttyS0", output), "descriptor 1 is not the console")
 
 
 # --- data ---------------------------------------------------------------------------------
@@ -141,6 +141,7 @@ def interrupt(c):
     check(c.prompt() == 130, "^C did not end sleep with status 130")
     c.send("cat | cat\r")
     c.expect("cat\n")
+    c.quiet()       # a CR that comes before the shell has left raw mode ends no line, on Linux either
     c.send("echoed\r")
     c.expect("echoed\nechoed\n")
     c.send("\x04")
