@@ -146,17 +146,13 @@ static const struct srv_ops ops = {
 int archive_find(const char *path, const char **data, size_t *size)
 {
 	struct cpio_entry entry;
-	struct cpio c;
+	int r = cpio_find(archive, archive_size, path, &entry);
 
-	cpio_open(&c, archive, archive_size);
-	while (cpio_next(&c, &entry) > 0) {
-		if (strcmp(entry.name, path))
-			continue;
-		*data = entry.data;
-		*size = entry.size;
-		return 0;
-	}
-	return -ENOENT;
+	if (r)
+		return r;
+	*data = entry.data;
+	*size = entry.size;
+	return 0;
 }
 
 static void archive_map(void)

@@ -78,7 +78,7 @@ extern int supervisor_endpoint;
 /* Route table of all servers. */
 extern int native_routes;
 
-/* A member of the archive: 0 or -ENOENT. */
+/* A member of the archive: 0, -ENOENT, or -EINVAL if the archive is damaged. */
 int archive_find(const char *path, const char **data, size_t *size);
 
 #endif
