@@ -20,7 +20,7 @@ KERNEL_COMMON := -std=gnu17 -O2 -g -Wall -Wextra -Werror -ffreestanding -fno-sta
 # Functions are inlined across files: each one that is called costs its code page and, under an emulator, a look-up.
 KERNEL_LTO := $(if $(filter gcc,$(COMPILER)),-flto=auto -fno-fat-lto-objects)
 KERNEL_CFLAGS := $(KERNEL_COMMON) -m64 -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -fno-pic -fno-pie \
-	-fno-asynchronous-unwind-tables $(KERNEL_INCLUDES) $(KERNEL_LTO) $(KERNEL_EXTRA)
+	-fno-asynchronous-unwind-tables -ffunction-sections $(KERNEL_INCLUDES) $(KERNEL_LTO) $(KERNEL_EXTRA)
 VDSO_CFLAGS := $(KERNEL_COMMON) -m64 -fPIC -fvisibility=hidden \
 	-fasynchronous-unwind-tables -mno-sse -mno-mmx -mno-80387 -fomit-frame-pointer $(KERNEL_INCLUDES)
 
@@ -29,7 +29,7 @@ KERNEL_LINK := $(if $(filter clang%,$(COMPILER)),-Qunused-arguments)
 
 kernel: $(KERNEL_BUILD)/troupe.elf
 
-$(KERNEL_BUILD)/troupe.elf: $(KERNEL_OBJECTS) kernel/kernel.ld
+$(KERNEL_BUILD)/troupe.elf: $(KERNEL_OBJECTS) kernel/kernel.ld kernel/hot.ld
 	@echo "  LD      $@"
 	@$(COMPILER) $(KERNEL_CFLAGS) $(KERNEL_LINK) -nostdlib -static -no-pie -fuse-ld=bfd -Wl,-z,max-page-size=4096 \
 		-Wl,-z,noexecstack -Wl,--build-id=none -Wl,--no-warn-rwx-segments -T kernel/kernel.ld -o $@ $(KERNEL_OBJECTS)

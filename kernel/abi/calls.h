@@ -98,8 +98,40 @@ static inline long k_description_create(int ep, const struct k_description *d) {
 static inline long k_description_info(int h, struct k_caller_cookie *out) { return K2(description_info, h, out); }
 /* capacity in bytes (rounded up to pages, at most 1 MiB); packets = 1: message boundaries are kept (O_DIRECT). */
 static inline long k_pipe_create(size_t capacity, int packets) { return K2(pipe_create, capacity, packets); }
+/*
+ * Which ends (K_PIPE_READER | K_PIPE_WRITER) this pipe's server holds from now on; 0: none. Absolute, per pipe, not per handle;
+ * whoever waits hears of it as of a description that is closed. MANAGE. EINVAL: other bits.
+ */
+static inline long k_pipe_hold(int h, uint32_t ends) { return K2(pipe_hold, h, ends); }
+/*
+ * Takes up to n bytes out of the pipe into the server's memory; to = NULL: they are dropped. Never blocks. Bytes (all there are, up to n);
+ * 0: the end of the file (nothing left, no writers), or n was 0; EAGAIN: nothing there now. With K_PIPE_PEEK they stay, and
+ * 0 and EAGAIN mean that there is nothing beyond `skip`. From a pipe of packets: one packet, what does not fit is lost. READ. EINVAL: other
+ * flags; skip without PEEK, or of a pipe of packets.
+ */
+static inline long k_pipe_read(int h, void *to, size_t n, uint32_t flags, size_t skip) { return K5(pipe_read, h, to, n, flags, skip); }
+/*
+ * Puts up to n bytes of the server's memory into the pipe. Never blocks, and does not keep short writes in one piece. Bytes (may be short);
+ * EAGAIN: no room; EPIPE: no readers (0 if n is 0); ENOMEM: the pipe's account has no page left. WRITE.
+ */
+static inline long k_pipe_write(int h, const void *from, size_t n) { return K3(pipe_write, h, from, n); }
+static inline long k_pipe_info(int h, struct k_pipe_info *out) { return K2(pipe_info, h, out); }
+/*
+ * K_MSG_PIPE of this pipe goes to endpoint `ep` (RECEIVE) with this cookie from now on; ep -1: to nobody. What was armed or already on its
+ * way is dropped: arm again. The binding belongs to the pipe: it survives handle and server. The pipe keeps the endpoint alive. MANAGE.
+ */
+static inline long k_pipe_bind(int h, int ep, uint64_t cookie) { return K3(pipe_bind, h, ep, cookie); }
+/*
+ * Asks for one K_MSG_PIPE as soon as one of these events (K_PIPE_DATA ..) holds, at once if one does; then the pipe is disarmed.
+ * Replaces what was armed before, also if its message is on its way and was not received yet. 0 disarms. The message says what holds when
+ * it is received, which may be less than what was asked for. MANAGE. EINVAL: other bits; bound to nobody.
+ */
+static inline long k_pipe_arm(int h, uint32_t events) { return K2(pipe_arm, h, events); }
 static inline long k_source_create(void) { return K0(source_create); }
-/* level bits = (bits & ~clear) | set; pulse != 0: also wake edge-triggered waiters even if no bit changed. */
+/*
+ * level bits = (bits & ~clear) | set; pulse != 0: also wake edge-triggered waiters even if no bit changed.
+ * K_SOURCE_DECLINE_* may be among set and clear (native.h).
+ */
 static inline long k_source_set(int h, uint32_t set, uint32_t clear, int pulse) { return K4(source_set, h, set, clear, pulse); }
 
 /* memory objects */
@@ -164,9 +196,14 @@ static inline long k_routes_home(int h, unsigned n, int ep) { return K3(routes_h
 /* notifications, devices */
 static inline long k_notification_create(int ep, uint32_t badge) { return K2(notification_create, ep, badge); }
 static inline long k_notification_signal(int h, uint64_t bits) { return K2(notification_signal, h, bits); }
-/* Interrupts of the line signal bit 0 of the notification; masked until k_irq_ack(). */
+/*
+ * Interrupts of the line signal bit 0 of the notification; masked until k_irq_ack(). K_IRQ_MSI: gsi is ignored, nothing is masked.
+ * EBUSY: the line is taken; ENOSPC: no vector is left.
+ */
 static inline long k_irq_create(int ctl, unsigned gsi, uint32_t flags, int notification) { return K4(irq_create, ctl, gsi, flags, notification); }
 static inline long k_irq_ack(int h) { return K1(irq_ack, h); }
+/* K_IRQ_MSI: what the device has to write. The vector goes with the last handle: silence the device first. EINVAL: not made with K_IRQ_MSI. */
+static inline long k_irq_message(int h, struct k_irq_message *out) { return K2(irq_message, h, out); }
 /* After a restart the successor has a notification of its own. */
 static inline long k_irq_bind(int h, int notification) { return K2(irq_bind, h, notification); }
 static inline long k_ioport_create(int ctl, unsigned base, unsigned count) { return K3(ioport_create, ctl, base, count); }

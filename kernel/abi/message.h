@@ -27,7 +27,8 @@ enum k_message_kind {
 	K_MSG_PAGER,		/* cookie = object's, extra[0] = enum k_pager, extra[1] = offset, extra[2] = length */
 	K_MSG_TABLE_GONE,	/* a handle table that was watched is gone: `table` */
 	K_MSG_MEMORY,		/* a fault could not be met for want of memory: free some (kill), then answer: it retries */
-	K_MSG_CLOSED		/* nothing but the closed[] batch */
+	K_MSG_CLOSED,		/* nothing but the closed[] batch */
+	K_MSG_PIPE		/* what k_pipe_arm() asked for has come: cookie = k_pipe_bind()'s, extra[0] = all K_PIPE_* events that hold now */
 };
 
 /* k_message.flags */
@@ -114,12 +115,18 @@ struct k_answer {
 #define K_FORWARD_KERNEL	0x1u	/* run the kernel operation of `number`'s route entry, in the caller's context */
 #define K_FORWARD_HOOK		0x2u	/* with KERNEL: when it ends, K_MSG_DONE to this endpoint instead of returning */
 #define K_FORWARD_ARGS		0x4u	/* use number/arg below instead of the caller's own */
+/*
+ * To the endpoint that serves the descriptor in arg[0], which needs no handle; the caller goes on as a call on that descriptor.
+ * Only system-call numbers (below K_ROUTE_NUMBERS), for nobody has granted CALL. Errors: EBADF not open, EINVAL another
+ * number, ELOOP the endpoint that holds the call serves it itself; the call is still held then.
+ */
+#define K_FORWARD_DESCRIPTOR	0x8u
 #define K_SCRATCH_MAX		8192u
 
 struct k_forward {
 	uint64_t call;
 	uint32_t flags;
-	int32_t endpoint;	/* a handle with the CALL right (unused with KERNEL) */
+	int32_t endpoint;	/* a handle with the CALL right (unused with KERNEL, DESCRIPTOR) */
 	int32_t number;
 	uint32_t scratch_size;	/* bytes of `scratch` attached for the receiver; 0: an attached one stays */
 	const void *scratch;

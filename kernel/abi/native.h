@@ -28,8 +28,8 @@ enum k_native {
 
 /* --- rights, per handle ------------------------------------------------------------------------------------- */
 #define K_RIGHT_DUPLICATE	0x0001u	/* duplicate, give away */
-#define K_RIGHT_READ		0x0002u	/* mobject: read, map readable. task, thread, account: info */
-#define K_RIGHT_WRITE		0x0004u	/* mobject: write, resize, map writable. task, thread: set */
+#define K_RIGHT_READ		0x0002u	/* mobject: read, map readable. pipe: read. task, thread, account: info */
+#define K_RIGHT_WRITE		0x0004u	/* mobject: write, resize, map writable. pipe: write. task, thread: set */
 #define K_RIGHT_EXECUTE		0x0008u	/* mobject: map executable */
 #define K_RIGHT_RECEIVE		0x0010u	/* endpoint: receive, answer, make badges and descriptions */
 #define K_RIGHT_CALL		0x0020u	/* endpoint: k_call, be a forward's destination, be a route's home */
@@ -37,7 +37,7 @@ enum k_native {
 #define K_RIGHT_CALLER_INSTALL	0x0080u	/* endpoint: answer installs */
 #define K_RIGHT_CALLER_TAKE	0x0100u	/* endpoint: k_caller_take of any description */
 #define K_RIGHT_CALLER_REGS	0x0200u	/* endpoint: registers, FPU state, EXIT, exec and fork of callers */
-#define K_RIGHT_MANAGE		0x0400u	/* task, thread: start, kill, event. control: everything */
+#define K_RIGHT_MANAGE		0x0400u	/* task, thread: start, kill, event. pipe: hold, bind, arm. control: everything */
 #define K_RIGHTS_ALL		0x0fffu
 
 enum k_object_type {
@@ -122,7 +122,46 @@ struct k_caller_cookie {
 	uint32_t flags;
 };
 
-/* readiness bits are poll's: POLLIN 1, POLLPRI 2, POLLOUT 4, POLLERR 8, POLLHUP 0x10, POLLRDHUP 0x2000 */
+/*
+ * Sources. Readiness bits are poll's: POLLIN 1, POLLPRI 2, POLLOUT 4, POLLERR 8, POLLHUP 0x10, POLLRDHUP 0x2000.
+ *
+ * Two more bits in k_source_set's `set` and `clear` switch a direction of K_PLANE_SOCKET descriptions with this source from their
+ * pipe to their server, and back; other planes ignore them, and poll never shows them. While a direction is declined its calls
+ * (read, recvfrom and kin; write, sendto and kin, sendfile) go to the server as K_MSGF_DECLINED, and only the source's own
+ * bits say whether it is ready: the pipe counts neither for POLLIN, POLLRDHUP nor for POLLOUT, and for POLLHUP only if neither is declined.
+ * POLLERR in the source declines both directions' calls (a pending error), but changes no readiness but its own.
+ *
+ * When one of these bits comes, threads that are blocked in the pipe run again and decline (with what they had moved as
+ * their result, if that is something); when a DECLINE bit goes, whoever polls looks again. A server that forwards a
+ * call that has declined (K_FORWARD_KERNEL) has it run on the pipe all the same.
+ */
+#define K_SOURCE_DECLINE_READ	0x10000u
+#define K_SOURCE_DECLINE_WRITE	0x20000u
+
+/* --- pipes from a server's side ------------------------------------------------------------------------------- */
+/*
+ * A server that made a pipe may be one of its ends, without a description: it holds an end (k_pipe_hold), moves bytes with
+ * k_pipe_read and k_pipe_write, and is told by K_MSG_PIPE when there is something to do (k_pipe_bind, k_pipe_arm).
+ */
+/* k_pipe_hold: ends that count as one more description does. They belong to the pipe, not to the handle, and stay when the server dies. */
+#define K_PIPE_READER	1u	/* while there is any reader, writers do not get EPIPE, and data stays when all descriptions go */
+#define K_PIPE_WRITER	2u	/* while there is any writer, readers do not get end of file */
+
+/* k_pipe_read flags */
+#define K_PIPE_PEEK	1u	/* what is read stays; reading begins `skip` bytes after the first */
+
+/* k_pipe_arm events, and K_MSG_PIPE's extra[0] */
+#define K_PIPE_DATA		1u	/* there is something to read */
+#define K_PIPE_ROOM		2u	/* at least half of the capacity is free */
+#define K_PIPE_NO_READERS	4u	/* no description reads it, and nobody holds K_PIPE_READER */
+#define K_PIPE_NO_WRITERS	8u
+
+struct k_pipe_info {
+	uint64_t bytes;			/* to be read */
+	uint64_t room;			/* that could be written at once: a page that is not read to its end is not free yet, so less than capacity - bytes */
+	uint64_t capacity;
+	uint32_t readers, writers;	/* descriptions and held ends */
+};
 
 /* --- memory ------------------------------------------------------------------------------------------------- */
 /* Wherever a memory object is wanted, the handle of a description with a stream plane will do as well. */
@@ -318,5 +357,12 @@ enum { K_BOOT_TASK, K_BOOT_CONTROL, K_BOOT_ARCHIVE, K_BOOT_VDSO, K_BOOT_HANDLES 
 #define K_IRQ_LEVEL	0x1u
 #define K_IRQ_LOW	0x2u
 #define K_IRQ_ISA	0x4u	/* the line is an ISA number; the firmware knows how it is wired */
+#define K_IRQ_MSI	0x8u	/* alone: a message-signalled interrupt, the line is ignored. An edge: never masked, k_irq_ack does nothing */
+
+/* What a device writes where to raise an interrupt made with K_IRQ_MSI: the first three words of its MSI-X table entry. */
+struct k_irq_message {
+	uint64_t address;
+	uint32_t data, pad;
+};
 
 #endif

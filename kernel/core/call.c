@@ -625,10 +625,41 @@ static int64_t forward_attach(struct thread *t, struct thread *c, const struct k
 	return 0;
 }
 
+/*
+ * Where a call about a descriptor goes: the endpoint that serves the description (*pin) that c's call is or becomes about. Unless the
+ * number of the descriptor is new, it is the one that the call has pinned.
+ */
+static int64_t forward_descriptor(struct thread *c, const struct k_forward *f, struct endpoint **to, struct object **pin)
+{
+	uint64_t fd = f->flags & K_FORWARD_ARGS ? f->arg[0] : c->message.arg[0];
+	uint32_t number = (uint32_t)(f->flags & K_FORWARD_ARGS ? f->number : c->message.number);
+	struct description *d = c->call_fd && (uint32_t)fd == (uint32_t)c->message.arg[0] ? description_of(c->call_fd) :
+				description_get(c, fd);
+
+	if (c->message.kind != K_MSG_CALL || number >= K_ROUTE_NUMBERS)
+		return -EINVAL;
+	if (!d)
+		return -EBADF;
+	if (d->endpoint == c->endpoint)
+		return -ELOOP;
+	*pin = &d->object;
+	*to = d->endpoint;
+	return 0;
+}
+
+/* c's call is about this description from now on. */
+static void call_pin(struct thread *c, struct object *o)
+{
+	object_get(o);
+	object_put(c->call_fd);
+	c->call_fd = o;
+}
+
 int64_t native_caller_forward(struct thread *t, const uint64_t *a)
 {
+	struct object *o, *endpoint, *pin = NULL;
+	struct endpoint *to;
 	struct k_forward f;
-	struct object *o, *to;
 	struct thread *c;
 	int64_t r = user_read(t, &f, a[1], sizeof(f));
 
@@ -640,7 +671,12 @@ int64_t native_caller_forward(struct thread *t, const uint64_t *a)
 		return r;
 	if (f.flags & K_FORWARD_KERNEL)
 		return forward_kernel(c, endpoint_of(o), &f);
-	r = native_lookup(t, (uint32_t)f.endpoint, K_OBJECT_ENDPOINT, K_RIGHT_CALL, &to);
+	if (f.flags & K_FORWARD_DESCRIPTOR) {
+		r = forward_descriptor(c, &f, &to, &pin);
+	} else {
+		r = native_lookup(t, (uint32_t)f.endpoint, K_OBJECT_ENDPOINT, K_RIGHT_CALL, &endpoint);
+		to = r ? NULL : endpoint_of(endpoint);
+	}
 	if (!r)
 		r = forward_attach(t, c, &f);
 	if (!r)		/* what was attached before may have been the last handle to the endpoint that holds the call */
@@ -653,9 +689,13 @@ int64_t native_caller_forward(struct thread *t, const uint64_t *a)
 		c->message.number = f.number;
 		memcpy(c->message.arg, f.arg, sizeof(f.arg));
 	}
+	if (pin) {
+		call_pin(c, pin);
+		c->message.flags &= ~K_MSGF_BADFD;
+	}
 	call_detach(c);
-	message_resolve(c, endpoint_of(to));
-	call_send(c, endpoint_of(to), c->message.kind);
+	message_resolve(c, to);
+	call_send(c, to, c->message.kind);
 	t->lender_call = 0;
 	return 0;
 }

@@ -59,35 +59,50 @@ void irq_raise(unsigned line)
 		notification_signal(q->notification, 1ull << q->bit);
 }
 
-int irq_create(unsigned line, unsigned flags, struct notification *n, struct irq **out)
+/* A line of the interrupt controller: from now on it is enabled. */
+static int line_enable(struct irq *q, unsigned line, unsigned flags)
 {
-	struct irq *q;
-	unsigned arch_flags = 0;
-	int r;
+	unsigned arch_flags = (flags & K_IRQ_LEVEL ? ARCH_IRQ_LEVEL : 0) | (flags & K_IRQ_LOW ? ARCH_IRQ_LOW : 0);
 
 	if (line >= IRQ_LINES)
 		return -EINVAL;
 	if (irq_owner[line])
 		return -EBUSY;
-	q = kzalloc(sizeof(*q));
-	if (!q)
-		return -ENOMEM;
 	if (flags & K_IRQ_ISA)
 		line = arch_irq_isa(line, &arch_flags);
-	else
-		arch_flags = (flags & K_IRQ_LEVEL ? ARCH_IRQ_LEVEL : 0) | (flags & K_IRQ_LOW ? ARCH_IRQ_LOW : 0);
-	r = line < IRQ_LINES && !irq_owner[line] ? arch_irq_enable(line, arch_flags, 0) : -EBUSY;
+	q->line = line;
+	return line < IRQ_LINES && !irq_owner[line] ? arch_irq_enable(line, arch_flags, 0) : -EBUSY;
+}
+
+static int message_enable(struct irq *q, unsigned flags)
+{
+	return flags == K_IRQ_MSI ? arch_msi_alloc(0, &q->line, &q->message.address, &q->message.data) : -EINVAL;
+}
+
+int irq_create(unsigned line, unsigned flags, struct notification *n, struct irq **out)
+{
+	struct irq *q = kzalloc(sizeof(*q));
+	int r;
+
+	if (!q)
+		return -ENOMEM;
+	r = flags & K_IRQ_MSI ? message_enable(q, flags) : line_enable(q, line, flags);
 	if (r) {
 		kfree(q);
 		return r;
 	}
 	object_init(&q->object, K_OBJECT_IRQ);
-	q->line = line;
 	q->notification = n;
 	object_get(&n->object);
-	irq_owner[line] = q;
+	irq_owner[q->line] = q;
 	*out = q;
 	return 0;
+}
+
+int irq_message(const struct irq *q, struct k_irq_message *out)
+{
+	*out = q->message;
+	return q->line < ARCH_IRQ_MSI ? -EINVAL : 0;
 }
 
 void irq_bind(struct irq *q, struct notification *n)
@@ -101,7 +116,10 @@ void irq_destroy(struct object *o)
 {
 	struct irq *q = container_of(o, struct irq, object);
 
-	arch_irq_disable(q->line);
+	if (q->line >= ARCH_IRQ_MSI)
+		arch_msi_free(q->line);
+	else
+		arch_irq_disable(q->line);
 	irq_owner[q->line] = NULL;
 	object_put(&q->notification->object);
 	kfree(q);

@@ -16,8 +16,9 @@ struct notification {
 struct irq {
 	struct object object;
 	struct notification *notification;
-	unsigned line;
+	unsigned line;			/* irq number of arch/irq.h; ARCH_IRQ_MSI and above: message-signalled */
 	unsigned bit;
+	struct k_irq_message message;	/* what raises a message-signalled one */
 };
 
 struct ioport {
@@ -30,6 +31,8 @@ void notification_signal(struct notification *n, uint64_t bits);
 /* A line fired (the controller has masked or acknowledged it). */
 void irq_raise(unsigned line);
 int irq_create(unsigned line, unsigned flags, struct notification *n, struct irq **out);
+/* What its device has to write: 0, or EINVAL for a line. */
+int irq_message(const struct irq *q, struct k_irq_message *out);
 void irq_bind(struct irq *q, struct notification *n);
 int ioport_create(uint16_t base, uint16_t count, struct ioport **out);
 

@@ -271,6 +271,17 @@ int64_t native_irq_ack(struct thread *t, const uint64_t *a)
 	return r;
 }
 
+int64_t native_irq_message(struct thread *t, const uint64_t *a)
+{
+	struct k_irq_message message;
+	struct object *o;
+	int r = native_lookup(t, a[0], K_OBJECT_IRQ, K_RIGHT_MANAGE, &o);
+
+	if (!r)
+		r = irq_message(container_of(o, struct irq, object), &message);
+	return r ? r : user_write(t, a[1], &message, sizeof(message));
+}
+
 int64_t native_irq_bind(struct thread *t, const uint64_t *a)
 {
 	struct object *q, *n;

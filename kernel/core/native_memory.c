@@ -54,6 +54,73 @@ int64_t native_pipe_create(struct thread *t, const uint64_t *a)
 	return r ? r : native_give(t, pipe_object(p), K_RIGHTS_ALL);
 }
 
+static int pipe_lookup(struct thread *t, uint64_t h, uint32_t rights, struct pipe **out)
+{
+	struct object *o;
+	int r = native_lookup(t, h, K_OBJECT_PIPE, rights, &o);
+
+	if (!r)
+		*out = pipe_of(o);
+	return r;
+}
+
+int64_t native_pipe_hold(struct thread *t, const uint64_t *a)
+{
+	struct pipe *p;
+	int r = pipe_lookup(t, a[0], K_RIGHT_MANAGE, &p);
+
+	return r ? r : pipe_hold(p, (uint32_t)a[1]);
+}
+
+int64_t native_pipe_read(struct thread *t, const uint64_t *a)
+{
+	struct pipe *p;
+	int r = pipe_lookup(t, a[0], K_RIGHT_READ, &p);
+
+	return r ? r : pipe_server_read(p, t, a[1], a[2], (uint32_t)a[3], a[4]);
+}
+
+int64_t native_pipe_write(struct thread *t, const uint64_t *a)
+{
+	struct pipe *p;
+	int r = pipe_lookup(t, a[0], K_RIGHT_WRITE, &p);
+
+	return r ? r : pipe_server_write(p, t, a[1], a[2]);
+}
+
+int64_t native_pipe_info(struct thread *t, const uint64_t *a)
+{
+	struct k_pipe_info info;
+	struct pipe *p;
+	int r = pipe_lookup(t, a[0], 0, &p);
+
+	if (r)
+		return r;
+	pipe_info(p, &info);
+	return user_write(t, a[1], &info, sizeof(info));
+}
+
+int64_t native_pipe_bind(struct thread *t, const uint64_t *a)
+{
+	struct object *e = NULL;
+	struct pipe *p;
+	int r = pipe_lookup(t, a[0], K_RIGHT_MANAGE, &p);
+
+	if (!r && (int32_t)a[1] != -1)
+		r = native_lookup(t, a[1], K_OBJECT_ENDPOINT, K_RIGHT_RECEIVE, &e);
+	if (!r)
+		pipe_bind(p, e ? endpoint_of(e) : NULL, a[2]);
+	return r;
+}
+
+int64_t native_pipe_arm(struct thread *t, const uint64_t *a)
+{
+	struct pipe *p;
+	int r = pipe_lookup(t, a[0], K_RIGHT_MANAGE, &p);
+
+	return r ? r : pipe_arm(p, (uint32_t)a[1]);
+}
+
 int64_t native_source_create(struct thread *t, const uint64_t *a)
 {
 	struct source *s;

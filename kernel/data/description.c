@@ -62,7 +62,7 @@ static int plane_open(struct description *d, struct object *o, struct object *o2
 		if (o2)
 			d->pipe2 = pipe_of(o2);
 		if (plane_reads_pipe(d)) {
-			d->writers_seen = pipe_writers_seen(d->pipe);
+			d->writers_seen = pipe_writers_seen(d->pipe) - !pipe_at_end(d->pipe);	/* one that is there has come */
 			pipe_open(d->pipe, true, false);
 		}
 		out = plane_write_pipe(d);
@@ -114,6 +114,7 @@ int description_create(struct endpoint *e, const struct k_description *k, struct
 	d->offset = k->offset;
 	wait_queue_init(&d->offset_waiters);
 	list_init(&d->watches);
+	list_init(&d->source_link);
 	r = plane_open(d, object, object2);
 	if (r) {
 		kfree(d);
@@ -126,6 +127,8 @@ int description_create(struct endpoint *e, const struct k_description *k, struct
 	d->source = source;
 	if (source)
 		object_get(&source->object);
+	if (source && d->plane == K_PLANE_SOCKET)
+		list_append(&source->sockets, &d->source_link);
 	*out = d;
 	return 0;
 }
@@ -136,6 +139,7 @@ void description_destroy(struct object *o)
 
 	waitset_forget(d);
 	plane_close(d);
+	list_remove(&d->source_link);
 	if (d->source)
 		object_put(&d->source->object);
 	list_remove(&d->endpoint_link);
@@ -155,17 +159,17 @@ void description_free(struct description *d)
 
 /* --- readiness ------------------------------------------------------------------------------------------- */
 
-/* A socket's end of file and broken pipe have names of their own. */
+/* A socket's end of file and broken pipe have names of their own. A direction that its source declines is the source's alone. */
 static uint32_t socket_ready(struct description *d)
 {
-	uint32_t ready = pipe_read_ready(d->pipe, d->writers_seen) & POLL_IN;
+	uint32_t decline = d->source ? d->source->decline : 0;
+	uint32_t ready = 0;
 
-	ready |= pipe_write_ready(d->pipe2) & POLL_OUT;
-	if (pipe_at_end(d->pipe))
-		ready |= POLL_IN | POLLRDHUP;
-	if (pipe_broken(d->pipe2))
-		ready |= POLL_OUT;
-	if (pipe_at_end(d->pipe) && pipe_broken(d->pipe2))
+	if (!(decline & K_SOURCE_DECLINE_READ))
+		ready |= (pipe_read_ready(d->pipe, d->writers_seen) & POLL_IN) | (pipe_at_end(d->pipe) ? POLL_IN | POLLRDHUP : 0);
+	if (!(decline & K_SOURCE_DECLINE_WRITE))
+		ready |= (pipe_write_ready(d->pipe2) & POLL_OUT) | (pipe_broken(d->pipe2) ? POLL_OUT : 0);
+	if (!decline && pipe_at_end(d->pipe) && pipe_broken(d->pipe2))
 		ready |= POLLHUP;
 	return ready;
 }

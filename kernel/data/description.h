@@ -36,6 +36,7 @@ struct description {
 		struct waitset *waitset;
 	};
 	struct source *source;		/* [I] counted; NULL: the plane's own or always ready */
+	struct list source_link;	/* source->sockets, with a socket plane */
 	struct list watches;		/* epoll members that watch this description */
 };
 

@@ -42,6 +42,8 @@
 #define IOV_MAX		1024u
 #define RW_MAX		0x7ffff000ul	/* one call moves at most this */
 #define PIPE_BUF	4096ul
+#define MSG_DONTWAIT	0x40u
+#define MSG_NOSIGNAL	0x4000u
 
 /* readiness */
 #define POLLIN		0x001u

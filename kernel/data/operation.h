@@ -69,6 +69,12 @@ int64_t op_interrupted(struct thread *t, struct description *d);
 /* progress.aux of operations on descriptions */
 enum { AUX_APPEND_BASE, AUX_APPENDING, AUX_START };
 
+/*
+ * A socket whose source sends this direction (K_SOURCE_DECLINE_*) to its server: OP_DECLINE, or what the call has moved, if something. 0: the
+ * pipe is meant, or d is no socket. A server that forwards a call that has declined means it, too.
+ */
+int64_t op_socket_declines(struct thread *t, struct description *d, uint32_t direction);
+
 struct timespec;
 /* A user timespec as nanoseconds (saturating): 0, EFAULT, EINVAL, OP_*. */
 int64_t timespec_read(struct thread *t, uint64_t from, int64_t *ns);

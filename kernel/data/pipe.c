@@ -5,6 +5,7 @@
  * Wake-ups: one reader per write, one writer per freed page; who is woken and does not use everything (or cannot,
  * because he is killed) wakes the next when his call ends (pipe_pass). Whoever waits does so because there was nothing
  * for him when he looked, under the same lock, so nothing is lost. The last writer or reader to go wakes everybody.
+ * What a server does with a pipe is in pipe_server.c.
  */
 #include "data/pipe_priv.h"
 #include "arch/paging.h"
@@ -53,6 +54,7 @@ int pipe_create(struct account *payer, size_t capacity, bool packets, struct pip
 	wait_queue_init(&p->write_wait);
 	source_init(&p->read_source, 0);
 	source_init(&p->write_source, 0);
+	notice_init(&p->notice, pipe_notice_fill);
 	*out = p;
 	return 0;
 }
@@ -73,6 +75,7 @@ void pipe_destroy(struct object *o)
 {
 	struct pipe *p = pipe_of(o);
 
+	pipe_bind(p, NULL, 0);
 	source_fini(&p->read_source);
 	source_fini(&p->write_source);
 	pipe_trim(p, 0);
@@ -123,11 +126,6 @@ uint64_t pipe_capacity(const struct pipe *p)
 	return p->slots * PAGE_SIZE;
 }
 
-static uint32_t slot_of(const struct pipe *p, uint64_t position)
-{
-	return (uint32_t)(position >> PAGE_SHIFT) & (p->slots - 1);
-}
-
 uint64_t pipe_bytes(const struct pipe *p)
 {
 	uint64_t bytes = 0;
@@ -135,13 +133,13 @@ uint64_t pipe_bytes(const struct pipe *p)
 	if (!p->length)
 		return p->tail - p->head;
 	for (uint64_t at = p->head; at != p->tail; at += PAGE_SIZE)
-		bytes += p->length[slot_of(p, at)];
+		bytes += p->length[pipe_slot(p, at)];
 	return bytes;
 }
 
 /* --- readiness and wake-ups -------------------------------------------------------------------------------- */
 
-static uint64_t pipe_room(const struct pipe *p)
+uint64_t pipe_room(const struct pipe *p)
 {
 	return (p->head & ~PAGE_MASK) + p->slots * PAGE_SIZE - p->tail;
 }
@@ -156,15 +154,17 @@ uint32_t pipe_write_ready(const struct pipe *p)
 	return (pipe_room(p) >= PIPE_BUF ? POLL_OUT : 0) | (p->readers ? 0 : POLLERR);
 }
 
-static void pipe_written(struct pipe *p)
+void pipe_written(struct pipe *p)
 {
 	if (!list_empty(&p->read_wait.waiters))
 		wait_queue_wake(&p->read_wait, 1);
 	source_notify(&p->read_source, POLL_IN);
+	pipe_event(p, K_PIPE_DATA);
 }
 
-static void pipe_drained(struct pipe *p)
+void pipe_drained(struct pipe *p)
 {
+	pipe_event(p, K_PIPE_ROOM);
 	if (pipe_room(p) < PIPE_BUF)
 		return;
 	if (!list_empty(&p->write_wait.waiters))
@@ -203,6 +203,17 @@ void pipe_close(struct pipe *p, bool read, bool write)
 		p->head = p->tail = 0;
 		pipe_trim(p, 0);
 	}
+	pipe_event(p, K_PIPE_NO_READERS | K_PIPE_NO_WRITERS | K_PIPE_ROOM);
+}
+
+void pipe_rerun_readers(struct pipe *p)
+{
+	wait_queue_wake(&p->read_wait, INT32_MAX);
+}
+
+void pipe_rerun_writers(struct pipe *p)
+{
+	wait_queue_wake(&p->write_wait, INT32_MAX);
 }
 
 /* --- reading ------------------------------------------------------------------------------------------------ */
@@ -214,9 +225,9 @@ static void pipe_emptied(struct pipe *p)
 		pipe_trim(p, 1);
 }
 
-static char *page_at(const struct pipe *p, uint64_t position)
+char *pipe_at(const struct pipe *p, uint64_t position)
 {
-	return (char *)phys_to_virt(p->frame[slot_of(p, position)]) + (position & PAGE_MASK);
+	return (char *)phys_to_virt(p->frame[pipe_slot(p, position)]) + (position & PAGE_MASK);
 }
 
 /* What there is goes to u: 0, or what stopped it. *moved counts bytes. */
@@ -224,7 +235,7 @@ static int64_t take_bytes(struct pipe *p, struct thread *t, struct uio *u, uint6
 {
 	while (u->size && p->head != p->tail) {
 		uint64_t n = smaller(smaller(u->size, p->tail - p->head), PAGE_SIZE - (p->head & PAGE_MASK));
-		int64_t r = uio_put(u, t, page_at(p, p->head), n);
+		int64_t r = uio_put(u, t, pipe_at(p, p->head), n);
 
 		if (r)
 			return r;
@@ -237,8 +248,8 @@ static int64_t take_bytes(struct pipe *p, struct thread *t, struct uio *u, uint6
 /* One packet; what does not fit is lost. */
 static int64_t take_packet(struct pipe *p, struct thread *t, struct uio *u, uint64_t *moved)
 {
-	uint64_t n = smaller(u->size, p->length[slot_of(p, p->head)]);
-	int64_t r = uio_put(u, t, page_at(p, p->head), n);
+	uint64_t n = smaller(u->size, p->length[pipe_slot(p, p->head)]);
+	int64_t r = uio_put(u, t, pipe_at(p, p->head), n);
 
 	if (r)
 		return r;
@@ -247,9 +258,32 @@ static int64_t take_packet(struct pipe *p, struct thread *t, struct uio *u, uint
 	return 0;
 }
 
+int64_t pipe_take(struct pipe *p, struct thread *t, struct uio *u, uint64_t *moved)
+{
+	uint64_t before = *moved;
+	int64_t r = p->length ? take_packet(p, t, u, moved) : take_bytes(p, t, u, moved);
+
+	if (p->head == p->tail)
+		pipe_emptied(p);
+	if (*moved != before)
+		pipe_drained(p);
+	return r;
+}
+
+uint64_t pipe_drop(struct pipe *p, uint64_t n)
+{
+	n = smaller(n, p->length ? pipe_packet(p) : p->tail - p->head);
+	if (!n)
+		return 0;
+	p->head += p->length ? PAGE_SIZE : n;
+	if (p->head == p->tail)
+		pipe_emptied(p);
+	pipe_drained(p);
+	return n;
+}
+
 int64_t pipe_read(struct pipe *p, struct thread *t, struct uio *u, bool nonblock)
 {
-	uint64_t moved = 0;
 	int64_t r;
 
 	if (!u->size)
@@ -261,12 +295,7 @@ int64_t pipe_read(struct pipe *p, struct thread *t, struct uio *u, bool nonblock
 			return -EAGAIN;
 		return wait_on(t, &p->read_wait, K_WAIT_PIPE, K_RESTART_SYS);
 	}
-	r = p->length ? take_packet(p, t, u, &moved) : take_bytes(p, t, u, &moved);
-	if (p->head == p->tail)
-		pipe_emptied(p);
-	if (moved)
-		pipe_drained(p);
-	t->progress.done += moved;
+	r = pipe_take(p, t, u, &t->progress.done);
 	if (op_result_is_special(r) || !t->progress.done)
 		return r;
 	return (int64_t)t->progress.done;
@@ -277,7 +306,7 @@ int64_t pipe_read(struct pipe *p, struct thread *t, struct uio *u, bool nonblock
 /* Makes sure that the page at this position is there. */
 static int page_need(struct pipe *p, uint64_t position)
 {
-	uint64_t *frame = &p->frame[slot_of(p, position)];
+	uint64_t *frame = &p->frame[pipe_slot(p, position)];
 	int r;
 
 	if (*frame)
@@ -301,7 +330,7 @@ static int64_t put_bytes(struct pipe *p, struct thread *t, struct uio *u, uint64
 		int64_t r = page_need(p, at);
 
 		if (!r)
-			r = uio_get(u, t, page_at(p, at), piece);
+			r = uio_get(u, t, pipe_at(p, at), piece);
 		if (r)
 			return r;
 		at += piece;
@@ -320,10 +349,10 @@ static int64_t put_packets(struct pipe *p, struct thread *t, struct uio *u, uint
 		int64_t r = page_need(p, p->tail);
 
 		if (!r)
-			r = uio_get(u, t, page_at(p, p->tail), n);
+			r = uio_get(u, t, pipe_at(p, p->tail), n);
 		if (r)
 			return r;
-		p->length[slot_of(p, p->tail)] = (uint16_t)n;
+		p->length[pipe_slot(p, p->tail)] = (uint16_t)n;
 		p->tail += PAGE_SIZE;
 		*moved += n;
 	}
@@ -396,7 +425,7 @@ int pipe_resize(struct pipe *p, uint64_t capacity)
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < used; i++) {
-		uint32_t old = slot_of(p, p->head + i * PAGE_SIZE);
+		uint32_t old = pipe_slot(p, p->head + i * PAGE_SIZE);
 
 		frame[i] = p->frame[old];
 		p->frame[old] = 0;

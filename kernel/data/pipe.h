@@ -9,6 +9,7 @@
 #include "data/source.h"
 
 struct account;
+struct endpoint;
 struct pipe;	/* pipe_priv.h */
 struct uio;
 
@@ -48,6 +49,20 @@ bool pipe_at_end(const struct pipe *p);
 bool pipe_broken(const struct pipe *p);
 struct source *pipe_read_source(struct pipe *p);
 struct source *pipe_write_source(struct pipe *p);
+
+/*
+ * The server's side (pipe_server.c); what each does is in abi/calls.h. Memory is t's own, the current thread. A result, errno or OP_*;
+ * progress.done counts what earlier runs have moved.
+ */
+int pipe_hold(struct pipe *p, uint32_t ends);
+int64_t pipe_server_read(struct pipe *p, struct thread *t, uint64_t to, uint64_t n, uint32_t flags, uint64_t skip);
+int64_t pipe_server_write(struct pipe *p, struct thread *t, uint64_t from, uint64_t n);
+void pipe_info(const struct pipe *p, struct k_pipe_info *out);
+void pipe_bind(struct pipe *p, struct endpoint *e, uint64_t cookie);	/* e NULL: nobody */
+int pipe_arm(struct pipe *p, uint32_t events);
+/* Threads that wait in p run again, because their descriptions' server has changed its mind. */
+void pipe_rerun_readers(struct pipe *p);
+void pipe_rerun_writers(struct pipe *p);
 
 uint64_t pipe_capacity(const struct pipe *p);
 uint64_t pipe_bytes(const struct pipe *p);	/* FIONREAD */

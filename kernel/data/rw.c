@@ -213,11 +213,33 @@ static int64_t stream_write(struct thread *t, struct transfer *x)
 	return stream_end(t, x, start, before, r);
 }
 
+/* --- sockets -------------------------------------------------------------------------------------------------- */
+
+int64_t op_socket_declines(struct thread *t, struct description *d, uint32_t direction)
+{
+	if (d->plane != K_PLANE_SOCKET || !source_declines(d->source, direction))
+		return 0;
+	if (op_authority(t) && t->message.flags & K_MSGF_DECLINED)
+		return 0;
+	return t->progress.done ? (int64_t)t->progress.done : op_decline(t, 0);
+}
+
+/* Linux's sockets do not tell of a broken pipe by a call that has moved something; its pipes do. */
+static int64_t socket_write(struct thread *t, struct transfer *x)
+{
+	int64_t r = op_socket_declines(t, x->d, K_SOURCE_DECLINE_WRITE);
+
+	if (!r)
+		r = pipe_write(x->d->pipe2, t, &x->u, x->nonblock);
+	return r == OP_DECLINE && t->progress.done ? (int64_t)t->progress.done : r;
+}
+
 /* --- dispatch by plane ------------------------------------------------------------------------------------------------ */
 
 static int64_t transfer_read(struct thread *t, struct transfer *x)
 {
 	struct description *d = x->d;
+	int64_t r;
 
 	if (t->progress.interrupted)
 		return op_interrupted(t, d);
@@ -233,8 +255,9 @@ static int64_t transfer_read(struct thread *t, struct transfer *x)
 			return op_decline(t, 0);
 		return stream_read(t, x);
 	case K_PLANE_SOCKET:
-		if (d->source && d->source->bits & POLLERR)
-			return op_decline(t, 0);
+		r = op_socket_declines(t, d, K_SOURCE_DECLINE_READ);
+		if (r)
+			return r;
 		/* fall through */
 	case K_PLANE_PIPE_READ:
 	case K_PLANE_PIPE_BOTH:
@@ -268,9 +291,7 @@ static int64_t transfer_write(struct thread *t, struct transfer *x)
 			return op_decline(t, 0);
 		return stream_write(t, x);
 	case K_PLANE_SOCKET:
-		if (d->source && d->source->bits & POLLERR)
-			return op_decline(t, 0);
-		return pipe_write(d->pipe2, t, &x->u, x->nonblock);
+		return socket_write(t, x);
 	case K_PLANE_PIPE_WRITE:
 	case K_PLANE_PIPE_BOTH:
 		return pipe_write(d->pipe, t, &x->u, x->nonblock);
@@ -357,6 +378,49 @@ int64_t op_write(struct thread *t, const uint64_t *arg)
 	struct description *d = op_description(t, arg[0]);
 
 	return d ? plain_write(t, arg, d, -1) : -EBADF;
+}
+
+/*
+ * sendto and recvfrom are write and read where there is a socket plane, no address, and only flags that say no more than
+ * O_NONBLOCK does. The rest is the server's: also a read of nothing, which waits.
+ */
+static bool socket_plain(const struct description *d, uint64_t address, uint32_t flags, uint32_t known)
+{
+	return d->plane == K_PLANE_SOCKET && !address && !(flags & ~known);
+}
+
+int64_t op_sendto(struct thread *t, const uint64_t *arg)
+{
+	struct description *d = op_description(t, arg[0]);
+	struct segment s = { arg[1], arg[2] };
+	struct transfer x;
+	int64_t r;
+
+	if (!d)
+		return -EBADF;
+	if (!socket_plain(d, arg[4], (uint32_t)arg[3], MSG_DONTWAIT | MSG_NOSIGNAL))
+		return op_decline(t, 0);
+	transfer_init(&x, d, -1);
+	x.nonblock |= arg[3] & MSG_DONTWAIT;
+	r = plain_check(&x, DESCRIPTION_WRITE, &s);
+	return r ? r : op_leave(t, d, transfer_write(t, &x));
+}
+
+int64_t op_recvfrom(struct thread *t, const uint64_t *arg)
+{
+	struct description *d = op_description(t, arg[0]);
+	struct segment s = { arg[1], arg[2] };
+	struct transfer x;
+	int64_t r;
+
+	if (!d)
+		return -EBADF;
+	if (!socket_plain(d, arg[4], (uint32_t)arg[3], MSG_DONTWAIT) || !arg[2])
+		return op_decline(t, 0);
+	transfer_init(&x, d, -1);
+	x.nonblock |= arg[3] & MSG_DONTWAIT;
+	r = plain_check(&x, DESCRIPTION_READ, &s);
+	return r ? r : op_leave(t, d, transfer_read(t, &x));
 }
 
 /* The description for a call with a position: EINVAL comes before EBADF before ESPIPE. */

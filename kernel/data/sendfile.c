@@ -123,8 +123,10 @@ static int64_t copy_check(struct thread *t, struct copy *c, bool positioned)
 static int64_t copy_run(struct thread *t, struct copy *c)
 {
 	uint64_t *done = &t->progress.done;
-	int64_t r = 0;
+	int64_t r = op_socket_declines(t, c->out, K_SOURCE_DECLINE_WRITE);
 
+	if (r)
+		return r;
 	while (c->left && !r) {
 		uint64_t before = *done;
 
@@ -137,7 +139,7 @@ static int64_t copy_run(struct thread *t, struct copy *c)
 			r = OP_PREEMPT;
 	}
 	if (r == -EPIPE)
-		return op_decline(t, EPIPE);
+		return c->out->plane == K_PLANE_SOCKET && *done ? (int64_t)*done : op_decline(t, EPIPE);
 	if (r == -EAGAIN && !(c->out->status & O_NONBLOCK))
 		return pipe_wait_writable(out_pipe(c->out), t);
 	return r;

@@ -4,6 +4,7 @@
  * event carries no state and a spurious one does no harm.
  */
 #include "data/source.h"
+#include "data/description.h"
 #include "data/linux.h"
 #include "data/waitset.h"
 #include "lib/errno.h"
@@ -13,9 +14,11 @@
 void source_init(struct source *s, uint32_t bits)
 {
 	s->bits = bits;
+	s->decline = 0;
 	s->pulses = 0;
 	wait_queue_init(&s->pollers);
 	list_init(&s->watches);
+	list_init(&s->sockets);
 }
 
 int source_create(struct source **out)
@@ -38,10 +41,13 @@ void source_destroy(struct object *o)
 	kfree(s);
 }
 
+#define SOURCE_BITS 0xffffu	/* what poll can report */
+#define SOURCE_DECLINE (K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE)
+
 /* Descriptions count a reference, pollers and watches pin or follow a description: there can be none. */
 void source_fini(struct source *s)
 {
-	ASSERT(list_empty(&s->pollers.waiters) && list_empty(&s->watches));
+	ASSERT(list_empty(&s->pollers.waiters) && list_empty(&s->watches) && list_empty(&s->sockets));
 }
 
 /* The first poller that wants one of the events. Waking it takes all its waiters out, so each search begins anew. */
@@ -72,13 +78,51 @@ static uint32_t bits_expand(uint32_t bits)
 	return bits | (bits & POLLIN ? POLLRDNORM : 0) | (bits & POLLOUT ? POLLWRNORM : 0);
 }
 
+bool source_declines(const struct source *s, uint32_t direction)
+{
+	return s && (s->decline & direction || s->bits & POLLERR);
+}
+
+/* Threads that wait in the pipes of these directions run again, and decline. */
+static void sockets_rerun(struct source *s, uint32_t directions)
+{
+	list_for(it, &s->sockets) {
+		struct description *d = container_of(it, struct description, source_link);
+
+		if (directions & K_SOURCE_DECLINE_READ)
+			pipe_rerun_readers(d->pipe);
+		if (directions & K_SOURCE_DECLINE_WRITE)
+			pipe_rerun_writers(d->pipe2);
+	}
+}
+
+/*
+ * A direction that is declined from now on can only be less ready, and who polls for it is none the wiser; one that comes back
+ * may be ready by its pipe: whoever wants that looks again.
+ */
+static uint32_t decline_update(struct source *s, uint32_t set, uint32_t clear)
+{
+	uint32_t old = s->decline, gone;
+
+	s->decline = ((old & ~clear) | set) & SOURCE_DECLINE;
+	gone = old & ~s->decline;
+	if (s->decline & ~old)
+		sockets_rerun(s, s->decline & ~old);
+	return (gone & K_SOURCE_DECLINE_READ ? POLL_IN | POLLRDHUP : 0) | (gone & K_SOURCE_DECLINE_WRITE ? POLL_OUT : 0) |
+	       (gone ? POLLHUP : 0);
+}
+
 void source_update(struct source *s, uint32_t set, uint32_t clear, bool pulse)
 {
 	uint32_t old = s->bits;
-	uint32_t events;
+	uint32_t events = 0;
 
-	s->bits = bits_expand((old & ~bits_expand(clear)) | set);
-	events = pulse ? s->bits : s->bits & ~old;
+	if ((set | clear) & SOURCE_DECLINE)
+		events = decline_update(s, set, clear);
+	s->bits = bits_expand((old & ~bits_expand(clear)) | set) & SOURCE_BITS;
+	if (s->bits & ~old & POLLERR)
+		sockets_rerun(s, SOURCE_DECLINE);
+	events |= pulse ? s->bits : s->bits & ~old;
 	if (events)
 		source_notify(s, events);
 }

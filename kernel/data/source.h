@@ -11,9 +11,11 @@
 struct source {
 	struct object object;
 	uint32_t bits;		/* POLLIN ... */
+	uint32_t decline;	/* K_SOURCE_DECLINE_*: never among what is reported */
 	uint32_t pulses;	/* counts events; an edge-triggered watcher compares it */
 	struct wait_queue pollers;	/* waiter.key = wanted events */
 	struct list watches;	/* epoll members */
+	struct list sockets;	/* descriptions with a socket plane whose source it is (description.source_link) */
 };
 
 void source_init(struct source *s, uint32_t bits);	/* for embedding (pipes): its object is not initialised */
@@ -22,7 +24,9 @@ static inline struct source *source_of(struct object *o)
 {
 	return container_of(o, struct source, object);
 }
-/* level bits = (bits & ~clear) | set; waiters hear of bits that came, with `pulse` of all that are set. */
+/*
+ * level bits = (bits & ~clear) | set; waiters hear of bits that came, with `pulse` of all that are set. K_SOURCE_DECLINE_* among them: abi/native.h.
+ */
 void source_update(struct source *s, uint32_t set, uint32_t clear, bool pulse);
 /* Tells whoever wants one of these events that they happened; the bits are not touched. */
 void source_events(struct source *s, uint32_t events);
@@ -31,6 +35,8 @@ static inline void source_notify(struct source *s, uint32_t events)
 	if (!list_empty(&s->pollers.waiters) || !list_empty(&s->watches))
 		source_events(s, events);
 }
+/* Are calls of this direction (one of K_SOURCE_DECLINE_*) to go to the server? s may be NULL. */
+bool source_declines(const struct source *s, uint32_t direction);
 /* The owner goes away; nobody watches it any more. */
 void source_fini(struct source *s);
 

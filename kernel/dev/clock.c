@@ -198,10 +198,12 @@ void timer_init_cpu(void)
 }
 
 /* Sets the hardware; a deadline further away than it can count comes in steps. */
-static void timer_program(uint64_t deadline)
+static void timer_program(struct arch_cpu *cpu, uint64_t now)
 {
-	uint64_t now = arch_time_ns();
+	uint64_t deadline = cpu->timer_deadline;
 	uint64_t left = deadline > now ? deadline - now : 0;
+
+	cpu->timer_programmed = deadline;
 	if (deadline_mode) {
 		if (left > FAR_NS)
 			left = FAR_NS;
@@ -212,36 +214,35 @@ static void timer_program(uint64_t deadline)
 	apic_timer_set(ticks >= 0xfffffffe ? ~0u : (uint32_t)ticks + 1);
 }
 
+/*
+ * The hardware is left alone when it will fire early enough: a switch moves the deadline by a little or away, and back at
+ * the next one, while setting it costs as much as a system call (an emulator has to tell the thread that keeps its timers).
+ * An interrupt that comes too early sets it anew (timer_fired).
+ */
 void arch_timer_arm(uint64_t deadline_ns)
 {
 	struct arch_cpu *cpu = arch_cpu_self();
-	if (!deadline_ns)
-		deadline_ns = 1;
-	if (cpu->timer_deadline == deadline_ns)
-		return;
-	cpu->timer_deadline = deadline_ns;
-	timer_program(deadline_ns);
+
+	cpu->timer_deadline = deadline_ns ? deadline_ns : 1;
+	if (!cpu->timer_programmed || cpu->timer_programmed > cpu->timer_deadline)
+		timer_program(cpu, arch_time_ns());
 }
 
 void arch_timer_disarm(void)
 {
-	struct arch_cpu *cpu = arch_cpu_self();
-	if (!cpu->timer_deadline)
-		return;
-	cpu->timer_deadline = 0;
-	if (deadline_mode)
-		msr_write(MSR_TSC_DEADLINE, 0);
-	else
-		apic_timer_set(0);
+	arch_cpu_self()->timer_deadline = 0;
 }
 
 bool timer_fired(void)
 {
 	struct arch_cpu *cpu = arch_cpu_self();
-	if (!cpu->timer_deadline) /* disarmed while the interrupt was on its way */
+	uint64_t now = arch_time_ns();
+
+	cpu->timer_programmed = 0;
+	if (!cpu->timer_deadline)	/* no longer wanted */
 		return false;
-	if (arch_time_ns() < cpu->timer_deadline) {
-		timer_program(cpu->timer_deadline);
+	if (now < cpu->timer_deadline) {
+		timer_program(cpu, now);
 		return false;
 	}
 	cpu->timer_deadline = 0;

@@ -290,10 +290,40 @@ void mobject_append_end(struct mobject *m, struct thread *t)
 UNUSED_DESTROY(space) UNUSED_DESTROY(task) UNUSED_DESTROY(thread) UNUSED_DESTROY(endpoint)
 UNUSED_DESTROY(notification) UNUSED_DESTROY(irq) UNUSED_DESTROY(ioport) UNUSED_DESTROY(routes)
 
-void endpoint_notify(struct endpoint *e, struct notice *n) { (void)e; (void)n; }
+/* Notices wait in the endpoint's list for mock_notice(). */
+void endpoint_notify(struct endpoint *e, struct notice *n)
+{
+	if (n->queued)
+		return;
+	n->queued = true;
+	n->endpoint = e;
+	list_append(&e->notices, &n->link);
+}
+
+void notice_cancel(struct notice *n)
+{
+	if (!n->queued)
+		return;
+	n->queued = false;
+	list_remove(&n->link);
+}
+
+bool mock_notice(struct k_message *m)
+{
+	struct notice *n;
+
+	if (list_empty(&mock_endpoint->notices))
+		return false;
+	n = list_first(&mock_endpoint->notices, struct notice, link);
+	notice_cancel(n);
+	memset(m, 0, sizeof(*m));
+	n->fill(n, m);
+	return true;
+}
+
 void endpoint_abandon(struct endpoint *e) { (void)e; }
 void thread_retire(struct thread *t) { (void)t; }
-void notice_init(struct notice *n, void (*fill)(struct notice *, struct k_message *)) { n->fill = fill; }
+void notice_init(struct notice *n, void (*fill)(struct notice *, struct k_message *)) { n->fill = fill; list_init(&n->link); }
 void sched_timer_changed(void) {}
 int64_t time_now(void) { return mock_now; }
 uint64_t time_realtime_offset(void) { return 5000; }
@@ -547,6 +577,7 @@ void mock_init(void)
 	mock_endpoint = calloc(1, sizeof(*mock_endpoint));
 	object_init(&mock_endpoint->object, K_OBJECT_ENDPOINT);
 	list_init(&mock_endpoint->descriptions);
+	list_init(&mock_endpoint->notices);
 	mock_task.table = table;
 	mock_task.fsctx = fs;
 	mock_task.space = (struct space *)&space_objects[0];

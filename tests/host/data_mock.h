@@ -68,6 +68,8 @@ void mock_kill(unsigned n);
 void mock_forget(unsigned n);	/* an ended call: the thread is idle */
 void mock_time(int64_t now);	/* sets the clock, timers fire */
 uint32_t rnd(uint32_t below);
+/* The next notice of mock_endpoint; false: there is none. */
+bool mock_notice(struct k_message *m);
 /* No object is left but what existed after mock_init. */
 void mock_leak_check(void);
 

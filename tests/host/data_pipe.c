@@ -120,6 +120,174 @@ static void test_blocked(void)
 	mock_leak_check();
 }
 
+/* --- the server's side ---------------------------------------------------------------------------------------- */
+
+/* Server calls as operations of a mock thread: the pipe and the arguments are in arg[]. */
+static int64_t server_read(struct thread *t, const uint64_t *a)
+{
+	return pipe_server_read((struct pipe *)a[0], t, a[1], a[2], (uint32_t)a[3], a[4]);
+}
+
+static int64_t server_write(struct thread *t, const uint64_t *a)
+{
+	return pipe_server_write((struct pipe *)a[0], t, a[1], a[2]);
+}
+
+static bool told(uint64_t cookie, uint64_t events)
+{
+	struct k_message m;
+
+	return mock_notice(&m) && m.kind == K_MSG_PIPE && m.cookie == cookie && m.extra[0] == events;
+}
+
+static void test_server(void)
+{
+	struct k_message m;
+	struct pipe *p;
+	int fd;
+
+	CHECK(!pipe_create(NULL, 4 * PAGE_SIZE, false, &p));
+	fd = mock_open(K_PLANE_PIPE_READ, O_NONBLOCK, pipe_object(p), NULL, NULL);
+	CHECK(do_read(fd, out, 1) == 0 && description_ready(mock_description(fd)) == 0);
+	CHECK(!pipe_hold(p, K_PIPE_WRITER) && do_read(fd, out, 1) == -EAGAIN);
+	CHECK(pipe_arm(p, K_PIPE_DATA) == -EINVAL && pipe_hold(p, 4) == -EINVAL);
+	pipe_bind(p, mock_endpoint, 5);
+	CHECK(!pipe_arm(p, K_PIPE_DATA) && !mock_notice(&m));
+	CHECK(mock_call(0, server_write, P(p), P("hello"), 5, 0, 0, 0) == 5 && told(5, K_PIPE_DATA | K_PIPE_ROOM));
+	CHECK(mock_call(0, server_read, P(p), P(out), 9, K_PIPE_PEEK, 2, 0) == 3 && !memcmp(out, "llo", 3));
+	CHECK(do_read(fd, out, 9) == 5 && !mock_notice(&m));
+	CHECK(!pipe_arm(p, K_PIPE_NO_READERS));
+	do_close(fd);
+	CHECK(told(5, K_PIPE_ROOM | K_PIPE_NO_READERS));
+	CHECK(mock_call(0, server_write, P(p), P("hello"), 5, 0, 0, 0) == -EPIPE);
+	fd = mock_open(K_PLANE_PIPE_WRITE, 1 | O_NONBLOCK, pipe_object(p), NULL, NULL);
+	CHECK(!pipe_hold(p, K_PIPE_READER) && do_write(fd, "abc", 3) == 3);
+	CHECK(!pipe_arm(p, K_PIPE_NO_WRITERS));
+	do_close(fd);
+	CHECK(told(5, K_PIPE_DATA | K_PIPE_ROOM | K_PIPE_NO_WRITERS));
+	CHECK(mock_call(0, server_read, P(p), P(out), 9, 0, 0, 0) == 3 && mock_call(0, server_read, P(p), P(out), 9, 0, 0, 0) == 0);
+	CHECK(!pipe_arm(p, K_PIPE_ROOM));	/* under way when the pipe goes */
+	object_put(pipe_object(p));
+	CHECK(!mock_notice(&m));
+	mock_leak_check();
+}
+
+/*
+ * A server echoes what users write, driven by its notices alone: it reads only after DATA, writes on only after ROOM. Whatever
+ * faults come, the bytes come back, in order, and it is never left without a notice.
+ */
+static void test_echo(unsigned faults)
+{
+	struct pipe *in, *back;
+	uint64_t sent = 0, got = 0, held = 0, at = 0;
+	static char server[9000];
+	struct k_message m;
+	int to, from;
+
+	fault_rate = faults;
+	for (size_t i = 0; i < sizeof(buffer); i++)
+		buffer[i] = (char)(i * 11 + i / 4096);
+	CHECK(!pipe_create(NULL, PAGE_SIZE << rnd(4), false, &in));
+	CHECK(!pipe_create(NULL, PAGE_SIZE << rnd(4), false, &back));
+	CHECK(!pipe_hold(in, K_PIPE_READER) && !pipe_hold(back, K_PIPE_WRITER));
+	to = mock_open(K_PLANE_PIPE_WRITE, 1, pipe_object(in), NULL, NULL);
+	from = mock_open(K_PLANE_PIPE_READ, 0, pipe_object(back), NULL, NULL);
+	pipe_bind(in, mock_endpoint, 1);
+	pipe_bind(back, mock_endpoint, 2);
+	CHECK(!pipe_arm(in, K_PIPE_DATA));
+	while (got < sizeof(buffer)) {
+		if (!mock_busy(1) && sent < sizeof(buffer))
+			mock_start(1, op_write, P(to), P(buffer + sent), smaller(1 + rnd(30000), sizeof(buffer) - sent), 0, 0, 0);
+		if (!mock_busy(2))
+			mock_start(2, op_read, P(from), P(out + got), smaller(1 + rnd(30000), sizeof(buffer) - got), 0, 0, 0);
+		if (!mock_busy(3) && mock_notice(&m)) {
+			CHECK(m.kind == K_MSG_PIPE && m.cookie == (held ? 2 : 1));
+			if (held)
+				mock_start(3, server_write, P(back), P(server + at), held, 0, 0, 0);
+			else
+				mock_start(3, server_read, P(in), P(server), 1 + rnd(sizeof(server)), 0, 0, 0);
+		}
+		mock_step();
+		for (unsigned i = 1; i <= 3; i++) {
+			int64_t r = calls[i].result;
+
+			if (!mock_busy(i) || r == NOTHING)
+				continue;
+			if (calls[i].stopped) {
+				mock_resume(i);
+				continue;
+			}
+			CHECK(r > 0 || (i == 3 && r == -EAGAIN));
+			mock_forget(i);
+			if (i < 3) {
+				*(i == 1 ? &sent : &got) += (uint64_t)r;
+				continue;
+			}
+			at = held ? at + (uint64_t)(r > 0 ? r : 0) : 0;
+			held = held ? held - (uint64_t)(r > 0 ? r : 0) : (uint64_t)(r > 0 ? r : 0);
+			CHECK(!pipe_arm(held ? back : in, held ? K_PIPE_ROOM : K_PIPE_DATA));
+		}
+	}
+	CHECK(!memcmp(buffer, out, sizeof(buffer)));
+	for (unsigned i = 1; i <= 3; i++)
+		if (mock_busy(i))
+			mock_kill(i), mock_forget(i);
+	fault_rate = 0;
+	object_put(pipe_object(in));
+	object_put(pipe_object(back));
+	mock_leak_check();
+}
+
+/* --- sockets -------------------------------------------------------------------------------------------------- */
+
+static void test_socket(void)
+{
+	struct source *s = mock_source();
+	struct pipe *in, *to;
+	int fd;
+
+	CHECK(!pipe_create(NULL, 8192, false, &in) && !pipe_create(NULL, 8192, false, &to));
+	source_update(s, K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE, 0, false);
+	fd = mock_open(K_PLANE_SOCKET, 2, pipe_object(in), pipe_object(to), s);
+	CHECK(!pipe_hold(in, K_PIPE_WRITER) && !pipe_hold(to, K_PIPE_READER));
+	CHECK(description_ready(mock_description(fd)) == 0);
+	CHECK(do_read(fd, out, 1) == OP_DECLINE && calls[0].reason == 0 && do_write(fd, out, 1) == OP_DECLINE);
+	source_update(s, POLLOUT | 0x80000000u, K_SOURCE_DECLINE_READ, false);
+	CHECK(description_ready(mock_description(fd)) == POLL_OUT);
+	CHECK(mock_call(1, op_recvfrom, P(fd), P(out), 10, 0, 0, 0) == NOTHING);
+	source_update(s, 0, POLLOUT, false);
+	mock_settle();
+	CHECK(calls[1].result == NOTHING);
+	source_update(s, K_SOURCE_DECLINE_READ, 0, false);
+	mock_settle();
+	CHECK(calls[1].result == OP_DECLINE);
+	mock_forget(1);
+	source_update(s, 0, K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE, false);
+	CHECK(mock_call(1, op_sendto, P(fd), P(buffer), 10000, MSG_NOSIGNAL, 0, 0) == NOTHING);
+	CHECK(mock_call(0, op_sendto, P(fd), P(buffer), 10, MSG_DONTWAIT, 0, 0) == -EAGAIN);
+	CHECK(mock_call(0, op_sendto, P(fd), P(buffer), 10, 1, 0, 0) == OP_DECLINE);
+	CHECK(mock_call(0, op_sendto, P(fd), P(buffer), 10, 0, P(buffer), 16) == OP_DECLINE);
+	CHECK(mock_call(0, op_recvfrom, P(fd), P(out), 10, MSG_DONTWAIT, 0, 0) == -EAGAIN);
+	CHECK(mock_call(0, op_recvfrom, P(fd), P(out), 0, 0, 0, 0) == OP_DECLINE);
+	CHECK(mock_call(0, op_sendto, 99, P(out), 0, 0, 0, 0) == -EBADF);
+	source_update(s, POLLERR, 0, false);
+	mock_settle();
+	CHECK(calls[1].result == 8192);		/* not the error: something has gone */
+	mock_forget(1);
+	source_update(s, 0, POLLERR, false);
+	CHECK(mock_call(0, server_read, P(to), 0, 8192, 0, 0, 0) == 8192);
+	CHECK(mock_call(1, op_write, P(fd), P(buffer), 10000, 0, 0, 0) == NOTHING);
+	CHECK(!pipe_hold(to, 0));
+	mock_settle();
+	CHECK(calls[1].result == 8192);
+	mock_forget(1);
+	CHECK(do_write(fd, out, 1) == OP_DECLINE && calls[0].reason == EPIPE);
+	object_put(pipe_object(in));
+	object_put(pipe_object(to));
+	object_put(&s->object);
+	mock_leak_check();
+}
+
 /* --- random ------------------------------------------------------------------------------------------------- */
 
 struct record {
@@ -298,10 +466,13 @@ int main(void)
 	test_packets();
 	test_vectors();
 	test_blocked();
+	test_server();
+	test_socket();
 	for (int i = 0; i < 20; i++) {
 		test_atomic(i % 3 ? 7 : 0);
 		test_wakeups(i % 3 ? 9 : 0);
 		test_stream(i % 3 ? 7 : 0);
+		test_echo(i % 3 ? 7 : 0);
 	}
 	printf("pipes: ok\n");
 	return 0;

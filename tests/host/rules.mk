@@ -20,3 +20,7 @@ $(foreach t,$(DATA_TESTS),$(call host_test,$t,tests/host/$t.c $(DATA)))
 # The kernel's memory management, over a machine of its own (tests/host/mm).
 kernel_mm_CPPFLAGS := -Itests/host/mm -Ikernel -Ikernel/arch/x86_64
 $(call host_test,kernel_mm,$(wildcard tests/host/mm/*.c) $(wildcard kernel/mm/*.c))
+
+# Drivers' virtqueues, with the device played by the test.
+virtqueue_CPPFLAGS := -Isysroot/libdrv
+$(call host_test,virtqueue,tests/host/virtqueue.c sysroot/libdrv/virtqueue.c)

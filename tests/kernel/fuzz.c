@@ -142,7 +142,7 @@ static void shape(uint64_t *seed, long n, void *p)
 			.source = r & 2 ? -1 : typed(seed, K_OBJECT_SOURCE), .decline = r & 0x30 ? 0 : r >> 24 & 31, .flags = r & 0xc0 ? 0 : r >> 16 & 31 };
 		break;
 	case K_NATIVE_caller_forward:
-		*(struct k_forward *)p = (struct k_forward){ .call = fuzz.last_call, .flags = (uint32_t)(r & 7), .endpoint = fuzz.endpoint,
+		*(struct k_forward *)p = (struct k_forward){ .call = fuzz.last_call, .flags = (uint32_t)(r & 15), .endpoint = fuzz.endpoint,
 			.number = 1 + (int)(r >> 8) % (K_OPS - 1), .scratch_size = r & 8 ? 0 : (uint32_t)length(seed), .scratch = (void *)address(seed),
 			.arg = { r >> 16 & 1 ? (uint64_t)typed(seed, K_OBJECT_DESCRIPTION) : address(seed), address(seed), length(seed), pick(seed) },
 			.handle = { r & 16 ? -1 : (int)(r >> 20) % HANDLES, r & 32 ? -1 : (int)(r >> 28) % HANDLES } };
@@ -172,7 +172,7 @@ static const char *const shapes[K_NATIVE_END - K_NATIVE_BASE] = {
 	S(caller_cookie, "echa"), S(caller_take, "ech"), S(caller_forward, "ep"), S(caller_scratch, "ecal"), S(caller_attached, "ecb"),
 	S(caller_regs_get, "eca"), S(caller_regs_set, "eca"), S(caller_fpu_get, "ecal"), S(caller_fpu_set, "ecal"),
 	S(caller_futex_wake, "ecab"), S(caller_watch_table, "ecb"), S(description_create, "ep"), S(description_info, "Da"),
-	S(source_set, "Obbb"), S(mobject_create, "lb"), S(mobject_clone, "Mll"), S(mobject_pager_create, "ebl"),
+	S(source_set, "Ossb"), S(mobject_create, "lb"), S(mobject_clone, "Mll"), S(mobject_pager_create, "ebl"),
 	S(mobject_read, "Mlal"), S(mobject_write, "Mlal"), S(mobject_resize, "Ml"), S(mobject_punch, "Mll"), S(mobject_info, "Ma"),
 	S(mobject_set, "Mbx"), S(mobject_supply, "Mlalb"), S(mobject_collect_dirty, "Maab"), S(space_map, "p"), S(space_unmap, "xal"),
 	S(space_protect, "xalb"), S(account_set, "Aa"), S(account_info, "Aa"), S(task_create, "p"), S(task_fork, "ecp"),
@@ -180,6 +180,7 @@ static const char *const shapes[K_NATIVE_END - K_NATIVE_BASE] = {
 	S(task_memory_write, "Taal"), S(task_handles, "Tbab"), S(task_exec, "ep"), S(thread_create, "p"), S(thread_start, "H"),
 	S(thread_event, "H"), S(thread_kill, "H"), S(thread_set, "Hbx"), S(thread_info, "Ha"), S(routes_set, "Rbba"), S(routes_home, "Rbe"),
 	S(notification_create, "eb"), S(notification_signal, "Nx"), S(endpoint_descriptions, "eaab"), S(pipe_create, "lb"),
+	S(pipe_hold, "Pb"), S(pipe_read, "Palbb"), S(pipe_write, "Pal"), S(pipe_info, "Pa"), S(pipe_bind, "PEx"), S(pipe_arm, "Pb"),
 #undef S
 };
 
@@ -190,18 +191,21 @@ static void shape_arguments(uint64_t *seed, long n, uint64_t *a)
 	for (int i = 0; i < 6 && letters && *letters; i++, letters++) {
 		switch (*letters) {
 		case 'e': a[i] = (uint64_t)fuzz.endpoint; break;
+		case 'E': a[i] = chance(seed, 4) ? ~0ul : (uint64_t)fuzz.endpoint; break;
 		case 'c': a[i] = fuzz.last_call; break;
 		case 'p': a[i] = fuzz.scratch + 64 * (ktest_random(seed) % 32); shape(seed, n, (void *)a[i]); break;
 		case 'a': a[i] = address(seed); break;
 		case 'l': a[i] = length(seed); break;
 		case 'b': a[i] = ktest_random(seed) % 12; break;
 		case 'h': a[i] = ktest_random(seed) % HANDLES; break;
+		case 's': a[i] = ktest_random(seed) & (0x201f | K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE); break;
 		case 'A': a[i] = (uint64_t)typed(seed, K_OBJECT_ACCOUNT); break;
 		case 'D': a[i] = (uint64_t)typed(seed, K_OBJECT_DESCRIPTION); break;
 		case 'H': a[i] = (uint64_t)typed(seed, K_OBJECT_THREAD); break;
 		case 'M': a[i] = (uint64_t)typed(seed, K_OBJECT_MOBJECT); break;
 		case 'N': a[i] = (uint64_t)typed(seed, K_OBJECT_NOTIFICATION); break;
 		case 'O': a[i] = (uint64_t)typed(seed, K_OBJECT_SOURCE); break;
+		case 'P': a[i] = (uint64_t)typed(seed, K_OBJECT_PIPE); break;
 		case 'R': a[i] = (uint64_t)typed(seed, K_OBJECT_ROUTES); break;
 		case 'T': a[i] = (uint64_t)typed(seed, K_OBJECT_TASK); break;
 		default: break;

@@ -297,7 +297,8 @@ static void routes_fill(int routes)
 {
 	static const uint8_t on_descriptor[] = {
 		K_OP_read, K_OP_write, K_OP_pread64, K_OP_pwrite64, K_OP_readv, K_OP_writev, K_OP_preadv, K_OP_pwritev,
-		K_OP_preadv2, K_OP_pwritev2, K_OP_lseek, K_OP_fcntl, K_OP_close, K_OP_dup, K_OP_dup2, K_OP_dup3,
+		K_OP_preadv2, K_OP_pwritev2, K_OP_lseek, K_OP_fcntl, K_OP_close, K_OP_dup, K_OP_dup2, K_OP_dup3, K_OP_sendfile,
+		K_OP_sendto, K_OP_recvfrom,
 	};
 	struct k_route r;
 

@@ -47,7 +47,8 @@ struct arch_cpu {
 	uint64_t fs_base, gs_base;    /* what the CPU holds where user mode cannot change it */
 	struct arch_space *space;     /* loaded space, NULL: the kernel's own */
 	uint64_t root;                /* CR3 */
-	uint64_t timer_deadline;      /* ns, 0 when disarmed */
+	uint64_t timer_deadline;      /* ns that is wanted, 0 when disarmed */
+	uint64_t timer_programmed;    /* ns that the hardware was set to, 0 when it is not set */
 	uint32_t pcid_next;
 	struct {
 		uint64_t space_id, generation;
