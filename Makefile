@@ -23,14 +23,19 @@ include ports/rules.mk
 -include posix/rules.mk
 -include vfs/rules.mk
 -include netstack/rules.mk
+include $(wildcard netstack/drivers/*/rules.mk)
 include tests/rules.mk
 
-.PHONY: all run debug ports generated clean distclean help
+.PHONY: all run ssh debug ports generated clean distclean help
 
 all: $(KERNEL) $(ARCHIVE)
 
 run: all
 	@tests/harness/qemu --build $(BUILD) run $(QEMU)
+
+# Into the machine that `make run` started last; ARGS="command" runs one.
+ssh:
+	@tests/harness/qemu --build $(BUILD) ssh -- $(ARGS)
 
 debug: all
 	@tests/harness/qemu --build $(BUILD) debug $(QEMU)
@@ -40,11 +45,13 @@ ports: $(PORT_STAMPS)
 # Sources and headers that a table or a tool makes; every folder adds its own to GENERATED.
 generated: $(GENERATED)
 
+# The SSH keys stay: whoever has logged in knows the host by them.
 clean:
-	rm -rf $(BUILD)
+	@mkdir -p $(BUILD)
+	find $(BUILD) -mindepth 1 -maxdepth 1 ! -name ssh -exec rm -rf {} +
 
-distclean: clean
-	rm -rf $(CACHE)
+distclean:
+	rm -rf $(BUILD) $(CACHE)
 
 help:
 	@sed -n 's/^#  //p' sysroot/help.txt

@@ -67,7 +67,7 @@ static const struct srv_number numbers[] = {
 	N(0, in_read), N(1, in_write), N(8, in_lseek), N(16, in_ioctl), N(17, in_pread), N(18, in_pread), N(19, in_readv), N(20, in_writev),
 	N(40, in_sendfile), N(295, in_pread), N(296, in_pread), N(327, in_pread), N(328, in_pread),
 	/* ... the descriptor itself */
-	N(3, in_kernel), N(32, in_kernel), N(33, in_kernel), N(292, in_kernel), N(233, in_declined),
+	N(3, in_close), N(32, in_kernel), N(33, in_kernel), N(292, in_kernel), N(233, in_declined),
 	/* ... its node */
 	N(5, in_foreign), N(72, in_foreign), N(73, in_foreign), N(74, in_foreign), N(75, in_foreign), N(77, in_foreign), N(81, in_foreign),
 	N(91, in_foreign), N(93, in_foreign), N(138, in_foreign), N(217, in_foreign), N(260, in_foreign), N(262, in_foreign),

@@ -59,7 +59,7 @@ $(HOST_STAMP): sysroot/tools/host-packages
 
 # An empty makefile: including it has make install what is missing before it reads the rules of
 # the folders, some of which ask the compiler, and start again.
-ifeq ($(filter clean distclean help,$(MAKECMDGOALS)),)
+ifeq ($(filter clean distclean help ssh,$(MAKECMDGOALS)),)
 include $(HOST_STAMP)
 endif
 
@@ -99,6 +99,9 @@ $(LIBSRV): $(call objects,$(BUILD)/servers/libsrv,$(LIBSRV_SOURCES)) | $(NATIVE_
 	@echo "  AR      $@"
 	@mkdir -p $(@D) && rm -f $@
 	@ar rcs $@ $(filter %.o,$^)
+
+# For drivers: they compile it in, with -Isysroot/libdrv among their CPPFLAGS.
+LIBDRV_SOURCES := $(wildcard sysroot/libdrv/*.c)
 
 # Where servers are linked: 128 MiB apart, all where non-PIC code reaches.
 SERVER_BASES := $(foreach n,0 08 10 18 20 28 30 38 40 48 50 58 60 68 70 78,0x$n400000)
@@ -155,6 +158,17 @@ $(ROOTFS)/.done: $$(SKELETON) sysroot/tools/mkrootfs $$(PORT_STAMPS) $$(foreach 
 	@sysroot/tools/mkrootfs $(BUILD) "$(ROOTFS_PORTS)" "$(SERVERS)" "$(ROOTFS_FILES)"
 	@touch $@
 
-$(ARCHIVE): $(ROOTFS)/.done $(MKARCHIVE)
+# The keys of SSH go into the archive that people boot, and not into those of the tests. The tool
+# is asked each time, and leaves files that say what they should as they are.
+KEYS := $(BUILD)/ssh/known_hosts
+KEYS_ROOT := $(BUILD)/ssh/root
+KEYS_FILES := etc/dropbear/dropbear_ed25519_host_key root/.ssh/authorized_keys home/user/.ssh/authorized_keys
+
+.PHONY: keys
+keys: $(BUILD)/ports/dropbear/.done
+	@sysroot/tools/mkkeys $(BUILD)
+$(KEYS) $(KEYS_FILES:%=$(KEYS_ROOT)/%): keys ;
+
+$(ARCHIVE): $(ROOTFS)/.done $(KEYS_FILES:%=$(KEYS_ROOT)/%) $(MKARCHIVE)
 	@echo "  ARCHIVE $@"
-	@$(MKARCHIVE) -t sysroot/rootfs/table -o $@ $(ROOTFS)
+	@$(MKARCHIVE) -t sysroot/rootfs/table -o $@ $(ROOTFS) $(KEYS_ROOT)

@@ -34,10 +34,21 @@ $(BUILD)/tests/busybox-static: | $(HOST_STAMP)
 	@dpkg-deb -x "$$(ports/fetch --deb busybox-static)" $(@D)/deb
 	@mv $(@D)/deb/bin/busybox $@ && rm -rf $(@D)/deb && touch $@
 
-# Debian's cloud kernel: the oracle, and the rival in make bench.
-$(BUILD)/linux/vmlinuz: | $(HOST_STAMP)
-	@mkdir -p $(@D)/deb
+# Debian's cloud kernel: the oracle, and the rival in make bench. Its network drivers are modules;
+# they go to linux/root/lib/modules with numbers in front, in the order in which they are loaded
+# (/etc/init.d/linux does it).
+LINUX_MODULES := virtio/virtio virtio/virtio_ring virtio/virtio_pci_modern_dev \
+                 virtio/virtio_pci_legacy_dev virtio/virtio_pci virtio/virtio_mmio \
+                 core/failover net/net_failover net/virtio_net
+
+$(BUILD)/linux/vmlinuz: tests/rules.mk | $(HOST_STAMP)
+	@rm -rf $(@D) && mkdir -p $(@D)/deb $(@D)/root/lib/modules
 	@dpkg-deb -x "$$(ports/fetch --kernel)" $(@D)/deb
+	@number=10; for module in $(LINUX_MODULES); do \
+		cp $(@D)/deb/lib/modules/*/kernel/*/$$module.ko \
+			$(@D)/root/lib/modules/$$number-$${module##*/}.ko || exit 1; \
+		number=$$((number + 1)); \
+	done
 	@mv $(@D)/deb/boot/vmlinuz-* $@ && rm -rf $(@D)/deb && touch $@
 
 # --- running ------------------------------------------------------------------------------

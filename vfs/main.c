@@ -16,22 +16,13 @@
 #include "procfs.h"
 #include "recover.h"
 #include "shortcuts.h"
+#include "socket.h"
+#include "in_socket.h"
 #include "syscall_names.h"
 
-#define STATE_VERSION 1u	/* of the arena's layout: a change makes a restarted server begin anew */
+#define STATE_VERSION 2u	/* of the arena's layout: a change makes a restarted server begin anew */
 
 /* --- the loop ----------------------------------------------------------------------------------------------- */
-
-static void closed(uint64_t cookie)
-{
-	struct file *f = file_find(cookie);
-
-	if (!f)
-		return;
-	lock_file_closed(f);
-	file_close(f);
-	node_commit();
-}
 
 /* With the shortcuts off: calls that the kernel would have left to us because of a decline mask. */
 static bool declines(const struct k_message *m)
@@ -66,7 +57,8 @@ static const char *program_name(const struct k_message *m)
 static struct srv_ops ops = {
 	.shortcuts = &syscall_shortcuts,
 	.declines = declines,
-	.closed = closed,
+	.closed = request_closed,
+	.pipe = pipe_notice,
 	.table_gone = lock_table_gone,
 	.number_name = number_name,
 	.program_name = program_name,
@@ -98,6 +90,7 @@ int main(void)
 	need(proc_setup(srv_handle("pids")), "pids");
 	archive_setup(srv_handle(PROTO_START_ARCHIVE));
 	request_posix = srv_handle("posix");
+	request_network = srv_handle("network");
 	ops.numbers = numbers();
 	ops.number_count = request_table_size;
 	srv_setup(endpoint, &ops);

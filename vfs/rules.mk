@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The VFS server, and the tests of its logic on the host.
 
-VFS_FOLDERS := vfs/core vfs/fs/tmpfs vfs/fs/devfs vfs/fs/fifo vfs/fs/eventfd vfs/fs/procfs
+VFS_FOLDERS := vfs/socket vfs/core vfs/fs/tmpfs vfs/fs/devfs vfs/fs/devpts vfs/fs/fifo vfs/fs/eventfd vfs/fs/procfs
 VFS_LOGIC   := $(foreach folder,$(VFS_FOLDERS),$(wildcard $(folder)/*.c))
 VFS_INCLUDE := $(addprefix -I,$(VFS_FOLDERS))
 

@@ -79,6 +79,11 @@ static inline long k_caller_write(int ep, uint64_t call, uint64_t to, const void
 static inline long k_caller_cookie(int ep, uint64_t call, int fd, struct k_caller_cookie *out) { return K4(caller_cookie, ep, call, fd, out); }
 /* Another handle to the caller's descriptor `fd` (EBADF). */
 static inline long k_caller_take(int ep, uint64_t call, int fd) { return K3(caller_take, ep, call, fd); }
+/*
+ * Gives the caller a descriptor for `handle` now, before the answer and whatever it will be; its number, `min` or above. flags:
+ * K_INSTALL_CLOEXEC, K_INSTALL_KEEP (else the handle moves). CALLER_INSTALL. EMFILE; EINVAL: no description, other flags.
+ */
+static inline long k_caller_install(int ep, uint64_t call, int handle, uint32_t flags, uint32_t min) { return K5(caller_install, ep, call, handle, flags, min); }
 /* On success the call is no longer held here. */
 static inline long k_caller_forward(int ep, const struct k_forward *f) { return K2(caller_forward, ep, f); }
 static inline long k_caller_scratch(int ep, uint64_t call, void *to, size_t n) { return K4(caller_scratch, ep, call, to, n); }
@@ -130,7 +135,7 @@ static inline long k_pipe_arm(int h, uint32_t events) { return K2(pipe_arm, h, e
 static inline long k_source_create(void) { return K0(source_create); }
 /*
  * level bits = (bits & ~clear) | set; pulse != 0: also wake edge-triggered waiters even if no bit changed.
- * K_SOURCE_DECLINE_* may be among set and clear (native.h).
+ * K_SOURCE_DECLINE_* and K_SOURCE_CALLS_* may be among set and clear (native.h).
  */
 static inline long k_source_set(int h, uint32_t set, uint32_t clear, int pulse) { return K4(source_set, h, set, clear, pulse); }
 

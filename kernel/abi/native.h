@@ -125,11 +125,12 @@ struct k_caller_cookie {
 /*
  * Sources. Readiness bits are poll's: POLLIN 1, POLLPRI 2, POLLOUT 4, POLLERR 8, POLLHUP 0x10, POLLRDHUP 0x2000.
  *
- * Two more bits in k_source_set's `set` and `clear` switch a direction of K_PLANE_SOCKET descriptions with this source from their
+ * More bits in k_source_set's `set` and `clear` switch a direction of K_PLANE_SOCKET descriptions with this source from their
  * pipe to their server, and back; other planes ignore them, and poll never shows them. While a direction is declined its calls
  * (read, recvfrom and kin; write, sendto and kin, sendfile) go to the server as K_MSGF_DECLINED, and only the source's own
  * bits say whether it is ready: the pipe counts neither for POLLIN, POLLRDHUP nor for POLLOUT, and for POLLHUP only if neither is declined.
- * POLLERR in the source declines both directions' calls (a pending error), but changes no readiness but its own.
+ * K_SOURCE_CALLS_* send the calls to the server and leave the readiness to the pipe (timeouts, something in the stream that is not bytes).
+ * POLLERR in the source does the same for both directions (a pending error).
  *
  * When one of these bits comes, threads that are blocked in the pipe run again and decline (with what they had moved as
  * their result, if that is something); when a DECLINE bit goes, whoever polls looks again. A server that forwards a
@@ -137,6 +138,8 @@ struct k_caller_cookie {
  */
 #define K_SOURCE_DECLINE_READ	0x10000u
 #define K_SOURCE_DECLINE_WRITE	0x20000u
+#define K_SOURCE_CALLS_READ	0x40000u
+#define K_SOURCE_CALLS_WRITE	0x80000u
 
 /* --- pipes from a server's side ------------------------------------------------------------------------------- */
 /*
@@ -161,6 +164,7 @@ struct k_pipe_info {
 	uint64_t room;			/* that could be written at once: a page that is not read to its end is not free yet, so less than capacity - bytes */
 	uint64_t capacity;
 	uint32_t readers, writers;	/* descriptions and held ends */
+	uint64_t put, taken;		/* bytes that ever went in, out (of a pipe of packets: nothing to go by) */
 };
 
 /* --- memory ------------------------------------------------------------------------------------------------- */

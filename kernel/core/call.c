@@ -389,6 +389,31 @@ int64_t native_caller_take(struct thread *t, const uint64_t *a)
 	return native_give(t, &d->object, K_RIGHTS_ALL);
 }
 
+int64_t native_caller_install(struct thread *t, const uint64_t *a)
+{
+	struct table *table;
+	struct endpoint *e;
+	struct thread *c;
+	struct object *o;
+	int64_t slot, r = native_caller(t, a, K_RIGHT_CALLER_INSTALL, &e, &c);
+
+	if (!r)
+		r = native_lookup(t, a[2], K_OBJECT_DESCRIPTION, 0, &o);
+	if (r)
+		return r;
+	if (a[3] & ~(uint64_t)(K_INSTALL_CLOEXEC | K_INSTALL_KEEP))
+		return -EINVAL;
+	table = c->task->table;
+	slot = table_find_free(table, (uint32_t)a[4]);
+	if (slot < 0)
+		return slot;
+	object_get(o);
+	table_set(table, (uint32_t)slot, o, K_RIGHTS_ALL | (a[3] & K_INSTALL_CLOEXEC ? HANDLE_CLOEXEC : 0), 0);
+	if (!(a[3] & K_INSTALL_KEEP))
+		table_close(t->task->table, a[2]);
+	return slot;
+}
+
 int64_t native_caller_scratch(struct thread *t, const uint64_t *a)
 {
 	struct endpoint *e;

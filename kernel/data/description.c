@@ -160,6 +160,11 @@ void description_free(struct description *d)
 /* --- readiness ------------------------------------------------------------------------------------------- */
 
 /* A socket's end of file and broken pipe have names of their own. A direction that its source declines is the source's alone. */
+bool description_reset(const struct description *d)
+{
+	return pipe_at_end(d->pipe) && pipe_broken(d->pipe2) && pipe_bytes(d->pipe2);
+}
+
 static uint32_t socket_ready(struct description *d)
 {
 	uint32_t decline = d->source ? d->source->decline : 0;
@@ -169,8 +174,8 @@ static uint32_t socket_ready(struct description *d)
 		ready |= (pipe_read_ready(d->pipe, d->writers_seen) & POLL_IN) | (pipe_at_end(d->pipe) ? POLL_IN | POLLRDHUP : 0);
 	if (!(decline & K_SOURCE_DECLINE_WRITE))
 		ready |= (pipe_write_ready(d->pipe2) & POLL_OUT) | (pipe_broken(d->pipe2) ? POLL_OUT : 0);
-	if (!decline && pipe_at_end(d->pipe) && pipe_broken(d->pipe2))
-		ready |= POLLHUP;
+	if (!(decline & (K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE)) && pipe_at_end(d->pipe) && pipe_broken(d->pipe2))
+		ready |= POLLHUP | (description_reset(d) ? POLLERR : 0);
 	return ready;
 }
 

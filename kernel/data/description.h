@@ -49,6 +49,8 @@ static inline struct description *description_of(struct object *o)
 int description_create(struct endpoint *e, const struct k_description *d, struct object *object, struct object *object2, struct source *source, struct description **out);
 /* Frees one whose close notice has been delivered (or needs none). */
 void description_free(struct description *d);
+/* Of a socket plane: both its pipes have lost their other end, and what it wrote was not all read. */
+bool description_reset(const struct description *d);
 /* Current readiness, poll bits. */
 uint32_t description_ready(struct description *d);
 /* The descriptor n (its low 32 bits count, as on Linux) of t's table, or NULL. */

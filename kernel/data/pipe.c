@@ -200,6 +200,7 @@ void pipe_close(struct pipe *p, bool read, bool write)
 		source_notify(&p->write_source, POLL_OUT | POLLERR | POLLHUP);
 	}
 	if (!p->readers && !p->writers) {	/* nobody can have what is in it */
+		p->before += p->tail;
 		p->head = p->tail = 0;
 		pipe_trim(p, 0);
 	}
@@ -220,6 +221,7 @@ void pipe_rerun_writers(struct pipe *p)
 
 static void pipe_emptied(struct pipe *p)
 {
+	p->before += p->tail;
 	p->head = p->tail = 0;
 	if (p->frames > 1)
 		pipe_trim(p, 1);
@@ -439,6 +441,7 @@ int pipe_resize(struct pipe *p, uint64_t capacity)
 	kfree(p->length);
 	p->frame = frame;
 	p->length = length;
+	p->before += p->head & ~PAGE_MASK;
 	p->tail -= p->head & ~PAGE_MASK;
 	p->head &= PAGE_MASK;
 	p->slots = slots;

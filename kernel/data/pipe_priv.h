@@ -17,6 +17,7 @@ struct pipe {
 	struct object object;
 	struct account *payer;		/* counted; may be NULL */
 	uint64_t head, tail;
+	uint64_t before;		/* what ever went through it before position 0 */
 	uint64_t *frame;		/* physical address by slot; 0: none */
 	uint16_t *length;		/* of packets, by slot; NULL: bytes */
 	uint32_t slots;			/* a power of two */

@@ -84,7 +84,8 @@ int pipe_hold(struct pipe *p, uint32_t ends)
 void pipe_info(const struct pipe *p, struct k_pipe_info *out)
 {
 	*out = (struct k_pipe_info){ .bytes = pipe_bytes(p), .room = pipe_room(p), .capacity = pipe_capacity(p),
-				     .readers = p->readers, .writers = p->writers };
+				     .readers = p->readers, .writers = p->writers, .put = p->before + p->tail,
+				     .taken = p->before + p->head };
 }
 
 /* --- bytes -------------------------------------------------------------------------------------------------- */

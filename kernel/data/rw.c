@@ -224,6 +224,12 @@ int64_t op_socket_declines(struct thread *t, struct description *d, uint32_t dir
 	return t->progress.done ? (int64_t)t->progress.done : op_decline(t, 0);
 }
 
+/* The end of the file, but the peer went without reading all that it had been sent: its server knows better (ECONNRESET). */
+static bool socket_reset(struct thread *t, const struct description *d)
+{
+	return description_reset(d) && !pipe_bytes(d->pipe) && !(op_authority(t) && t->message.flags & K_MSGF_DECLINED);
+}
+
 /* Linux's sockets do not tell of a broken pipe by a call that has moved something; its pipes do. */
 static int64_t socket_write(struct thread *t, struct transfer *x)
 {
@@ -258,6 +264,8 @@ static int64_t transfer_read(struct thread *t, struct transfer *x)
 		r = op_socket_declines(t, d, K_SOURCE_DECLINE_READ);
 		if (r)
 			return r;
+		if (socket_reset(t, d))
+			return op_decline(t, 0);
 		/* fall through */
 	case K_PLANE_PIPE_READ:
 	case K_PLANE_PIPE_BOTH:

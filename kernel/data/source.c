@@ -42,7 +42,9 @@ void source_destroy(struct object *o)
 }
 
 #define SOURCE_BITS 0xffffu	/* what poll can report */
-#define SOURCE_DECLINE (K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE)
+#define SOURCE_READ (K_SOURCE_DECLINE_READ | K_SOURCE_CALLS_READ)
+#define SOURCE_WRITE (K_SOURCE_DECLINE_WRITE | K_SOURCE_CALLS_WRITE)
+#define SOURCE_DECLINE (SOURCE_READ | SOURCE_WRITE)
 
 /* Descriptions count a reference, pollers and watches pin or follow a description: there can be none. */
 void source_fini(struct source *s)
@@ -80,7 +82,7 @@ static uint32_t bits_expand(uint32_t bits)
 
 bool source_declines(const struct source *s, uint32_t direction)
 {
-	return s && (s->decline & direction || s->bits & POLLERR);
+	return s && (s->decline & (direction & SOURCE_READ ? SOURCE_READ : SOURCE_WRITE) || s->bits & POLLERR);
 }
 
 /* Threads that wait in the pipes of these directions run again, and decline. */
@@ -89,9 +91,9 @@ static void sockets_rerun(struct source *s, uint32_t directions)
 	list_for(it, &s->sockets) {
 		struct description *d = container_of(it, struct description, source_link);
 
-		if (directions & K_SOURCE_DECLINE_READ)
+		if (directions & SOURCE_READ)
 			pipe_rerun_readers(d->pipe);
-		if (directions & K_SOURCE_DECLINE_WRITE)
+		if (directions & SOURCE_WRITE)
 			pipe_rerun_writers(d->pipe2);
 	}
 }
@@ -109,7 +111,7 @@ static uint32_t decline_update(struct source *s, uint32_t set, uint32_t clear)
 	if (s->decline & ~old)
 		sockets_rerun(s, s->decline & ~old);
 	return (gone & K_SOURCE_DECLINE_READ ? POLL_IN | POLLRDHUP : 0) | (gone & K_SOURCE_DECLINE_WRITE ? POLL_OUT : 0) |
-	       (gone ? POLLHUP : 0);
+	       (gone & (K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE) ? POLLHUP : 0);
 }
 
 void source_update(struct source *s, uint32_t set, uint32_t clear, bool pulse)

@@ -11,6 +11,7 @@
 #include "posix/proc/caller.h"
 #include "posix/proc/cred.h"
 #include "posix/signal/signal.h"
+#include "posix/tty/tty.h"
 
 char system_hostname[NAME_SIZE] = "troupe", system_domainname[NAME_SIZE] = "(none)";
 
@@ -433,7 +434,16 @@ void in_restart_syscall(const struct k_message *m)
 /* No terminal has a device that could be hung up but the caller's own. */
 void in_vhangup(const struct k_message *m)
 {
-	srv_answer(m->call, cred_capable(thread_of(m)->cred, LX_CAP_SYS_TTY_CONFIG) ? 0 : -EPERM);
+	struct thread *t = thread_of(m);
+	struct tty *tty = process_tty(t->process);
+
+	if (!cred_capable(t->cred, LX_CAP_SYS_TTY_CONFIG)) {
+		srv_answer(m->call, -EPERM);
+		return;
+	}
+	if (tty)
+		tty_hangup(tty);
+	call_answer(m, 0);
 }
 
 /* Another server fails its caller with an errno and a signal. */
@@ -447,5 +457,5 @@ void ps_fail(const struct k_message *m)
 		i.user.uid = t->cred->record->ruid;
 		signal_send_thread(t, (int)m->arg[1], &i);
 	}
-	call_answer(m, -(int64_t)m->arg[0]);
+	call_answer(m, m->arg[2] ? (int64_t)m->arg[2] : -(int64_t)m->arg[0]);
 }

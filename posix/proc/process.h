@@ -33,6 +33,7 @@ struct session {
 	uint32_t references;	/* groups in it */
 	struct process *leader;	/* NULL once it is gone */
 	struct tty *tty;	/* controlling terminal */
+	uint32_t hung_pgrp;	/* in the foreground when the terminal was lost */
 	struct list link;
 };
 
@@ -147,6 +148,7 @@ struct thread {
 	struct srv_parked *stopped;	/* its visit, held while the process is stopped */
 	struct srv_parked *waiting;	/* in wait4, sigtimedwait ... */
 	struct exec *exec;		/* an execve under way */
+	uint64_t taken_call, taken;	/* this write of it was taken back (absent page) after so many bytes */
 	char comm[COMM_SIZE];
 	uint32_t policy, rt_priority;	/* sched_setscheduler */
 	uint64_t affinity;

@@ -149,6 +149,17 @@ void session_process_exit(struct process *p)
 	}
 }
 
+/* The terminal was lost before: the jobs that were in the foreground then hear of it now. */
+static void group_hang(struct session *s)
+{
+	struct group *g = group_find(s->hung_pgrp);
+
+	if (!g || g->session != s)
+		return;
+	signal_group_kernel(g, LX_SIGHUP);
+	signal_group_kernel(g, LX_SIGCONT);
+}
+
 void session_leader_exit(struct process *p)
 {
 	struct session *s = p->group ? p->group->session : NULL;
@@ -156,7 +167,9 @@ void session_leader_exit(struct process *p)
 	if (!s || s->leader != p)
 		return;
 	if (s->tty)
-		tty_disassociate(s->tty, true);
+		tty_leader_exit(s->tty);
+	else if (s->hung_pgrp)
+		group_hang(s);
 	s->leader = NULL;
 }
 

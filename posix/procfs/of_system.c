@@ -218,6 +218,7 @@ static int sys_text(struct text *x, int file)
 	case PROTO_PROC_NR_OPEN: text_format(x, "1048576\n"); return 0;
 	case PROTO_PROC_PIPE_MAX_SIZE: text_format(x, "1048576\n"); return 0;
 	case PROTO_PROC_SOMAXCONN: text_format(x, "4096\n"); return 0;
+	case PROTO_PROC_TROUPE_SERVERS: return procfs_servers_text(x);
 	}
 	return -ENOENT;
 }

@@ -31,6 +31,7 @@ extern struct procfs_names procfs_names;
 int procfs_process_text(struct text *x, int file, struct process *p, struct thread *t, uint32_t number);
 int procfs_system_text(struct text *x, int file);
 struct proto_vfs_counts;
+int procfs_servers_text(struct text *x);
 int procfs_objects_text(struct text *x, const struct proto_vfs_counts *vfs);
 bool procfs_may_look(const struct thread *self, const struct process *p);
 

@@ -22,7 +22,8 @@
 
 /* --- what outlives an instance ----------------------------------------------------------------------------- */
 
-static int shared_object(struct manifest *m, const struct grant *g)
+/* The object that all who name it share; `flags` of its creation. */
+static int shared_object(struct manifest *m, const struct grant *g, uint32_t flags)
 {
 	for (size_t i = 0; i < m->shares; i++)
 		if (!strcmp(m->shared[i].name, g->name))
@@ -30,8 +31,19 @@ static int shared_object(struct manifest *m, const struct grant *g)
 	if (m->shares == SHARED_MAX)
 		return -ENOSPC;
 	strcpy(m->shared[m->shares].name, g->name);
-	m->shared[m->shares].handle = (int)k_mobject_create(g->value[0], 0);
+	m->shared[m->shares].size = g->value[0];
+	m->shared[m->shares].handle = (int)k_mobject_create(g->value[0], flags);
 	return m->shared[m->shares++].handle;
+}
+
+/* Memory for a device that is not there would be wasted: all who share it do without. */
+static bool dma_is_wanted(const struct manifest *m, const char *name)
+{
+	for (size_t i = 0; i < m->servers; i++)
+		for (size_t j = 0; m->server[i].absent && j < m->server[i].grants; j++)
+			if (m->server[i].grant[j].kind == GRANT_DMA && !strcmp(m->server[i].grant[j].name, name))
+				return false;
+	return true;
 }
 
 /* Puts a handle of ours into the server's table; `temporary` is closed here then. */
@@ -57,6 +69,35 @@ static int grant_call(struct manifest *m, struct server *s, struct grant *g)
 	return install(s, g, (int)k_handle_duplicate(endpoint, K_RIGHT_CALL | K_RIGHT_DUPLICATE, g->value[0]), true);
 }
 
+static int grant_object(struct manifest *m, struct server *s, struct grant *g)
+{
+	bool dma = g->kind == GRANT_DMA;
+	uint32_t rights = K_RIGHT_READ | K_RIGHT_DUPLICATE | (dma || g->value[1] ? K_RIGHT_WRITE : 0);
+	int h;
+
+	if (dma && !dma_is_wanted(m, g->name)) {
+		g->handle = GRANT_LEFT_OUT;
+		return 0;
+	}
+	h = shared_object(m, g, dma ? K_MOBJECT_WIRED | K_MOBJECT_CONTIGUOUS : 0);
+	return install(s, g, h < 0 ? h : (int)k_handle_duplicate(h, rights, 0), true);
+}
+
+/* A notification on the other's endpoint, named NAME-signal. */
+static int grant_signal(struct manifest *m, struct server *s, struct grant *g)
+{
+	struct server *to = manifest_find(m, g->name);
+
+	if (!to || to->endpoint < 0 || strlen(g->name) + sizeof("-signal") > sizeof(g->name))
+		return -ENOENT;
+	if (to->absent) {
+		g->handle = GRANT_LEFT_OUT;
+		return 0;
+	}
+	strcat(g->name, "-signal");
+	return install(s, g, (int)k_notification_create(to->endpoint, g->value[0]), true);
+}
+
 /* A notification on the server's endpoint; bit 0 of it is the line. */
 static int grant_irq(struct server *s, struct grant *g)
 {
@@ -72,12 +113,9 @@ static int grant_one(struct manifest *m, struct server *s, struct grant *g)
 {
 	switch (g->kind) {
 	case GRANT_CALL: return grant_call(m, s, g);
-	case GRANT_SHARED: {
-		int h = shared_object(m, g);
-		uint32_t rights = K_RIGHT_READ | K_RIGHT_DUPLICATE | (g->value[1] ? K_RIGHT_WRITE : 0);
-
-		return install(s, g, h < 0 ? h : (int)k_handle_duplicate(h, rights, 0), true);
-	}
+	case GRANT_SHARED:
+	case GRANT_DMA: return grant_object(m, s, g);
+	case GRANT_SIGNAL: return grant_signal(m, s, g);
 	case GRANT_ARCHIVE: return install(s, g, K_BOOT_ARCHIVE, false);
 	case GRANT_VDSO: return install(s, g, K_BOOT_VDSO, false);
 	case GRANT_CONTROL: return install(s, g, K_BOOT_CONTROL, false);
@@ -111,6 +149,11 @@ int server_prepare(struct manifest *m, struct server *s)
 		r = grant_one(m, s, &s->grant[i]);
 		if (r)
 			srv_log("%s: cannot grant %s: %d", s->name, s->grant[i].name, r);
+	}
+	if (!r && s->device.found) {
+		r = device_grant(&s->device, s->keeper, s->endpoint);
+		if (r)
+			srv_log("%s: cannot grant its device: %d", s->name, r);
 	}
 	return r;
 }
@@ -180,32 +223,42 @@ static int load_image(const struct server *s, int space, uint64_t *entry)
 	return r;
 }
 
+static void record_handle(struct proto_start *start, const char *name, int handle)
+{
+	if (handle < 0)
+		return;
+	strcpy(start->item[start->count].name, name);
+	start->item[start->count++].handle = handle;
+}
+
+/* After the last handle. */
+static void record_arg(struct proto_start *start, const char *arg)
+{
+	strcpy((char *)&start->item[start->count] + start->args_size, arg);
+	start->args_count++;
+	start->args_size += (uint32_t)strlen(arg) + 1;
+}
+
 /* The start record: every granted handle by name, and the arguments. */
 static size_t start_record(const struct server *s, char *buffer, size_t size)
 {
 	struct proto_start *start = (struct proto_start *)buffer;
-	char *args;
 
+	_Static_assert(sizeof(*start) + (1 + GRANTS_MAX + DEVICE_ITEMS) * sizeof(start->item[0]) + NAME_MAX_ + 16 +
+		       sizeof(s->device.arg) <= START_SIZE, "the start record fits");
 	memset(buffer, 0, size);
 	start->magic = PROTO_START_MAGIC;
-	if (s->endpoint_slot >= 0) {
-		strcpy(start->item[start->count].name, PROTO_START_ENDPOINT);
-		start->item[start->count++].handle = s->endpoint_slot;
-	}
-	for (size_t i = 0; i < s->grants; i++) {
-		strcpy(start->item[start->count].name, s->grant[i].name);
-		start->item[start->count++].handle = s->grant[i].handle;
-	}
-	args = (char *)&start->item[start->count];
-	strcpy(args, s->name);
-	start->args_count = 1;
-	start->args_size = (uint32_t)strlen(args) + 1;
-	if (s->starts) {
-		strcpy(args + start->args_size, "restarted");
-		start->args_count++;
-		start->args_size += sizeof("restarted");
-	}
-	return (size_t)(args + start->args_size - buffer);
+	record_handle(start, PROTO_START_ENDPOINT, s->endpoint_slot);
+	for (size_t i = 0; i < s->grants; i++)
+		record_handle(start, s->grant[i].name, s->grant[i].handle);
+	for (size_t i = 0; i < s->device.items; i++)
+		record_handle(start, s->device.item[i].name, s->device.item[i].handle);
+	record_arg(start, s->name);
+	if (s->starts)
+		record_arg(start, "restarted");
+	for (size_t i = 0; i < s->device.args; i++)
+		record_arg(start, s->device.arg[i]);
+	return (size_t)((char *)&start->item[start->count] + start->args_size - buffer);
 }
 
 static int start_stack(const struct server *s, int space)

@@ -30,6 +30,15 @@ const struct proto_start supervisor_start_record = {
 		{ "supervisor", 0 } },
 };
 
+/* Nobody would hear of our death, so that is the end of the system. */
+static _Noreturn void stop(const char *why)
+{
+	srv_log("%s: the system stops here", why);
+	k_power(K_BOOT_CONTROL, K_POWER_EXIT_CODE | 101 << 8);
+	for (;;)
+		__builtin_trap();
+}
+
 /* --- deaths ------------------------------------------------------------------------------------------------ */
 
 /* Servers are known by the cookie of their tasks. */
@@ -58,18 +67,22 @@ static void server_died(struct server *s)
 	s->thread = s->task = -1;
 	s->restart_wanted = false;
 	if (s->vital) {
-		srv_log("%s is vital: the system stops here", s->name);
-		k_power(K_BOOT_CONTROL, K_POWER_EXIT_CODE | 101 << 8);
+		srv_log("%s has died", s->name);
+		stop("it is vital");
 	}
+	s->deaths += !wanted;
 	if (!wanted && death_noted(s)) {
 		srv_log("%s keeps dying and is given up; calls to it fail with EIO", s->name);
 		s->given_up = true;
+		device_stop(&s->device);
 		if (s->endpoint >= 0)
 			k_endpoint_shut(s->endpoint);
+		status_update(s);
 		return;
 	}
 	if (!server_start(s) && !wanted)	/* whoever asked for it needs no message on his terminal */
 		srv_log("%s restarted", s->name);
+	status_update(s);
 }
 
 static void task_gone(const struct k_message *m)
@@ -119,8 +132,8 @@ static void restart(const struct k_message *m)
 
 	name[n > 0 ? n : 0] = 0;
 	s = manifest_find(&manifest, name);
-	if (!s || s->thread < 0) {
-		srv_answer(m->call, s ? -EBUSY : -ENOENT);
+	if (!s || s->absent || s->thread < 0) {
+		srv_answer(m->call, !s ? -ENOENT : s->absent ? -ENODEV : -EBUSY);
 		return;
 	}
 	if (s->vital) {
@@ -161,10 +174,10 @@ static void archive_map(void)
 	struct k_mobject_info info;
 
 	if (k_mobject_info(K_BOOT_ARCHIVE, &info) < 0)
-		srv_panic("no boot archive");
+		stop("no boot archive");
 	map.size = info.size;
 	if (k_space_map(&map) < 0)
-		srv_panic("cannot map the boot archive");
+		stop("cannot map the boot archive");
 	archive = (const char *)map.address;
 	archive_size = info.size;
 }
@@ -176,7 +189,40 @@ static void routes_make(void)
 	native_routes = (int)k_routes_create(K_ROUTES_NATIVE);
 	if (native_routes < 0 || k_routes_set(native_routes, SYS_arch_prctl, 1, &arch_prctl) < 0 ||
 	    k_routes_home(native_routes, 0, supervisor_endpoint) < 0)
-		srv_panic("cannot make the route table of servers");
+		stop("cannot make the route table of servers");
+}
+
+/* A server without its device does not run, nor one whose image is missing or broken; who calls it hears EIO. */
+static void server_leave_out(struct server *s)
+{
+	if (s->vital)
+		stop("a server without which nothing works");
+	s->absent = true;
+	device_stop(&s->device);
+	if (s->endpoint >= 0)
+		k_endpoint_shut(s->endpoint);
+}
+
+/* All endpoints are there before the first grant: grants name each other's. */
+static void servers_start(void)
+{
+	struct server *s = manifest.server, *end = s + manifest.servers;
+
+	for (; s < end; s++) {
+		if (s->receives)
+			s->endpoint = (int)k_endpoint_create();
+		if (s->device.wanted)
+			s->device.found = !device_find(&s->device);
+		if (s->device.wanted && !s->device.found)
+			server_leave_out(s);
+	}
+	for (s = manifest.server; s < end; s++)
+		if (!s->absent && server_prepare(&manifest, s))
+			server_leave_out(s);
+	for (s = manifest.server; s < end; s++)
+		if (!s->absent && server_start(s))
+			server_leave_out(s);
+	status_begin(&manifest);
 }
 
 int main(void)
@@ -188,17 +234,9 @@ int main(void)
 	archive_map();
 	routes_make();
 	if (archive_find("etc/troupe/manifest", &text, &size))
-		srv_panic("no /etc/troupe/manifest in the boot archive");
+		stop("no /etc/troupe/manifest in the boot archive");
 	if (manifest_parse(&manifest, text, size))
-		srv_panic("the manifest is wrong");
-	for (size_t i = 0; i < manifest.servers; i++)
-		if (manifest.server[i].receives)
-			manifest.server[i].endpoint = (int)k_endpoint_create();
-	for (size_t i = 0; i < manifest.servers; i++)
-		if (server_prepare(&manifest, &manifest.server[i]))
-			srv_panic("cannot prepare %s", manifest.server[i].name);
-	for (size_t i = 0; i < manifest.servers; i++)
-		if (server_start(&manifest.server[i]))
-			srv_panic("cannot start %s", manifest.server[i].name);
+		stop("the manifest is wrong");
+	servers_start();
 	srv_run(supervisor_endpoint, &ops);
 }

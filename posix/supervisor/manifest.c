@@ -101,7 +101,8 @@ static const struct {
 	enum grant_kind kind;
 	int names, min, max;	/* argument that names the handle (0: the word itself); numbers that follow */
 } grant_words[] = {
-	{ "call", GRANT_CALL, 1, 0, 1 }, { "shared", GRANT_SHARED, 1, 1, 1 }, { "archive", GRANT_ARCHIVE, 0, 0, 0 },
+	{ "call", GRANT_CALL, 1, 0, 1 }, { "shared", GRANT_SHARED, 1, 1, 1 }, { "dma", GRANT_DMA, 1, 1, 1 },
+	{ "signal", GRANT_SIGNAL, 1, 1, 1 }, { "archive", GRANT_ARCHIVE, 0, 0, 0 },
 	{ "vdso", GRANT_VDSO, 0, 0, 0 }, { "control", GRANT_CONTROL, 0, 0, 0 }, { "task", GRANT_TASK, 0, 0, 0 },
 	{ "state", GRANT_STATE, 0, 0, 0 }, { "ioport", GRANT_IOPORT, 1, 2, 2 }, { "irq", GRANT_IRQ, 1, 1, 1 },
 };
@@ -137,6 +138,20 @@ static int add_grant(struct server *s, struct line *l)
 	return set_name(l, g->name, l->word[grant_words[i].names]);
 }
 
+/* device KIND [INTERRUPTS] */
+static int set_device(struct server *s, struct line *l)
+{
+	uint32_t n = 1;
+
+	if (l->words < 2 || l->words > 3 || s->device.wanted)
+		return complain(l, "wants one kind of device, and how many interrupts");
+	if (l->words == 3 && (!word_number(l->word[2], &n) || !n || n > DEVICE_VECTORS))
+		return complain(l, "so many interrupts it cannot have");
+	s->device.wanted = true;
+	s->device.vectors = n;
+	return set_name(l, s->device.kind, l->word[1]);
+}
+
 static int parse_line(struct manifest *m, struct line *l)
 {
 	struct server *s = m->servers ? &m->server[m->servers - 1] : NULL;
@@ -150,6 +165,8 @@ static int parse_line(struct manifest *m, struct line *l)
 		return set_priority(s, l);
 	if (!strcmp(l->word[0], "endpoint"))
 		return set_endpoint(s, l);
+	if (!strcmp(l->word[0], "device"))
+		return set_device(s, l);
 	if (!strcmp(l->word[0], "vital")) {
 		s->vital = true;
 		return 0;

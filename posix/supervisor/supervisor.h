@@ -6,22 +6,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "device.h"
 
 #define SERVERS_MAX 16
 #define GRANTS_MAX 16
 #define SHARED_MAX 16
 #define NAME_MAX_ 28
+#define GRANT_LEFT_OUT (-2)
 
 enum grant_kind {
-	GRANT_CALL, GRANT_SHARED, GRANT_ARCHIVE, GRANT_VDSO, GRANT_CONTROL, GRANT_TASK, GRANT_STATE, GRANT_IOPORT, GRANT_IRQ
+	GRANT_CALL, GRANT_SHARED, GRANT_DMA, GRANT_SIGNAL, GRANT_ARCHIVE, GRANT_VDSO, GRANT_CONTROL, GRANT_TASK, GRANT_STATE,
+	GRANT_IOPORT, GRANT_IRQ
 };
 
 /* One line of the manifest. */
 struct grant {
 	enum grant_kind kind;
 	char name[NAME_MAX_];	/* of the handle, as the server asks for it */
-	uint32_t value[2];	/* CALL: badge. SHARED: size, writable. IOPORT: base, count. IRQ: line */
-	int handle;		/* in the server's table, -1 until it is installed */
+	uint32_t value[2];	/* CALL, SIGNAL: badge. SHARED: size, writable. DMA: size. IOPORT: base, count. IRQ: line */
+	int handle;		/* in the server's table, -1 until it is installed; GRANT_LEFT_OUT: the machine has no use for it */
 };
 
 struct server {
@@ -34,6 +37,7 @@ struct server {
 	uint64_t memory;	/* bytes, 0: no limit */
 	struct grant grant[GRANTS_MAX];
 	size_t grants;
+	struct device device;
 
 	/* handles of the supervisor */
 	int endpoint;		/* all rights; -1: it has none */
@@ -41,9 +45,10 @@ struct server {
 	int keeper;		/* a task without threads that keeps the handle table through restarts */
 	int task, thread;	/* of the present instance, -1: none */
 	int endpoint_slot;	/* of the endpoint in its table */
-	unsigned starts;
+	unsigned starts, deaths;	/* deaths: those that nobody asked for */
 	int64_t recent[4];	/* times of the last deaths */
 	bool given_up;
+	bool absent;		/* the machine lacks its device: never started */
 	bool restart_wanted;	/* somebody asked: not its fault */
 };
 
@@ -69,6 +74,10 @@ int server_start(struct server *s);
 /* The instance faulted: name, fault, registers, backtrace to the log. */
 struct k_message;
 void server_report(const struct server *s, const struct k_message *m);
+
+/* Shows what has become of the servers, once all are started; and of one that changed. */
+void status_begin(struct manifest *m);
+void status_update(const struct server *s);
 
 /* The boot archive, mapped. */
 extern const char *archive;

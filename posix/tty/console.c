@@ -15,7 +15,7 @@ struct tty console_tty;
 static struct srv_parked *waiting;	/* the driver's call for output */
 
 /* Gives the driver what there is, if it is waiting. */
-static void output(struct tty *tty)
+static bool output(struct tty *tty)
 {
 	struct k_message m;
 	const uint8_t *bytes;
@@ -23,10 +23,10 @@ static void output(struct tty *tty)
 	int r;
 
 	if (!waiting)
-		return;
+		return false;
 	n = ldisc_output_peek(&tty->ldisc, &bytes);
 	if (!n)
-		return;
+		return false;
 	m = waiting->message;
 	srv_unpark(waiting);
 	waiting = NULL;
@@ -36,6 +36,7 @@ static void output(struct tty *tty)
 	if (!r)
 		ldisc_output_consume(&tty->ldisc, n);
 	caller_answer(&m, r ? r : (int64_t)n);
+	return true;
 }
 
 bool console_is_idle(void)
@@ -45,8 +46,10 @@ bool console_is_idle(void)
 
 void console_setup(void)
 {
-	if (tty_init(&console_tty, TTY_SERIAL_DEVICE, output, NULL) < 0)
+	if (tty_init(&console_tty, LDISC_SERIAL, TTY_SERIAL_DEVICE, output) < 0)
 		srv_panic("no terminal for the console");
+	console_tty.console_source = (int)k_source_create();
+	tty_pump(&console_tty);
 }
 
 static void output_cancel(struct srv_parked *p, bool dead)

@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "posix/tty/tty.h"
+#include "posix/tty/pty.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -55,10 +55,29 @@ static int slot_new(uint32_t *out)
 	return 0;
 }
 
-int file_open(enum file_kind kind, struct tty *tty, uint32_t device, uint32_t flags, uint64_t node, int pin)
+/* A master's close comes to us first, so that its number and its node are gone when it returns. */
+static int describe(struct file *f, uint64_t cookie, uint32_t flags)
 {
-	struct k_description d = { .plane = K_PLANE_NONE, .object = -1, .object2 = -1, .source = tty ? tty->source : -1,
-		.flags = K_DESCRIPTION_EAGER | (kind == FILE_TTY ? K_DESCRIPTION_NOSEEK : 0) };
+	struct k_description d = { .plane = K_PLANE_NONE, .object = -1, .object2 = -1, .source = -1,
+		.flags = K_DESCRIPTION_EAGER, .cookie = cookie };
+
+	if (f->kind == FILE_MASTER)
+		d.decline = K_DECLINE_CLOSE;
+	if (f->kind == FILE_MASTER)
+		d.source = f->tty->pty->source;
+	else if (f->tty)
+		d.source = f->console ? f->tty->console_source : f->tty->source;
+	if (f->tty)
+		d.flags |= K_DESCRIPTION_NOSEEK;
+	d.status = flags & ~(uint32_t)(LX_O_CLOEXEC | LX_O_NOCTTY | 0300 | 01000);
+	return (int)k_description_create(grants.endpoint, &d);
+}
+
+int file_open(enum file_kind kind, struct tty *tty, uint32_t device, uint32_t flags, uint64_t node,
+	      int pin)
+{
+	struct file new = { .kind = kind, .tty = tty, .console = device == TTY_CONSOLE_DEVICE,
+		.node = node, .pin = pin };
 	struct file *f;
 	uint32_t slot;
 	int r = slot_new(&slot);
@@ -66,32 +85,45 @@ int file_open(enum file_kind kind, struct tty *tty, uint32_t device, uint32_t fl
 	if (r)
 		return r;
 	f = files[slot];
-	d.cookie = (uint64_t)(f->generation + 1) << 32 | (slot + 1);
-	d.status = flags & ~(uint32_t)(LX_O_CLOEXEC | LX_O_NOCTTY | 0300 | 01000);
-	r = (int)k_description_create(grants.endpoint, &d);
+	new.generation = f->generation + 1;
+	r = describe(&new, (uint64_t)new.generation << 32 | (slot + 1), flags);
 	if (r < 0)
 		return r;
-	*f = (struct file){ .kind = kind, .tty = tty, .console = device == TTY_CONSOLE_DEVICE, .node = node, .pin = pin,
-		.generation = f->generation + 1 };
+	*f = new;
 	used++;
-	if (tty)
-		tty->opens++;
+	if (kind == FILE_TTY && !tty->opens++ && tty->pty)
+		pty_slave_opened(tty->pty);
 	return r;
+}
+
+static void tty_closed(struct tty *tty)
+{
+	if (--tty->opens)
+		return;
+	tty->exclusive = false;
+	if (tty->pty)
+		pty_slave_closed(tty->pty);
 }
 
 void file_closed(uint64_t cookie)
 {
 	struct file *f = file_find(cookie);
+	enum file_kind kind;
+	struct tty *tty;
 
 	if (!f)
 		return;
-	if (f->tty && !--f->tty->opens)
-		f->tty->exclusive = false;
+	kind = f->kind;
+	tty = f->tty;
 	if (f->pin >= 0)
 		k_handle_close(f->pin);
 	f->kind = FILE_NONE;
 	f->tty = NULL;
 	used--;
+	if (kind == FILE_TTY)
+		tty_closed(tty);
+	else if (kind == FILE_MASTER)
+		pty_master_closed(tty->pty);
 }
 
 void files_hang(struct tty *tty)
@@ -127,9 +159,49 @@ static void acquire_on_open(struct thread *t, struct tty *tty, uint32_t device, 
 {
 	struct session *s = t->process->group->session;
 
-	if (!(flags & LX_O_NOCTTY) && device != TTY_CONSOLE_DEVICE && device != TTY_CURRENT_DEVICE && s->leader == t->process && !s->tty &&
-	    !tty->session && (flags & LX_O_ACCMODE) != LX_O_WRONLY)
+	if (flags & LX_O_NOCTTY || (flags & LX_O_ACCMODE) == LX_O_WRONLY)
+		return;
+	if (device == TTY_CONSOLE_DEVICE || device == TTY_CURRENT_DEVICE)
+		return;
+	if (s->leader == t->process && !s->tty && !tty->session)
 		tty_acquire(tty, t->process);
+}
+
+/* Which terminal an open means. 0 or an error. */
+static int tty_of_open(struct thread *t, uint32_t kind, uint32_t device, struct tty **out)
+{
+	struct pty *pty;
+
+	*out = kind == PROTO_TTY_CURRENT ? process_tty(t->process) : tty_find(device);
+	if (kind == PROTO_TTY_PTS) {
+		pty = pty_find(device);
+		if (!pty)
+			return -EIO;
+		*out = &pty->slave;
+	}
+	if (!*out)
+		return -ENXIO;
+	if ((*out)->pty && pty_may_open((*out)->pty))
+		return -EIO;
+	return (*out)->exclusive && !cred_capable(t->cred, LX_CAP_SYS_ADMIN) ? -EBUSY : 0;
+}
+
+/* /dev/ptmx: arg[4] is the device number of the slave that the VFS has made a node for. */
+static void open_master(const struct k_message *m, int pin)
+{
+	struct pty *p = pty_create((uint32_t)m->arg[4]);
+	int h = p ? file_open(FILE_MASTER, &p->slave, (uint32_t)m->arg[2], (uint32_t)m->arg[1],
+			      m->arg[3], pin) : -ENOMEM;
+
+	if (h >= 0) {
+		opened(m, h, (uint32_t)m->arg[1]);
+		return;
+	}
+	open_fail(m, pin, h);
+	if (p) {
+		p->master_open = false;
+		pty_check(p);
+	}
 }
 
 void ps_tty_open(const struct k_message *m)
@@ -137,21 +209,19 @@ void ps_tty_open(const struct k_message *m)
 	struct thread *t = thread_of(m);
 	uint32_t kind = (uint32_t)m->arg[0], flags = (uint32_t)m->arg[1], device = (uint32_t)m->arg[2];
 	int pin = (int)k_caller_attached(grants.endpoint, m->call, 0), h;
-	struct tty *tty = kind == PROTO_TTY_CURRENT ? process_tty(t->process) : tty_find(device);
+	struct tty *tty;
 
-	if (!tty) {
-		open_fail(m, pin, -ENXIO);
+	if (kind == PROTO_TTY_PTMX) {
+		open_master(m, pin);
 		return;
 	}
-	if (tty->exclusive && !cred_capable(t->cred, LX_CAP_SYS_ADMIN)) {
-		open_fail(m, pin, -EBUSY);
-		return;
-	}
+	h = tty_of_open(t, kind, device, &tty);
 	if (kind == PROTO_TTY_CONSOLE)
 		device = TTY_CONSOLE_DEVICE;
 	if (kind == PROTO_TTY_CURRENT)
 		device = TTY_CURRENT_DEVICE;
-	h = file_open(FILE_TTY, tty, device, flags, m->arg[3], pin);
+	if (!h)
+		h = file_open(FILE_TTY, tty, device, flags, m->arg[3], pin);
 	if (h < 0) {
 		open_fail(m, pin, h);
 		return;
@@ -163,7 +233,8 @@ void ps_tty_open(const struct k_message *m)
 void ps_random_open(const struct k_message *m)
 {
 	int pin = (int)k_caller_attached(grants.endpoint, m->call, 0);
-	int h = file_open(m->arg[0] ? FILE_URANDOM : FILE_RANDOM, NULL, 0, (uint32_t)m->arg[1], m->arg[3], pin);
+	int h = file_open(m->arg[0] ? FILE_URANDOM : FILE_RANDOM, NULL, 0, (uint32_t)m->arg[1],
+			  m->arg[3], pin);
 
 	if (h < 0)
 		open_fail(m, pin, h);
@@ -215,6 +286,8 @@ static void read_call(const struct k_message *m, bool vector)
 		srv_answer(m->call, -EBADF);
 	else if (f->kind == FILE_TTY)
 		tty_read(m, f, vector);
+	else if (f->kind == FILE_MASTER)
+		pty_read(m, f, vector);
 	else
 		random_call(m, f->kind == FILE_URANDOM, vector, false);
 }
@@ -237,6 +310,8 @@ static void write_call(const struct k_message *m, bool vector)
 		srv_answer(m->call, -EBADF);
 	else if (f->kind == FILE_TTY)
 		tty_write(m, f, vector);
+	else if (f->kind == FILE_MASTER)
+		pty_write(m, f, vector);
 	else
 		random_call(m, false, vector, true);
 }
@@ -256,7 +331,7 @@ void in_pread(const struct k_message *m)
 {
 	struct file *f = file_of_call(m);
 
-	if (!f || f->kind == FILE_TTY)
+	if (!f || f->tty)
 		srv_answer(m->call, f ? -ESPIPE : -EBADF);
 	else if (m->number == 17)
 		read_call(m, false);
@@ -270,7 +345,7 @@ void in_lseek(const struct k_message *m)
 {
 	struct file *f = file_of_call(m);
 
-	srv_answer(m->call, !f ? -EBADF : f->kind == FILE_TTY ? -ESPIPE : 0);
+	srv_answer(m->call, !f ? -EBADF : f->tty ? -ESPIPE : 0);
 }
 
 #define FIONCLEX 0x5450u
@@ -314,10 +389,21 @@ void in_ioctl(const struct k_message *m)
 		srv_answer(m->call, -EBADF);
 	else if (ioctl_common(m))
 		return;
-	else if (f->kind == FILE_TTY)
+	else if (f->tty)
 		tty_ioctl(m, f);
 	else
 		random_ioctl(m);
+}
+
+/* The kernel closes it; the hook lets nobody go on before we have heard of it. */
+void in_close(const struct k_message *m)
+{
+	struct file *f = file_of_call(m);
+
+	if (f && f->kind == FILE_MASTER)
+		srv_forward_kernel_args(m->call, m->number, m->arg, true);
+	else
+		srv_forward_kernel(m->call);
 }
 
 void in_not_socket(const struct k_message *m)

@@ -110,9 +110,26 @@ void input_forget(struct ldisc *ld)
 	packet_note(ld, 0, LX_TIOCPKT_FLUSHREAD);
 }
 
+/*
+ * What a master could have read before this input or call stays, as on Linux: there it lies in the
+ * master's own queue. (A prompt that is followed by a flush would otherwise be lost if the master
+ * is slow.)
+ */
+void output_sent(struct ldisc *ld)
+{
+	size_t used = ld->out_head - ld->out_tail;
+
+	if (ld->kind == LDISC_PTY)
+		ld->out_sent = ld->out_tail + (used < LDISC_MASTER_SIZE ? used : LDISC_MASTER_SIZE);
+}
+
 void output_forget(struct ldisc *ld)
 {
-	ld->out_tail = ld->out_head;
+	size_t used = ld->out_head - ld->out_tail, keep = ld->out_sent - ld->out_tail;
+
+	if (ld->kind != LDISC_PTY || keep > used)	/* (or taken since) */
+		keep = 0;
+	ld->out_head = ld->out_tail + keep;
 	packet_note(ld, 0, LX_TIOCPKT_FLUSHWRITE);
 }
 
@@ -241,6 +258,7 @@ int ldisc_flush(struct ldisc *ld, int queue)
 		throttle_update(ld);
 	}
 	if (queue != LX_TCIFLUSH) {
+		output_sent(ld);
 		output_forget(ld);
 		echo_run(ld);
 	}

@@ -31,7 +31,8 @@
 #include "termios_wire.h"
 
 #define LDISC_INPUT_SIZE 4096u	/* the longest canonical line, its newline included */
-#define LDISC_OUTPUT_SIZE 8192u
+#define LDISC_OUTPUT_SIZE 16384u
+#define LDISC_MASTER_SIZE 4095u		/* so much of a pseudo-terminal's output its master has at once */
 #define LDISC_ECHO_SIZE 2048u
 
 /* What kind of device is below. */
@@ -67,6 +68,7 @@ struct ldisc {
 
 	/* Output. */
 	size_t out_head, out_tail;
+	size_t out_sent;		/* a master has what lies before; no flush takes it back */
 	size_t echo_head, echo_tail;
 	unsigned column, canon_column;	/* where the cursor is, and was when the line began */
 	bool stopped;			/* by the stop character or TCOOFF */
@@ -139,6 +141,10 @@ size_t ldisc_write(struct ldisc *ld, const void *bytes, size_t n);
 size_t ldisc_output_peek(const struct ldisc *ld, const uint8_t **bytes);
 void ldisc_output_consume(struct ldisc *ld, size_t n);
 size_t ldisc_take_output(struct ldisc *ld, void *buf, size_t n);
+/* Copies what ldisc_take_output would give, and leaves it there. */
+size_t ldisc_output_copy(const struct ldisc *ld, void *buf, size_t n);
+/* A character that goes out as it is, as if a program had written it (TIOCSTI on a master). */
+void ldisc_output_insert(struct ldisc *ld, uint8_t c);
 
 /* Has all output been taken? (TCSETSW, TCSETSF, tcdrain, close) */
 bool ldisc_drained(const struct ldisc *ld);

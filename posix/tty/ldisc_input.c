@@ -272,6 +272,7 @@ size_t ldisc_input(struct ldisc *ld, const void *bytes, size_t n)
 	const uint8_t *b = bytes;
 	size_t done = 0;
 
+	output_sent(ld);
 	while (done < n && input_room(ld)) {
 		bool looked_ahead = ld->lookahead > 0;
 

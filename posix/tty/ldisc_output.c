@@ -124,6 +124,20 @@ static size_t out_bulk(struct ldisc *ld, const uint8_t *bytes, size_t n)
 	return n;
 }
 
+/* What lies before the next byte that output processing looks at, as far as there is room. */
+static size_t out_plain(struct ldisc *ld, const uint8_t *bytes, size_t n)
+{
+	size_t room = out_room(ld), run = 0;
+	unsigned columns = 0;
+
+	if (n > room)
+		n = room;
+	for (; run < n && !char_is_control(bytes[run]); run++)
+		columns += !char_continues(ld, bytes[run]);
+	ld->column += columns;
+	return out_bulk(ld, bytes, run);
+}
+
 size_t ldisc_write(struct ldisc *ld, const void *bytes, size_t n)
 {
 	const uint8_t *b = bytes;
@@ -134,8 +148,13 @@ size_t ldisc_write(struct ldisc *ld, const void *bytes, size_t n)
 	echo_run(ld);
 	if (!oflag(ld, LX_OPOST))
 		return out_bulk(ld, b, n);
-	while (done < n && out_processed(ld, b[done]))
+	while (done < n) {
+		if (!oflag(ld, LX_OLCUC))
+			done += out_plain(ld, b + done, n - done);
+		if (done == n || !out_processed(ld, b[done]))
+			break;
 		done++;
+	}
 	return done;
 }
 
@@ -179,6 +198,32 @@ size_t ldisc_take_output(struct ldisc *ld, void *buf, size_t n)
 		done += piece;
 	}
 	return done;
+}
+
+size_t ldisc_output_copy(const struct ldisc *ld, void *buf, size_t n)
+{
+	size_t have = ld->out_head - ld->out_tail;
+	size_t at = ld->out_tail & (LDISC_OUTPUT_SIZE - 1);
+	size_t first = LDISC_OUTPUT_SIZE - at;
+	size_t extra = n > 0 && ld->xchar_pending;
+	uint8_t *to = buf;
+
+	if (extra)
+		*to++ = ld->xchar;
+	n -= extra;
+	if (n > have)
+		n = have;
+	if (first > n)
+		first = n;
+	memcpy(to, ld->out + at, first);
+	memcpy(to + first, ld->out, n - first);
+	return n + extra;
+}
+
+void ldisc_output_insert(struct ldisc *ld, uint8_t c)
+{
+	if (LDISC_OUTPUT_SIZE - (ld->out_head - ld->out_tail) > 0)
+		out_put(ld, c);
 }
 
 /* If output has been stopped for so long that the queue is full, the oldest echo is lost. */

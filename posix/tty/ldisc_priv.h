@@ -101,6 +101,7 @@ static inline bool eof_at(const struct ldisc *ld, size_t position)
 void output_stop(struct ldisc *ld);
 void output_start(struct ldisc *ld);
 void input_forget(struct ldisc *ld);
+void output_sent(struct ldisc *ld);
 void output_forget(struct ldisc *ld);
 void throttle_update(struct ldisc *ld);
 

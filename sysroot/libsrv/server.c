@@ -158,6 +158,13 @@ int srv_forward_as_is(uint64_t call, int endpoint)
 	return forward(&f);
 }
 
+int srv_forward_descriptor(uint64_t call)
+{
+	struct k_forward f = { .call = call, .flags = K_FORWARD_DESCRIPTOR, .endpoint = -1, .handle = { -1, -1 } };
+
+	return forward(&f);
+}
+
 int srv_forward(uint64_t call, const struct srv_forward *s)
 {
 	struct k_forward f = { .call = call, .flags = K_FORWARD_ARGS, .endpoint = s->endpoint, .number = s->number,
@@ -252,7 +259,7 @@ static void other_dispatch(const struct k_message *m)
 		[K_MSG_EVENT] = o->event, [K_MSG_FAULT] = o->fault, [K_MSG_DONE] = o->done,
 		[K_MSG_THREAD_DEAD] = o->thread_dead, [K_MSG_TASK_GONE] = o->task_gone, [K_MSG_NOTIFY] = o->notify,
 		[K_MSG_PAGER] = o->pager, [K_MSG_TABLE_GONE] = o->table_gone, [K_MSG_MEMORY] = o->memory,
-		[K_MSG_CLOSED] = NULL,
+		[K_MSG_CLOSED] = NULL, [K_MSG_PIPE] = o->pipe,
 	};
 
 	if (m->kind < sizeof handler / sizeof handler[0] && handler[m->kind])

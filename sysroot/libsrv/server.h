@@ -33,6 +33,8 @@ int srv_handle_need(const char *name);
 const char *srv_name(void);
 /* True if `word` is among the arguments. */
 bool srv_arg(const char *word);
+/* What stands behind "NAME=" among the arguments; NULL if there is none. */
+const char *srv_arg_value(const char *name);
 
 /* --- running ------------------------------------------------------------------------------------------------ */
 
@@ -69,6 +71,7 @@ struct srv_ops {
 	srv_handler *private_call;	/* numbers of K_MSG_PRIVATE that are not in `numbers` */
 	srv_handler *cancel;		/* of a call that is not parked here */
 	srv_handler *event, *fault, *done, *thread_dead, *task_gone, *notify, *pager, *table_gone, *memory;
+	srv_handler *pipe;		/* K_MSG_PIPE: m->cookie is k_pipe_bind's, m->extra[0] the K_PIPE_* that hold */
 	srv_handler *unknown;		/* a number without a handler, after it was logged; NULL: ENOSYS */
 	/* For the log: names of unknown numbers and of programs; may return NULL. */
 	const char *(*number_name)(int number);
@@ -108,6 +111,8 @@ int srv_forward_kernel(uint64_t call);
 int srv_forward_kernel_args(uint64_t call, int number, const uint64_t arg[6], bool hook);
 /* To another server, as it came. */
 int srv_forward_as_is(uint64_t call, int endpoint);
+/* As it came to the server behind the descriptor in arg[0], another one than this. EBADF; EINVAL, ELOOP (see K_FORWARD_DESCRIPTOR). */
+int srv_forward_descriptor(uint64_t call);
 struct srv_forward {
 	int endpoint, number;
 	uint64_t arg[6];

@@ -58,6 +58,21 @@ bool srv_arg(const char *word)
 	return false;
 }
 
+const char *srv_arg_value(const char *name)
+{
+	size_t n = strlen(name);
+	const char *p;
+
+	if (!start)
+		return NULL;
+	p = args();
+	for (uint32_t i = 0; i < start->args_count; i++, p += strlen(p) + 1) {
+		if (!strncmp(p, name, n) && p[n] == '=')
+			return p + n + 1;
+	}
+	return NULL;
+}
+
 static void log_line(const char *format, va_list list)
 {
 	char line[256];

@@ -15,7 +15,10 @@
 #include <stdint.h>
 
 enum proto_ps_number {
-	/* Fail the caller: arg0 = errno, arg1 = signal for the calling thread (SIGPIPE, SIGXFSZ) or 0. */
+	/*
+	 * Fail the caller: arg0 = errno, arg1 = signal for the calling thread (SIGPIPE, SIGXFSZ) or 0. arg2 = what the call had done: its result if
+	 * not 0 (a pipe that breaks in the middle of a write gives both the count and the signal).
+	 */
 	PROTO_PS_FAIL = 4096,
 	/*
 	 * execve, execveat: the file is found and may be executed. arg0 = argv, arg1 = envp (caller's), arg2 = execveat flags.
@@ -23,7 +26,8 @@ enum proto_ps_number {
 	 */
 	PROTO_PS_EXEC,
 	/*
-	 * open of a terminal: arg0 = enum proto_tty, arg1 = open flags, arg2 = device number (Linux's encoding of st_rdev), arg3 = node.
+	 * open of a terminal: arg0 = enum proto_tty, arg1 = open flags, arg2 = device number (Linux's encoding of st_rdev), arg3 = node; of PROTO_TTY_PTMX also
+	 * arg4 = device number of the new slave, which is chosen already: its node goes when the description below closes.
 	 * handle[0] = a description of the VFS that pins the node: keep it as long as the terminal description that you
 	 * install lives, then close it. Access is checked already. Answer by installing the new descriptor (O_CLOEXEC is in arg1).
 	 */
@@ -79,6 +83,8 @@ enum proto_vfs_number {
 	 * and the same record, followed by `count` NUL-terminated paths (empty: unknown). count may come back smaller: ask again for the rest.
 	 */
 	PROTO_VFS_NAMES,
+	/* TIOCGPTPEER: arg0 = device number of a slave, arg1 = open flags. Goes on as PROTO_PS_TTY_OPEN of the slave's node. */
+	PROTO_VFS_PTS_PEER,
 };
 
 /* Linux calls that the VFS may forward unchanged when the descriptor in arg[0] is foreign: the process server gives all to one handler. */
@@ -125,7 +131,13 @@ enum proto_proc {
 	PROTO_PROC_PIPE_MAX_SIZE, PROTO_PROC_SOMAXCONN,
 	PROTO_PROC_TROUPE_RESTART /* write-only: a server's name */,
 	PROTO_PROC_TROUPE_OBJECTS /* what lives in kernel and servers; scratch = struct proto_vfs_counts */,
-	PROTO_PROC_END
+	PROTO_PROC_TROUPE_SERVERS,
+	PROTO_PROC_END,
+	/* net: the network server makes these, by the same messages ("network" in the VFS) */
+	PROTO_PROC_NET = 160, PROTO_PROC_NET_DEV = PROTO_PROC_NET, PROTO_PROC_NET_ROUTE, PROTO_PROC_NET_ARP, PROTO_PROC_NET_TCP, PROTO_PROC_NET_TCP6,
+	PROTO_PROC_NET_UDP, PROTO_PROC_NET_UDP6, PROTO_PROC_NET_RAW, PROTO_PROC_NET_RAW6, PROTO_PROC_NET_IF_INET6, PROTO_PROC_NET_IPV6_ROUTE,
+	PROTO_PROC_NET_SOCKSTAT, PROTO_PROC_NET_SNMP, PROTO_PROC_NET_PNP,
+	PROTO_PROC_NET_END
 };
 
 /* What lives in the VFS, for /proc/troupe/objects: sent along when its text is wanted. */
@@ -137,7 +149,8 @@ struct proto_vfs_counts {
 struct proto_node {
 	uint64_t node;		/* as given with the open; 0: anonymous */
 	int32_t number;		/* the call's Linux number and arguments, as the VFS forwarded them */
-	uint32_t pad;
+	uint32_t mode;		/* of an anonymous one: S_IFSOCK | 0777 and the like; 0: an inode of anon_inodefs */
+	uint64_t inode;		/* of an anonymous one */
 	uint64_t arg[6];
 };
 

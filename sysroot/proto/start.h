@@ -33,4 +33,12 @@ _Static_assert(sizeof(struct proto_start_item) == 32, "start item layout");
 #define PROTO_START_ARCHIVE	"archive"	/* the boot archive's memory object (read) */
 #define PROTO_START_CONTROL	"control"
 
+/*
+ * A server with a device (manifest: `device KIND`) finds its interrupts under this name, the second and later ones with their number
+ * behind it ("device-irq1"); each notifies its endpoint with badge PROTO_START_DEVICE_BADGE + number. Arguments NAME=VALUE say
+ * what else it must know: sysroot/libdrv reads them.
+ */
+#define PROTO_START_DEVICE_IRQ "device-irq"
+#define PROTO_START_DEVICE_BADGE 0x20000u
+
 #endif

@@ -11,6 +11,8 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "net.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -659,6 +661,10 @@ static const struct benchmark {
 	{ "pipe_pingpong_thread", pipe_pingpong_thread, 1500, 0, NS },
 	{ "futex_pingpong_process", futex_pingpong_process, 600, 0, NS },
 	{ "futex_pingpong_thread", futex_pingpong_thread, 1500, 0, NS },
+	{ "unix_pingpong_process", net_unix_pingpong, 600, 1, NS },
+	{ "udp_pingpong_process", net_udp_pingpong, 500, 1, NS },
+	{ "tcp_pingpong_process", net_tcp_pingpong, 500, 1, NS },
+	{ "tcp_connect", net_tcp_connect, 200, 0, NS },
 	{ "fork_exit", fork_exit, 60, 0, NS },
 	{ "fork_exec", fork_exec, 30, 0, NS },
 	{ "posix_spawn", spawn, 40, 0, NS },
@@ -672,6 +678,8 @@ static const struct benchmark {
 	{ "shell_script", shell_script, 1, 0, NS },
 	{ "pipe_stream_process", pipe_stream, 8 * MIB, 0, MB_S },
 	{ "read_tmpfs_stream", read_stream, 16 * MIB, 0, MB_S },
+	{ "unix_stream_process", net_unix_stream, 8 * MIB, CHUNK, MB_S },
+	{ "tcp_stream_process", net_tcp_stream, 8 * MIB, CHUNK, MB_S },
 };
 
 enum { BENCHMARKS = sizeof(benchmarks) / sizeof(benchmarks[0]) };
@@ -730,6 +738,8 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "--true") == 0)
 		return 0;
+	if (argc > 2 && strcmp(argv[1], "--peer") == 0)
+		return net_peer(argc, argv);
 	while ((option = getopt(argc, argv, "ln:")) != -1) {
 		if (option == 'l') {
 			for (int i = 0; i < BENCHMARKS; i++)

@@ -9,7 +9,8 @@ nanosecond of guest time is one instruction, and once in wall time. It prints li
 
 with UNIT `ns` (an operation; less is better) or `MB/s` (more is better). In the table a ratio
 below 1 always says that Troupe is faster. `bars` are the first goals; `!` marks a ratio beyond
-its bar. Raw results: build/bench.json.
+its bar. What guest and host do together over the network card is in net.py, and a table of its
+own. Raw results: build/bench.json.
 """
 import argparse
 import json
@@ -22,12 +23,15 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "harness"))
 import machine
+import net
 import suite
 from console import Console, ConsoleError
 
 # The first bar whose pattern is found in a benchmark's name holds: (pattern, in instructions,
 # in wall time); None is no bar.
 BARS = [
+    (r"^(tcp|udp|unix)_pingpong", None, 1.0),
+    (r"^tcp_stream", None, 1 / 0.7),            # at least 0.7 of Linux's throughput
     (r"process.*(ping|pong)|(ping|pong).*process", None, 0.5),
     (r"^(getppid|null)", None, None),
     (r"^fork|exec|spawn", 0.7, 0.7),
@@ -193,6 +197,16 @@ def boot_table(options):
     return rows
 
 
+def calls(options, sides):
+    """Runs bench.c everywhere: {"linux-icount": {name: (value, unit)}, ...}."""
+    program = os.path.join(options.build, "tests/bench/bench")
+    archive = suite.runner_archive(options, "bench", [program], timeout=0, arguments=options.rows)
+    return {"%s-%s" % (side, mode):
+            measure_best(options, archive, side == "linux", mode == "icount")
+            if side in sides else {} for mode in ("icount", "wall")
+            for side in ("linux", "troupe")}
+
+
 def main():
     os.chdir(machine.TOP)
     parser = argparse.ArgumentParser(description=__doc__,
@@ -203,21 +217,22 @@ def main():
     parser.add_argument("--accel", default="auto", help="auto is tcg here: both sides emulated")
     parser.add_argument("--runs", type=int, default=1, help="wall time: best of so many (1)")
     parser.add_argument("--only", choices=["linux", "troupe"], help="one side only")
+    parser.add_argument("--rows", nargs="+", default=[], help="rows whose names begin like this")
     parser.add_argument("--no-boot", action="store_true", help="without the boot table")
+    parser.add_argument("--no-net", action="store_true", help="without what needs the network card")
+    parser.add_argument("--only-net", action="store_true", help="nothing but that")
     options = parser.parse_args()
 
-    program = os.path.join(options.build, "tests/bench/bench")
-    archive = suite.runner_archive(options, "bench", [program], timeout=0)
-    results = {}
-    for mode in ("icount", "wall"):
-        for side in ("linux", "troupe"):
-            chosen = options.only in (None, side)
-            results["%s-%s" % (side, mode)] = measure_best(
-                options, archive, side == "linux", mode == "icount") if chosen else {}
+    sides = [side for side in ("linux", "troupe") if options.only in (None, side)]
+    results = {} if options.only_net else calls(options, sides)
+    held, missed, unknown = table(results) if results else (0, 0, 0)
+    if not options.no_net:
+        results["net"] = net.run(options, sides)
+        more = net.table(results["net"])
+        held, missed, unknown = held + more[0], missed + more[1], unknown + more[2]
     with open(os.path.join(options.build, "bench.json"), "w") as f:
         json.dump(results, f, indent=1)
-    held, missed, unknown = table(results)
-    if not options.no_boot:
+    if not options.no_boot and not options.only_net:
         boot_table(options)
     print("\n%d bars held, %d missed, %d not measured" % (held, missed, unknown))
     return 0

@@ -107,6 +107,32 @@ TEST(pipe, last_reader_leaving_wakes_the_writer)
 	CHECK_EXITED(pid, 0);
 }
 
+static volatile sig_atomic_t pipe_signals;
+
+static void count_signal(int signal)
+{
+	(void)signal;
+	pipe_signals++;
+}
+
+TEST(pipe, broken_in_the_middle_of_a_write)
+{
+	int fd[2];
+
+	pipe_new(fd, 0);
+	pid_t pid = FORK();
+	if (pid == 0) {
+		signal(SIGPIPE, count_signal);
+		CHECK_OK(close(fd[0]));
+		CHECK_EQ(write(fd[1], buffer, sizeof buffer), CAPACITY);	/* both: the count and the signal */
+		CHECK_EQ(pipe_signals, 1);
+		_exit(0);
+	}
+	wait_until_blocked(pid);
+	CHECK_OK(close(fd[0]));
+	CHECK_EXITED(pid, 0);
+}
+
 TEST(pipe, capacity)
 {
 	int fd[2], filled = 0, queued;

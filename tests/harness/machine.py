@@ -7,6 +7,7 @@ by hand with the same words.
 """
 import os
 import secrets
+import socket
 import subprocess
 import sys
 
@@ -60,7 +61,7 @@ class Machine:
 
     def __init__(self, build="build", machine="q35", cpu=None, smp=1, mem=256, accel="auto",
                  thread="multi", icount=False, linux=False, kernel=None, initrd=None, append="",
-                 seed=None, extra=()):
+                 seed=None, net=None, extra=()):
         self.build = build
         self.machine = machine
         self.smp = 1 if icount else smp
@@ -72,9 +73,11 @@ class Machine:
         self.cpu = cpu or ("host" if self.accel == "kvm" else "max")
         self.kernel = kernel or (linux_kernel(build) if linux
                                  else os.path.join(build, "kernel/troupe.elf"))
-        self.initrd = initrd or os.path.join(build, "boot.cpio")
+        self.initrd = initrd or (linux_archive(build) if linux
+                                 else os.path.join(build, "boot.cpio"))
         self.append = append
         self.seed = seed or ("5eed" * 16 if icount else secrets.token_hex(32))
+        self.net = net          # QEMU's -netdev without its id; None: no network card
         self.extra = list(extra)
 
     def choose_accel(self, wanted):
@@ -105,8 +108,11 @@ class Machine:
         if self.linux and cpu == "max":
             cpu = "max,-erms"
         microvm = self.machine.startswith("microvm")
+        name = self.machine
+        if microvm and not self.linux and "acpi=" not in name:
+            name += ",acpi=off"     # then QEMU names its virtio devices on the command line
         argv = [QEMU, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
-                "-M", self.machine, "-cpu", cpu, "-smp", str(self.smp), "-m", str(self.mem)]
+                "-M", name, "-cpu", cpu, "-smp", str(self.smp), "-m", str(self.mem)]
         if self.icount:
             argv += ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off",
                      "-rtc", "clock=vm,base=2024-01-01", "-seed", "1"]
@@ -121,8 +127,32 @@ class Machine:
                      "-device", "virtio-rng-device,rng=rng0"]
         else:
             argv += ["-device", "virtio-rng-pci,rng=rng0,disable-legacy=on"]
+        if self.net:
+            # No boot ROM: nothing is booted over the network, and it takes time to load.
+            argv += ["-netdev", self.net + ",id=net0", "-device",
+                     "virtio-net-device,netdev=net0" if microvm
+                     else "virtio-net-pci,netdev=net0,disable-legacy=on,romfile="]
         argv += ["-kernel", self.kernel, "-initrd", self.initrd, "-append", self.command_line()]
         return argv + self.extra
+
+
+def user_net(ssh_port=None):
+    """QEMU's own network, without any privilege: the guest is 10.0.2.15, this host 10.0.2.2, and
+    ssh_port on 127.0.0.1 here leads to the guest's port 22."""
+    return "user" + (",hostfwd=tcp:127.0.0.1:%d-:22" % ssh_port if ssh_port else "")
+
+
+def free_port(first=0, last=0):
+    """A free TCP port of 127.0.0.1: the first from first to last, or any; None if there is none."""
+    for port in range(first, max(first, last) + 1):
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                return s.getsockname()[1]
+            except OSError:
+                pass
+    return None
 
 
 def linux_kernel(build):
@@ -130,6 +160,17 @@ def linux_kernel(build):
     path = os.path.join(build, "linux/vmlinuz")
     if not os.path.exists(path):
         sys.exit("no %s: `make %s` first" % (path, path))
+    return path
+
+
+def linux_archive(build):
+    """The boot archive with the drivers that Linux has as modules."""
+    path, source = os.path.join(build, "linux/boot.cpio"), os.path.join(build, "boot.cpio")
+    if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(source):
+        subprocess.run([os.path.join(build, "tools/mkarchive"), "-t", "sysroot/rootfs/table",
+                        "-o", path] + [os.path.join(build, folder)
+                                       for folder in ("rootfs", "ssh/root", "linux/root")],
+                       cwd=TOP, check=True)
     return path
 
 
@@ -148,9 +189,16 @@ def add_options(parser):
     parser.add_argument("--initrd", help="another boot archive")
     parser.add_argument("--append", default="", help="more kernel command line: shortcuts=off")
     parser.add_argument("--seed", help="entropy for the guest, in hex (fresh)")
+    parser.add_argument("--ssh-port", type=int, default=None,
+                        help="port of 127.0.0.1 that leads to the guest's SSH (2222, or the next "
+                        "free one)")
+    parser.add_argument("--net", default="user", help="QEMU's -netdev, without its id; or none")
 
 
 def from_options(options, extra=()):
+    net = None if options.net == "none" else options.net
+    if net == "user":
+        net = user_net(options.ssh_port)
     return Machine(options.build, options.machine, options.cpu, options.smp, options.mem,
                    options.accel, options.thread, options.icount, options.linux, options.kernel,
-                   options.initrd, options.append, options.seed, extra)
+                   options.initrd, options.append, options.seed, net, extra)

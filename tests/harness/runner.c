@@ -16,17 +16,20 @@
 // before the program; they get a second to do so.
 //
 // Files in /tests that begin with a dot speak to the runner: .timeout holds the seconds that a
-// program may take (0: for ever).
+// program may take (0: for ever), .arguments words that each program gets.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -49,6 +52,16 @@ static void mount_missing(const char *probe, const char *type, const char *where
 	}
 }
 
+// Linux leaves it down at boot.
+static void loopback_up(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	ioctl(fd, SIOCSIFFLAGS, &lo);
+	close(fd);
+}
+
 // On Linux the archive holds only empty folders where Troupe has everything mounted.
 static void machine_prepare(void)
 {
@@ -64,6 +77,7 @@ static void machine_prepare(void)
 		symlink("fd/0", "/dev/stdin");
 		symlink("fd/1", "/dev/stdout");
 		symlink("fd/2", "/dev/stderr");
+		loopback_up();
 	}
 	if (fcntl(0, F_GETFD) < 0) {
 		open("/dev/console", O_RDWR);
@@ -139,8 +153,15 @@ static void objects_warm_up(void)
 
 static void program_exec(const char *path)
 {
-	char *argv[] = { (char *)path, NULL };
+	static char words[1000];
+	char *argv[40] = { (char *)path };
+	FILE *file = fopen("/tests/.arguments", "re");
 
+	if (file && fgets(words, sizeof(words), file))
+		for (int i = 1; i < 39; i++)
+			argv[i] = strtok(i == 1 ? words : NULL, " \n");
+	if (file)
+		fclose(file);
 	setsid();
 	if (chdir("/tmp"))
 		_exit(126);

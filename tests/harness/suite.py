@@ -6,6 +6,8 @@
                 The tests that passed or were skipped here are those expected in the guest
     guest       the same programs in the guest, for every CPU count, shortcuts on and off
     session     shell sessions at the console (sessions.py)
+    ssh         the host's OpenSSH client against a guest with a network (ssh.py)
+    hostile     frames that no honest peer sends, to a guest that others use (hostile.py)
     machines    boots to a shell on other machines, CPUs and memory sizes
 
 A guest program prints one line per test: `ok SUBJECT.NAME`, `not ok SUBJECT.NAME REASON` or
@@ -23,8 +25,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import hostile
 import machine
 import sessions
+import ssh
 from console import Console, ConsoleError
 
 LINE = re.compile(r"^(ok|not ok|skip) ([\w./+-]+)(?:[ :]+(.*))?$", re.M)
@@ -178,11 +182,13 @@ def make_archive(options, name, files):
     return archive
 
 
-def runner_archive(options, name, programs, timeout=PROGRAM_TIMEOUT):
+def runner_archive(options, name, programs, timeout=PROGRAM_TIMEOUT, arguments=()):
     """An archive whose init runs these programs and turns the machine off."""
     files = {"/tests/" + os.path.basename(p): p for p in programs}
     files["/sbin/init"] = os.path.join(options.build, "tests/harness/runner")
     files["/tests/.timeout"] = b"%d\n" % timeout
+    if arguments:
+        files["/tests/.arguments"] = " ".join(arguments).encode()
     return make_archive(options, name, files)
 
 
@@ -392,7 +398,7 @@ def stage_machines(options, report):
 
 # --- the whole ----------------------------------------------------------------------------
 
-STAGES = ["host", "kernel", "oracle", "guest", "session", "machines"]
+STAGES = ["host", "kernel", "oracle", "guest", "session", "ssh", "hostile", "machines"]
 
 
 def options_parse():
@@ -434,6 +440,10 @@ def main():
         stage_guest(options, report, expected)
     if "session" in options.stages:
         stage_session(options, report)
+    if "ssh" in options.stages:
+        ssh.stage(options, report, make_archive, make_vm)
+    if "hostile" in options.stages:
+        hostile.stage(options, report, make_archive, make_vm)
     if "machines" in options.stages:
         stage_machines(options, report)
     if report.skipped:

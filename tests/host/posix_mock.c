@@ -101,7 +101,7 @@ bool signal_timedwait_wake(struct thread *t) { (void)t; return false; }
 void exec_drop(struct thread *t) { t->exec = NULL; }
 void exec_alone(struct thread *t) { (void)t; }
 void timers_drop(struct process *p) { (void)p; }
-void tty_disassociate(struct tty *tty, bool hangup) { (void)hangup; tty->session = NULL; }
+void tty_leader_exit(struct tty *tty) { tty->session = NULL; }
 void tty_session_gone(struct tty *tty) { tty->session = NULL; }
 
 /* --- making things ---------------------------------------------------------------------------- */

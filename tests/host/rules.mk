@@ -24,3 +24,27 @@ $(call host_test,kernel_mm,$(wildcard tests/host/mm/*.c) $(wildcard kernel/mm/*.
 # Drivers' virtqueues, with the device played by the test.
 virtqueue_CPPFLAGS := -Isysroot/libdrv
 $(call host_test,virtqueue,tests/host/virtqueue.c sysroot/libdrv/virtqueue.c)
+
+# How the supervisor finds devices, over configuration spaces that lie.
+$(call host_test,devices,tests/host/devices.c $(addprefix posix/supervisor/,device.c pci.c))
+
+# The network driver between a device and a network server that may both be broken.
+virtio_net_CPPFLAGS := -Isysroot/libdrv -Inetstack/drivers/virtio_net
+$(call host_test,virtio_net,tests/host/virtio_net.c $(addprefix netstack/drivers/virtio_net/,rings.c receive.c transmit.c) sysroot/libdrv/virtqueue.c)
+
+# lwIP and what is around it, over a wire that the test plays.
+NET_WIRE := tests/host/net_wire.c $(wildcard netstack/lwip/*.c) $(addprefix netstack/interface/,interface.c route.c neighbour.c rtnetlink.c netlink_writer.c) \
+            $(LWIP_SOURCES)
+ifneq ($(LWIP_SOURCES),)
+$(foreach t,net_nic,$(eval $t_CPPFLAGS := $(LWIP_INCLUDE) -Inetstack/core)$(call host_test,$t,tests/host/$t.c $(NET_WIRE)) \
+	$(eval $(call lwip_flags,$(BUILD)/tests/host/objects/$t,$t)))
+endif
+
+# The whole network server over a kernel that is played, under calls that make little sense.
+ifdef NETWORK_SOURCES
+NETWORK_HOST := $(NETWORK_SOURCES) $(LWIP_SOURCES) $(addprefix sysroot/libsrv/,server.c start.c parked.c timer.c)
+network_fuzz_CPPFLAGS = $(network_CPPFLAGS)
+$(call host_test,network_fuzz,tests/host/network_fuzz.c $(NETWORK_HOST))
+$(eval $(call lwip_flags,$(BUILD)/tests/host/objects/network_fuzz,network_fuzz))
+$(call objects,$(BUILD)/tests/host/objects/network_fuzz,netstack/main.c): network_fuzz_CPPFLAGS += -Dmain=network_main
+endif

@@ -169,7 +169,7 @@ static void shape_answer(uint64_t *seed, struct k_answer *a)
 static const char *const shapes[K_NATIVE_END - K_NATIVE_BASE] = {
 #define S(call, letters) [K_NATIVE_##call - K_NATIVE_BASE] = letters
 	S(handle_duplicate, "hbb"), S(call, "p"), S(caller_read, "ecaal"), S(caller_read_string, "ecaal"), S(caller_write, "ecaal"),
-	S(caller_cookie, "echa"), S(caller_take, "ech"), S(caller_forward, "ep"), S(caller_scratch, "ecal"), S(caller_attached, "ecb"),
+	S(caller_cookie, "echa"), S(caller_take, "ech"), S(caller_forward, "ep"), S(caller_scratch, "ecal"), S(caller_attached, "ecb"), S(caller_install, "ecDbb"),
 	S(caller_regs_get, "eca"), S(caller_regs_set, "eca"), S(caller_fpu_get, "ecal"), S(caller_fpu_set, "ecal"),
 	S(caller_futex_wake, "ecab"), S(caller_watch_table, "ecb"), S(description_create, "ep"), S(description_info, "Da"),
 	S(source_set, "Ossb"), S(mobject_create, "lb"), S(mobject_clone, "Mll"), S(mobject_pager_create, "ebl"),
@@ -198,7 +198,7 @@ static void shape_arguments(uint64_t *seed, long n, uint64_t *a)
 		case 'l': a[i] = length(seed); break;
 		case 'b': a[i] = ktest_random(seed) % 12; break;
 		case 'h': a[i] = ktest_random(seed) % HANDLES; break;
-		case 's': a[i] = ktest_random(seed) & (0x201f | K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE); break;
+		case 's': a[i] = ktest_random(seed) & 0xf201f; break;
 		case 'A': a[i] = (uint64_t)typed(seed, K_OBJECT_ACCOUNT); break;
 		case 'D': a[i] = (uint64_t)typed(seed, K_OBJECT_DESCRIPTION); break;
 		case 'H': a[i] = (uint64_t)typed(seed, K_OBJECT_THREAD); break;

@@ -30,6 +30,7 @@ TEST(pipe_bytes_of_a_server)
 	CHECK_EQ(k_pipe_write(p, data, 1), -EAGAIN);
 	CHECK_EQ(k_pipe_info(p, &info), 0);
 	CHECK(info.bytes == 2 * PAGE && info.room == 0 && info.capacity == 2 * PAGE && info.readers == 1 && info.writers == 0);
+	CHECK(info.put == 2 * PAGE && info.taken == 0);
 	CHECK_EQ(k_pipe_read(p, back, PAGE, K_PIPE_PEEK, 100), PAGE);
 	CHECK_EQ(memcmp(back, data + 100, PAGE), 0);
 	CHECK_EQ(k_pipe_read(p, back, PAGE, K_PIPE_PEEK, 2 * PAGE - 3), 3);
@@ -42,10 +43,13 @@ TEST(pipe_bytes_of_a_server)
 	CHECK_EQ(k_pipe_read(p, NULL, PAGE, 0, 0), PAGE);
 	CHECK_EQ(k_pipe_info(p, &info), 0);
 	CHECK(info.bytes == PAGE - 10 && info.room == PAGE);	/* the page that is being read is not free */
+	CHECK(info.put == 2 * PAGE && info.taken == PAGE + 10);
 	CHECK_EQ(k_pipe_write(p, data, PAGE), PAGE);
 	CHECK_EQ(k_pipe_read(p, back, sizeof(back), 0, 0), 2 * PAGE - 10);
 	CHECK_EQ(memcmp(back, data + PAGE + 10, PAGE - 10), 0);
 	CHECK_EQ(memcmp(back + PAGE - 10, data, PAGE), 0);
+	CHECK_EQ(k_pipe_info(p, &info), 0);
+	CHECK(info.put == 3 * PAGE && info.taken == 3 * PAGE);
 	CHECK_EQ(k_pipe_read(p, back, 1, 0, 0), 0);
 	CHECK_EQ(k_pipe_hold(p, K_PIPE_READER | K_PIPE_WRITER), 0);
 	CHECK_EQ(k_pipe_read(p, back, 1, 0, 0), -EAGAIN);
@@ -444,6 +448,16 @@ TEST(socket_declines_by_its_source)
 	CHECK_EQ(k_pipe_write(s.in, "abc", 3), 3);
 	CHECK_EQ(poll_bits(s.fd, ANY), 0x41);
 	CHECK_EQ(user_do(K_OP_read, s.fd, back, 10, 0), 3);
+	/* calls alone: readiness stays the pipe's */
+	CHECK_EQ(k_source_set(s.source, K_SOURCE_CALLS_READ | K_SOURCE_CALLS_WRITE, K_SOURCE_DECLINE_WRITE, 0), 0);
+	CHECK_EQ(k_pipe_write(s.in, "abc", 3), 3);
+	CHECK_EQ(poll_bits(s.fd, ANY), 0x145);
+	user_call(&u, K_OP_read, s.fd, back, 10, 0);
+	CHECK_EQ(declined(&s, 0, 0, &call), 0);
+	CHECK_EQ(ktest_answer(s.endpoint, call, -ETIME), 0);
+	CHECK_EQ(user_end(&u), -ETIME);
+	CHECK_EQ(k_source_set(s.source, K_SOURCE_DECLINE_WRITE, K_SOURCE_CALLS_READ | K_SOURCE_CALLS_WRITE, 0), 0);
+	CHECK_EQ(user_do(K_OP_read, s.fd, back, 10, 0), 3);
 	/* a pending error */
 	CHECK_EQ(k_source_set(s.source, 8, K_SOURCE_DECLINE_WRITE, 0), 0);
 	CHECK_EQ(poll_bits(s.fd, ANY), 0x10c);
@@ -456,7 +470,11 @@ TEST(socket_declines_by_its_source)
 	CHECK_EQ(k_pipe_hold(s.in, 0), 0);
 	CHECK_EQ(poll_bits(s.fd, ANY), 0x2000 | 0x41 | 0x104);
 	CHECK_EQ(k_pipe_hold(s.out, 0), 0);
-	CHECK_EQ(poll_bits(s.fd, ANY), 0x2000 | 0x41 | 0x104 | 0x10);
+	CHECK_EQ(poll_bits(s.fd, ANY), 0x2000 | 0x41 | 0x104 | 0x10 | 8);	/* and what it wrote was not read: POLLERR */
+	user_call(&u, K_OP_read, s.fd, back, 10, 0);
+	CHECK_EQ(declined(&s, 0, 0, &f.call), 0);
+	CHECK_EQ(k_caller_forward(s.endpoint, &f), 0);	/* the server knows of nothing: then it is the end of the file */
+	CHECK_EQ(user_end(&u), 0);
 	CHECK_EQ(k_source_set(s.source, K_SOURCE_DECLINE_READ, 0, 0), 0);
 	CHECK_EQ(poll_bits(s.fd, ANY), 0x104);
 	socket_close(&s);

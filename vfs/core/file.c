@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "devpts.h"
 #include "lock.h"
 #include "mounts.h"
+#include "socket.h"
 
 #define CHUNK 256u
 #define CHUNKS 1024u
@@ -123,7 +125,7 @@ struct file *file_create(enum file_kind kind, struct pos at, uint32_t status)
 	f->object = -1;
 	f->offset = f->call = f->before = 0;
 	f->may_read = f->may_write = f->semaphore = f->running = false;
-	if (kind != FILE_PIN && !(status & LX_O_PATH)) {
+	if (kind != FILE_PIN && kind != FILE_MASTER && !(status & LX_O_PATH)) {
 		f->may_read = mode == LX_O_RDONLY || mode == LX_O_RDWR;
 		f->may_write = mode == LX_O_WRONLY || mode == LX_O_RDWR;
 	}
@@ -147,6 +149,8 @@ void file_close(struct file *f)
 	struct pos at = f->at;
 	uint32_t i = slot_of(f);
 
+	if (f->kind == FILE_SOCKET)
+		socket_close(f);
 	node_count(f, -1);
 	if (f->running)
 		state_set(at.node->running, at.node->running - 1);
@@ -154,6 +158,10 @@ void file_close(struct file *f)
 		locks_drop_file(at.node, file_cookie(f));
 	if (f->kind == FILE_PIPE)
 		pipe_drop(at.node);
+	if (socket_of(f))
+		socket_closed(socket_of(f));
+	if (f->kind == FILE_MASTER)
+		devpts_master_gone((uint32_t)f->offset);
 	if (f->object >= 0)
 		node_drop_handle(f->object);
 	undo_save(f, sizeof *f);

@@ -16,6 +16,8 @@ enum file_kind {
 	FILE_PROC,		/* text of the process server or of our own */
 	FILE_EPOLL,
 	FILE_EVENT,
+	FILE_SOCKET,
+	FILE_MASTER,		/* held by the process server while a terminal's master is open; `offset` is the number: fs/devpts */
 	FILE_PIN,		/* only keeps a node for another server (terminals), or a working directory */
 };
 

@@ -6,13 +6,17 @@
 
 #include "walk.h"
 #include "request.h"
+#include "socket_linux.h"
 
 static const struct fs_type tmpfs_type = { .name = "tmpfs", .magic = LX_TMPFS_MAGIC };
 static const struct fs_type devfs_type = { .name = "devtmpfs", .magic = LX_TMPFS_MAGIC };
-static const struct fs_type anon_type = { .name = "anon", .magic = LX_PIPEFS_MAGIC, .fixed = true };
+static const struct fs_type anon_type = { .name = "anon", .magic = LX_PIPEFS_MAGIC, .fixed = ENOENT };
+static const struct fs_type devpts_type = { .name = "devpts", .magic = LX_DEVPTS_MAGIC, .fixed = EPERM };
+static const struct fs_type sockfs_type = { .name = "sockfs", .magic = LX_SOCKFS_MAGIC, .fixed = ENOENT };
 
 static const struct fs_type *const types[FS_KINDS] = {
 	[FS_TMPFS] = &tmpfs_type, [FS_DEVFS] = &devfs_type, [FS_PROCFS] = &procfs_type, [FS_ANON] = &anon_type,
+	[FS_DEVPTS] = &devpts_type, [FS_SOCKETS] = &sockfs_type,
 };
 
 const struct fs_type *fs_type(const struct node *n)

@@ -26,7 +26,7 @@ struct fs_dirent {
 struct fs_type {
 	const char *name;
 	uint32_t magic;
-	bool fixed;		/* names cannot be made or removed by programs */
+	int fixed;		/* names cannot be made or removed by programs: what making one gives */
 	/* 0 or -ENOENT, or an error. NULL: a tree in the state arena. */
 	int64_t (*lookup)(struct request *r, struct node *dir, const char *name, size_t size, struct entry **e, struct node **n);
 	int64_t (*link)(struct request *r, struct pos link, unsigned depth, struct fs_link *out);

@@ -8,7 +8,9 @@
 /* REQUEST(number, name, again): the list of table.c. `again`: see struct request_entry. */
 #define REQUESTS(X) \
 	X(0, read, 0) X(1, write, 0) X(2, open, 1) X(3, close, 1) X(4, stat, 1) X(5, fstat, 1) X(6, lstat, 1) X(8, lseek, 1) \
-	X(16, ioctl, 1) X(21, access, 1) X(22, pipe, 1) X(33, dup2, 1) X(40, sendfile, 1) X(41, socket, 1) X(53, socketpair, 1) \
+	X(16, ioctl, 1) X(21, access, 1) X(22, pipe, 1) X(33, dup2, 1) X(40, sendfile, 1) X(41, socket, 1) X(42, connect, 0) X(43, accept, 1) X(44, sendto, 0) \
+	X(45, recvfrom, 0) X(46, sendmsg, 0) X(47, recvmsg, 0) X(48, shutdown, 0) X(49, bind, 0) X(50, listen, 0) X(51, getsockname, 1) \
+	X(52, getpeername, 1) X(53, socketpair, 1) X(54, setsockopt, 0) X(55, getsockopt, 0) X(288, accept4, 1) X(299, recvmmsg, 0) X(307, sendmmsg, 0) \
 	X(59, execve, 1) X(72, fcntl, 0) X(73, flock, 0) X(74, fsync, 1) X(76, truncate, 0) X(77, ftruncate, 0) \
 	X(78, getdents, 1) X(79, getcwd, 1) X(80, chdir, 1) X(81, fchdir, 1) X(82, rename, 0) X(83, mkdir, 0) X(84, rmdir, 0) \
 	X(85, creat, 1) X(86, link, 0) X(87, unlink, 0) X(88, symlink, 0) X(89, readlink, 1) X(90, chmod, 0) X(91, fchmod, 0) \
@@ -35,6 +37,7 @@ int64_t in_names(struct request *r);
 int64_t in_proc_fds(struct request *r);
 int64_t in_proc_opened(struct request *r);
 int64_t in_exec_open(struct request *r);
+int64_t in_pts_peer(struct request *r);	/* fs/devpts */
 
 /* fs/eventfd */
 int64_t event_read(struct request *r, struct file *f);

@@ -9,6 +9,8 @@
 #include "in.h"
 #include "op.h"
 #include "procfs.h"
+#include "socket.h"
+#include "in_socket.h"
 
 /* --- read and write ----------------------------------------------------------------------------------------- */
 
@@ -28,6 +30,8 @@ int64_t in_read(struct request *r)
 		return -EBADF;
 	if (f->kind == FILE_DIRECTORY)
 		return -EISDIR;
+	if (f->kind == FILE_SOCKET)
+		return socket_read(r, socket_of(f));
 	if (r->m->extra[1])
 		return done_or(r, -(int64_t)r->m->extra[1]);
 	if (f->kind == FILE_PROC)
@@ -37,10 +41,13 @@ int64_t in_read(struct request *r)
 	return f->kind == FILE_EPOLL ? -EINVAL : done_or(r, -EIO);
 }
 
-/* The kernel could not finish a write: a reason that is an error, with its signal where it has one. */
+/*
+ * The kernel could not finish a write: a reason that is an error, with its signal where it has one. What was written is the result,
+ * but a pipe's broken end is told by its signal all the same.
+ */
 static int64_t write_failed(struct request *r, int reason)
 {
-	if (r->m->extra[0])
+	if (r->m->extra[0] && reason != EPIPE)
 		return (int64_t)r->m->extra[0];
 	switch (reason) {
 	case EPIPE:
@@ -62,6 +69,8 @@ int64_t in_write(struct request *r)
 		return e;
 	if (f->status & LX_O_PATH || !f->may_write)
 		return -EBADF;
+	if (f->kind == FILE_SOCKET)
+		return socket_write(r, socket_of(f));
 	if (r->m->extra[1])
 		return write_failed(r, (int)r->m->extra[1]);
 	if (f->kind == FILE_PROC)
@@ -83,6 +92,8 @@ int64_t in_sendfile(struct request *r)
 
 	if (r->m->flags & K_MSGF_FOREIGNFD)
 		return -EINVAL;
+	if (r->m->extra[0])
+		return (int64_t)r->m->extra[0];
 	if (r->m->extra[1])
 		return write_failed(r, (int)r->m->extra[1]);
 	/* set-id bits of the target, or a source in /proc: once those are dealt with, the kernel can do it */
@@ -136,6 +147,7 @@ int64_t in_lseek(struct request *r)
 	case FILE_PIPE:
 	case FILE_EPOLL:
 	case FILE_EVENT:
+	case FILE_SOCKET:
 		return -ESPIPE;
 	}
 	if (!node_is(f->at.node, LX_S_IFREG))
@@ -202,8 +214,11 @@ int64_t in_ioctl(struct request *r)
 		status = on ? r->m->fd_flags | LX_O_NONBLOCK : r->m->fd_flags & ~LX_O_NONBLOCK;
 		return kernel_fcntl(r, LX_F_SETFL, status);
 	case LX_FIONREAD:
-		return ioctl_available(r, f);
+		if (f->kind != FILE_SOCKET)
+			return ioctl_available(r, f);
 	}
+	if (f->kind == FILE_SOCKET)
+		return socket_ioctl(r, socket_of(f), command);
 	return -ENOTTY;
 }
 
@@ -298,7 +313,7 @@ int64_t in_fadvise64(struct request *r)
 		return e;
 	if (f->status & LX_O_PATH)
 		return -EBADF;
-	if (f->kind == FILE_PIPE)
+	if (f->kind == FILE_PIPE || f->kind == FILE_SOCKET)
 		return -ESPIPE;
 	return request_arg(r, 3) > 5 || (int64_t)request_arg(r, 2) < 0 ? -EINVAL : 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* memfd_create, epoll_create, extended attributes (there are none), sockets (of families that nobody serves yet). */
+/* memfd_create, epoll_create, extended attributes (there are none). */
 #include <errno.h>
 #include <string.h>
 
@@ -106,18 +106,4 @@ int64_t in_flistxattr(struct request *r)
 	int64_t e = request_file(r, &f);
 
 	return e == -EINVAL ? 0 : e ? e : f->status & LX_O_PATH ? -EBADF : 0;
-}
-
-/* --- sockets ------------------------------------------------------------------------------------------------ */
-
-int64_t in_socket(struct request *r)
-{
-	(void)r;
-	return -EAFNOSUPPORT;
-}
-
-int64_t in_socketpair(struct request *r)
-{
-	(void)r;
-	return -EAFNOSUPPORT;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devpts.h"
 #include "fs.h"
 #include "in.h"
 #include "mounts.h"
@@ -107,6 +108,7 @@ static int64_t string_arg(struct request *r, unsigned i, char *to, size_t size)
 static int64_t mount_new(struct request *r, struct pos at, struct mount_args *a)
 {
 	struct tmpfs_options o = { .size = mounts_memory() / 2, .mode = 01777, .uid = r->cred->fsuid, .gid = r->cred->fsgid };
+	struct devpts_options pts;
 	struct filesystem *fs;
 	int64_t e;
 
@@ -119,6 +121,12 @@ static int64_t mount_new(struct request *r, struct pos at, struct mount_args *a)
 		fs = mounts_find(FS_DEVFS);
 	} else if (!strcmp(a->type, "proc")) {
 		fs = mounts_find(FS_PROCFS);
+	} else if (!strcmp(a->type, "devpts")) {
+		e = devpts_parse(a->data, &pts);
+		if (e)
+			return e;
+		devpts_set_options(&pts);
+		fs = mounts_find(FS_DEVPTS);
 	} else {
 		return -ENODEV;
 	}
@@ -292,6 +300,12 @@ static void put_flags(FILE *f, const struct mount *m)
 
 static void put_options(FILE *f, const struct filesystem *fs)
 {
+	const struct devpts_options *o = &vfs->devpts->options;
+
+	if (fs->kind == FS_DEVPTS && o->gid_set)
+		fprintf(f, ",gid=%u", (unsigned)o->gid);
+	if (fs->kind == FS_DEVPTS)
+		fprintf(f, ",mode=%03o,ptmxmode=%03o", (unsigned)o->mode, (unsigned)o->ptmxmode);
 	if (fs->kind != FS_TMPFS)
 		return;
 	if (fs->size_limit)

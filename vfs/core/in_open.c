@@ -17,7 +17,7 @@ uint32_t open_status(uint32_t flags)
 
 int64_t open_describe(enum file_kind kind, struct pos at, uint32_t flags, struct k_description *d, struct file **out)
 {
-	bool named = at.node->fs->kind != FS_ANON || at.node->flags & NODE_MEMFD;
+	bool named = (at.node->fs->kind != FS_ANON && at.node->fs->kind != FS_SOCKETS) || at.node->flags & NODE_MEMFD;
 	struct file *f = file_create(kind, at, named ? open_status(flags) : flags & ~LX_O_CLOEXEC);
 	int64_t h;
 
@@ -188,7 +188,7 @@ static int64_t open_created(struct request *r, struct walk *w, uint32_t flags, u
 
 	e = op_create(r, w, (mode & 07777) | LX_S_IFREG, 0, &n);
 	if (e)
-		return e;
+		return e == -EPERM ? -EACCES : e;	/* as Linux says it of open alone */
 	w->at = (struct pos){ w->dir.mount, n };
 	w->entry = n->name;
 	e = op_object(n);

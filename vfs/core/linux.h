@@ -128,6 +128,7 @@ _Static_assert(sizeof(struct lx_statfs) == 120, "statfs layout");
 #define LX_TMPFS_MAGIC	0x01021994
 #define LX_PROC_MAGIC	0x9fa0
 #define LX_PIPEFS_MAGIC	0x50495045
+#define LX_DEVPTS_MAGIC	0x1cd1
 #define LX_ANON_MAGIC	0x09041934
 #define LX_ST_VALID	0x0020
 

@@ -63,7 +63,7 @@ struct mount *mount_add(struct pos where, struct filesystem *fs, struct node *ro
 	state_set(fs->mounts, fs->mounts + 1);
 	state_set(vfs->next_mount, vfs->next_mount + 1);
 	m->id = vfs->next_mount;
-	if (fs->kind == FS_ANON)
+	if (fs->kind == FS_ANON || fs->kind == FS_SOCKETS)
 		return m;
 	while (*at)
 		at = &(*at)->next;

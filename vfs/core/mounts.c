@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "archive.h"
+#include "devpts.h"
 #include "file.h"
 #include "server.h"
+#include "socket.h"
 
 uint64_t mounts_memory(void)
 {
@@ -142,14 +144,15 @@ static int anonymous(void)
 	if (!vfs->anon || file_table_create())
 		return -ENOMEM;
 	/* the first record of all: in_node() counts on it */
-	return file_create(FILE_PIN, (struct pos){ vfs->anon, n }, 0) ? 0 : -ENOMEM;
+	return file_create(FILE_PIN, (struct pos){ vfs->anon, n }, 0) ? socket_table_create() : -ENOMEM;
 }
 
 int mounts_start(void)
 {
 	uint64_t half = mounts_memory() / 2;
 	struct tmpfs_options root = { .mode = 0755, .size = half }, open = { .mode = 01777, .size = half }, run = { .mode = 0755, .size = half };
-	struct filesystem *fs, *dev, *proc;
+	struct filesystem *fs, *dev, *proc, *pts;
+	struct pos in_dev;
 	struct pos top;
 	int e = node_state_create();
 
@@ -160,7 +163,8 @@ int mounts_start(void)
 	fs = mounts_tmpfs(&root);
 	dev = with_root(fs_create(FS_DEVFS, 0), 0755, 0, 0);
 	proc = with_root(fs_create(FS_PROCFS, 0), 0555, 0, 0);
-	if (!fs || !dev || !proc)
+	pts = with_root(fs_create(FS_DEVPTS, 0), 0755, 0, 0);
+	if (!fs || !dev || !proc || !pts)
 		return -ENOMEM;
 	state_set(vfs->root, mount_add((struct pos){ NULL, NULL }, fs, fs->root, "rootfs", LX_MS_RELATIME));
 	if (!vfs->root)
@@ -171,6 +175,8 @@ int mounts_start(void)
 		e = devfs_fill(dev);
 	if (!e)
 		e = procfs_fill(proc);
+	if (!e)
+		e = devpts_fill(pts);
 	top = (struct pos){ vfs->root, fs->root };
 	if (!e)
 		e = place("dev", top, dev, "devtmpfs", LX_MS_NOSUID | LX_MS_RELATIME);
@@ -181,8 +187,11 @@ int mounts_start(void)
 	if (!e)
 		e = place("run", top, mounts_tmpfs(&run), "tmpfs", LX_MS_NOSUID | LX_MS_NODEV | LX_MS_RELATIME);
 	if (!e)
-		e = place("shm", mount_cross((struct pos){ vfs->root, entry_find(fs->root, "dev", 3, name_hash("dev", 3))->node }), mounts_tmpfs(&open), "tmpfs",
-			LX_MS_NOSUID | LX_MS_NODEV | LX_MS_RELATIME);
+		in_dev = mount_cross((struct pos){ vfs->root, entry_find(fs->root, "dev", 3, name_hash("dev", 3))->node });
+	if (!e)
+		e = place("shm", in_dev, mounts_tmpfs(&open), "tmpfs", LX_MS_NOSUID | LX_MS_NODEV | LX_MS_RELATIME);
+	if (!e)
+		e = place("pts", in_dev, pts, "devpts", LX_MS_NOSUID | LX_MS_NOEXEC | LX_MS_RELATIME);
 	if (e)
 		return e;
 	state_set(vfs->complete, true);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devpts.h"
 #include "lock.h"
 #include "server.h"
 
@@ -37,7 +38,7 @@ void node_drop_handle(int handle)
 	dropped[dropped_count++] = handle;
 }
 
-#define MADE_MAX 8
+#define MADE_MAX 320
 static int made[MADE_MAX];
 static unsigned made_count;
 
@@ -200,6 +201,8 @@ static void node_free(struct node *n)
 
 	name_drop(n);
 	locks_drop_all(n);
+	if (n->fs->kind == FS_DEVPTS)
+		devpts_node_gone(n);
 	if (dynamic)
 		chain_remove(n);
 	if (node_is(n, LX_S_IFLNK) && n->link.target) {

@@ -18,13 +18,16 @@
 #include "linux.h"
 #include "state.h"
 
+struct devpts;
 struct entry;
 struct filesystem;
 struct lock;
 struct mount;
 struct node;
+struct socket;
+struct socket_table;
 
-enum fs_kind { FS_TMPFS, FS_DEVFS, FS_PROCFS, FS_ANON, FS_KINDS };
+enum fs_kind { FS_TMPFS, FS_DEVFS, FS_PROCFS, FS_ANON, FS_DEVPTS, FS_SOCKETS, FS_KINDS };
 
 struct node {
 	struct filesystem *fs;
@@ -59,6 +62,7 @@ struct node {
 		struct {
 			uint32_t readers, writers;	/* open files */
 		} fifo;
+		struct socket *socket;	/* an anonymous node's own; who is bound to a path's, NULL: nobody */
 	};
 	struct node *chain;		/* /proc's own nodes: by kind and pid */
 };
@@ -127,7 +131,9 @@ struct vfs_state {
 	uint32_t next_mount, next_dev;
 	struct mount *anon;		/* of pipes, memfds, epoll: nodes without names; in no list */
 	struct file_table *files;
+	struct socket_table *sockets;
 	uint64_t live_nodes, live_entries, live_locks;
+	struct devpts *devpts;		/* fs/devpts */
 };
 extern struct vfs_state *vfs;
 

@@ -19,7 +19,9 @@ static int64_t may_create(struct request *r, const struct walk *w)
 {
 	if (w->kind != WALK_NAME || w->at.node)
 		return -EEXIST;
-	if (fs_type(w->dir.node)->fixed || dir_removed(w->dir.node))
+	if (fs_type(w->dir.node)->fixed)
+		return -fs_type(w->dir.node)->fixed;
+	if (dir_removed(w->dir.node))
 		return -ENOENT;
 	if (w->dir.mount->flags & LX_MS_RDONLY)
 		return -EROFS;

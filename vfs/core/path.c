@@ -26,7 +26,9 @@ static const char *anon_path(const struct node *n, struct text *t)
 	char name[300];
 	int size;
 
-	if (n->flags & NODE_MEMFD)
+	if (n->fs->kind == FS_SOCKETS)
+		size = snprintf(name, sizeof name, "socket:[%lu]", (unsigned long)n->ino);
+	else if (n->flags & NODE_MEMFD)
 		size = snprintf(name, sizeof name, "/%s (deleted)", n->name ? n->name->text : "memfd:");
 	else if (node_is(n, LX_S_IFIFO))
 		size = snprintf(name, sizeof name, "pipe:[%lu]", (unsigned long)n->ino);
@@ -66,7 +68,7 @@ const char *path_of(struct pos root, struct pos at, char *buf, size_t size, bool
 	*t.p = '\0';
 	if (reachable)
 		*reachable = true;
-	if (at.node->fs->kind == FS_ANON)
+	if (at.node->fs->kind == FS_ANON || at.node->fs->kind == FS_SOCKETS)
 		return anon_path(at.node, &t);
 	if (at.node->name && at.node->name->gone) {
 		if (!put(&t, " (deleted)", 10))

@@ -11,6 +11,7 @@
 
 #include "file.h"
 #include "server.h"
+#include "socket.h"
 
 #define HANDLES_MAX 65536
 #define HANDLES_GAP 4096	/* so many free ones in a row: there are no more (the lowest free one is always taken) */
@@ -99,7 +100,7 @@ static void sweep_handles(void)
 
 int recover(int endpoint)
 {
-	static const char *const granted[] = { "endpoint", "state", "archive", "posix", "creds", "pids" };
+	static const char *const granted[] = { "endpoint", "state", "archive", "posix", "network", "creds", "pids" };
 	int e;
 
 	vfs = state_root();
@@ -110,6 +111,7 @@ int recover(int endpoint)
 		know(srv_handle(granted[i]));
 	file_each(know_file);
 	know_names();
+	socket_know(know);
 	for (struct filesystem *fs = vfs->filesystems; fs; fs = fs->next)
 		know(fs->account);
 	sweep_handles();
@@ -121,6 +123,8 @@ int recover(int endpoint)
 	alive_count = 0;
 	free(known);
 	known = NULL;
+	if (!e)
+		socket_recover();
 	srv_log("recovered: %lu nodes, %u open files", (unsigned long)vfs->live_nodes, (unsigned)file_count());
 	return e;
 }

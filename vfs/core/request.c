@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests from arrival to answer (request.h). */
-#include "request.h"
+#include "in.h"
+#include "socket.h"
 
 #include <errno.h>
 #include <string.h>
@@ -117,10 +118,10 @@ int64_t request_file(struct request *r, struct file **out)
 	if (r->m->flags & K_MSGF_BADFD)
 		return -EBADF;
 	if (r->m->flags & K_MSGF_FOREIGNFD) {
-		if (request_posix < 0 || !may_go_to_owner(r->m->number))
+		if (!may_go_to_owner(r->m->number))
 			return -EINVAL;
 		request_commit();
-		srv_forward_as_is(r->m->call, request_posix);
+		srv_forward_descriptor(r->m->call);
 		return REQUEST_DONE;
 	}
 	*out = file_find(r->m->cookie);
@@ -139,9 +140,10 @@ int64_t request_to_posix(struct request *r, const struct srv_forward *f)
 
 int64_t request_fail(struct request *r, int error, int signal)
 {
-	struct srv_forward f = { .number = PROTO_PS_FAIL, .arg = { (uint64_t)error, (uint64_t)signal }, .handle = { -1, -1 } };
+	struct srv_forward f = { .number = PROTO_PS_FAIL, .arg = { (uint64_t)error, (uint64_t)signal, r->m->extra[0] }, .handle = { -1, -1 } };
+	int64_t result = r->m->extra[0] ? (int64_t)r->m->extra[0] : -error;
 
-	return request_posix < 0 ? -error : request_to_posix(r, &f);
+	return request_posix < 0 ? result : request_to_posix(r, &f);
 }
 
 int64_t request_kernel(struct request *r)
@@ -229,11 +231,32 @@ static void run(const struct k_message *m)
 	finish(r, e ? e->function(r) : -ENOSYS);
 }
 
-void request_run(const struct k_message *m)
+void request_again(const struct k_message *m)
 {
 	current.memos = 0;
 	current.text[0] = '\0';
 	run(m);
+}
+
+void request_run(const struct k_message *m)
+{
+	socket_accept_settle();
+	request_again(m);
+	ready_settle();
+}
+
+void request_closed(uint64_t cookie)
+{
+	struct file *f;
+
+	socket_accept_settle();
+	f = file_find(cookie);
+	if (!f)
+		return;
+	lock_file_closed(f);
+	file_close(f);
+	node_commit();
+	ready_settle();
 }
 
 void request_replay(const struct k_message *m, const struct request *memos)

@@ -52,6 +52,10 @@ extern const struct request_entry request_table[];
 extern const size_t request_table_size;
 
 void request_run(const struct k_message *m);
+/* A parked call once more (socket/wait.c). */
+void request_again(const struct k_message *m);
+/* The last handle of a description of ours went. */
+void request_closed(uint64_t cookie);
 /* Runs another message in place of the one that came (calls that went to the process server and are back). */
 void request_replay(const struct k_message *m, const struct request *memos);
 
@@ -75,7 +79,7 @@ int64_t request_walk_at(struct request *r, int dirfd, uint64_t from, unsigned at
 int64_t request_file(struct request *r, struct file **out);
 /* Commits, then forwards to the process server. Always REQUEST_DONE. */
 int64_t request_to_posix(struct request *r, const struct srv_forward *f);
-/* Fails the caller with errno and a signal. REQUEST_DONE. */
+/* Fails the caller with errno and a signal; what a declined operation had done (extra[0]) is the result instead of the errno. REQUEST_DONE. */
 int64_t request_fail(struct request *r, int error, int signal);
 int64_t request_kernel(struct request *r);	/* forwards to the kernel operation of its number */
 /* Realtime now. */

@@ -15,7 +15,7 @@ const struct request_entry request_table[] = {
 	{ 197, 1, in_setxattr, "removexattr" }, { 198, 1, in_setxattr, "lremovexattr" }, { 199, 1, in_fsetxattr, "fremovexattr" },
 	{ PROTO_VFS_EXEC_OPEN, 1, in_exec_open, "exec_open" }, { PROTO_VFS_PROC_OPENED, 1, in_proc_opened, "proc_opened" },
 	{ PROTO_VFS_PROC_LINKED, 1, in_linked, "proc_linked" }, { PROTO_VFS_PROC_FDS, 1, in_proc_fds, "proc_fds" },
-	{ PROTO_VFS_NODE, 1, in_node, "node" }, { PROTO_VFS_NAMES, 1, in_names, "names" },
+	{ PROTO_VFS_NODE, 1, in_node, "node" }, { PROTO_VFS_PTS_PEER, 1, in_pts_peer, "pts_peer" }, { PROTO_VFS_NAMES, 1, in_names, "names" },
 };
 
 const size_t request_table_size = sizeof request_table / sizeof request_table[0];

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 
+#include "devpts.h"
+
 static int64_t memory_device(struct request *r, struct pos at, uint32_t flags)
 {
 	struct k_description d = { .object = -1, .object2 = -1, .source = -1 };
@@ -40,9 +42,9 @@ int64_t device_open(struct request *r, struct pos at, uint32_t flags)
 	case 4:
 		return minor == 64 ? open_elsewhere(r, at, flags, PROTO_PS_TTY_OPEN, PROTO_TTY_SERIAL) : -ENXIO;
 	case 5:
-		if (minor > 2)
-			return -ENXIO;
-		return open_elsewhere(r, at, flags, PROTO_PS_TTY_OPEN, minor == 0 ? PROTO_TTY_CURRENT : minor == 1 ? PROTO_TTY_CONSOLE : PROTO_TTY_PTMX);
+		if (minor == 2)
+			return devpts_open_master(r, at, flags);
+		return minor > 2 ? -ENXIO : open_elsewhere(r, at, flags, PROTO_PS_TTY_OPEN, minor ? PROTO_TTY_CONSOLE : PROTO_TTY_CURRENT);
 	case 136:
 		return open_elsewhere(r, at, flags, PROTO_PS_TTY_OPEN, PROTO_TTY_PTS);
 	}

@@ -2,7 +2,7 @@
 /*
  * The text of /proc's files.
  *
- * Opening one forwards the opener to the process server, which makes a memory object with the text and sends him back
+ * Opening one forwards the opener to the process server (in /proc/net, the network server), which makes a memory object with the text and sends him back
  * (PROTO_VFS_PROC_OPENED); then the file is an ordinary stream, read without any server. Seeking declines, so that a reader who
  * rewinds gets the text as it is then. Nothing is kept while the opener is away: what the file is, is in the arguments.
  * Mount tables and the like are made here.
@@ -121,6 +121,24 @@ static void add_counts(struct srv_forward *q)
 	q->scratch_size = sizeof counts;
 }
 
+/* To the server that makes the text: the process server's, or the network's. */
+static int64_t to_maker(struct request *r, uint32_t kind, const struct srv_forward *q)
+{
+	static int network = -1;
+	struct srv_forward to = *q;
+
+	if (kind < PROTO_PROC_NET || kind >= PROTO_PROC_NET_END)
+		return request_posix < 0 ? -ENOENT : request_to_posix(r, q);
+	if (network < 0)
+		network = srv_handle("network");
+	if (network < 0)
+		return -ENOENT;
+	request_commit();
+	to.endpoint = network;
+	srv_forward(r->m->call, &to);
+	return REQUEST_DONE;
+}
+
 /* --- opening ------------------------------------------------------------------------------------------------ */
 
 /* The text is in `object`, which now belongs to the open file. */
@@ -164,7 +182,7 @@ int64_t proc_open(struct request *r, struct pos at, uint32_t flags)
 		return open_own(r, at, flags);
 	if (n->kind == PROTO_PROC_TROUPE_OBJECTS)
 		add_counts(&q);
-	return request_posix < 0 ? -ENOENT : request_to_posix(r, &q);
+	return to_maker(r, n->kind, &q);
 }
 
 /* PROTO_VFS_PROC_OPENED */
@@ -180,7 +198,7 @@ int64_t in_proc_opened(struct request *r)
 	h = k_caller_attached(srv_endpoint(), r->m->call, 0);
 	if (h == -ENOENT && r->m->flags & K_MSGF_REDELIVERED) {	/* taken by a server that died then: ask again */
 		memcpy(q.arg, r->m->arg, sizeof q.arg);
-		return request_to_posix(r, &q);
+		return to_maker(r, (uint32_t)request_arg(r, 0), &q);
 	}
 	if (h < 0)
 		return h;
@@ -226,7 +244,10 @@ int64_t proc_seek(struct request *r, struct file *f)
 	q.handle[0] = (int)h;
 	if (n->kind == PROTO_PROC_TROUPE_OBJECTS)
 		add_counts(&q);
-	return request_to_posix(r, &q);
+	h = to_maker(r, n->kind, &q);
+	if (h != REQUEST_DONE)
+		k_handle_close(q.handle[0]);
+	return h;
 }
 
 struct buffer {
@@ -271,5 +292,5 @@ int64_t proc_write(struct request *r, struct file *f)
 		return -EINVAL;
 	q.arg[3] = b.base;
 	q.arg[4] = b.size;
-	return request_to_posix(r, &q);
+	return to_maker(r, n->kind, &q);
 }

@@ -156,6 +156,21 @@ static const struct name system_names[] = {
 	{ "filesystems", PROC_FILESYSTEMS, F(0444) },
 	{ "tty", PROC_FOLDER, D(0555) },
 	{ "tty/drivers", PROC_TTY_DRIVERS, F(0444) },
+	{ "net", PROC_FOLDER, D(0555) },
+	{ "net/dev", PROTO_PROC_NET_DEV, F(0444) },
+	{ "net/route", PROTO_PROC_NET_ROUTE, F(0444) },
+	{ "net/arp", PROTO_PROC_NET_ARP, F(0444) },
+	{ "net/tcp", PROTO_PROC_NET_TCP, F(0444) },
+	{ "net/tcp6", PROTO_PROC_NET_TCP6, F(0444) },
+	{ "net/udp", PROTO_PROC_NET_UDP, F(0444) },
+	{ "net/udp6", PROTO_PROC_NET_UDP6, F(0444) },
+	{ "net/raw", PROTO_PROC_NET_RAW, F(0444) },
+	{ "net/raw6", PROTO_PROC_NET_RAW6, F(0444) },
+	{ "net/if_inet6", PROTO_PROC_NET_IF_INET6, F(0444) },
+	{ "net/ipv6_route", PROTO_PROC_NET_IPV6_ROUTE, F(0444) },
+	{ "net/sockstat", PROTO_PROC_NET_SOCKSTAT, F(0444) },
+	{ "net/snmp", PROTO_PROC_NET_SNMP, F(0444) },
+	{ "net/pnp", PROTO_PROC_NET_PNP, F(0444) },
 	{ "sys", PROC_FOLDER, D(0555) },
 	{ "sys/kernel", PROC_FOLDER, D(0555) },
 	{ "sys/kernel/hostname", PROTO_PROC_HOSTNAME, F(0644) },
@@ -191,6 +206,7 @@ static const struct name system_names[] = {
 	{ "sys/troupe/restart", PROTO_PROC_TROUPE_RESTART, F(0200) },
 	{ "troupe", PROC_FOLDER, D(0555) },
 	{ "troupe/objects", PROTO_PROC_TROUPE_OBJECTS, F(0400) },
+	{ "troupe/servers", PROTO_PROC_TROUPE_SERVERS, F(0444) },
 };
 
 static int add_link(struct node *dir, const char *name, const char *target)
@@ -494,6 +510,6 @@ static size_t proc_node_name(const struct node *n, char *to, size_t size)
 }
 
 const struct fs_type procfs_type = {
-	.name = "proc", .magic = LX_PROC_MAGIC, .fixed = true,
+	.name = "proc", .magic = LX_PROC_MAGIC, .fixed = ENOENT,
 	.lookup = proc_lookup, .link = proc_link, .next = proc_next, .node_name = proc_node_name,
 };

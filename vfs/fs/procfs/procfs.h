@@ -11,9 +11,9 @@
 #include "pids.h"
 #include "request.h"
 
-/* node.kind: below 128 enum proto_proc (text of the process server), then: */
+/* node.kind: enum proto_proc (text of the process server; from PROTO_PROC_NET on of the network server), then: */
 enum proc_kind {
-	PROC_OWN = 128,		/* text of our own */
+	PROC_OWN = 192,		/* text of our own */
 	PROC_MOUNTS = PROC_OWN, PROC_MOUNTINFO, PROC_FILESYSTEMS, PROC_TTY_DRIVERS, PROC_DROP_CACHES, PROC_VFS_STATE,
 	PROC_OWN_END,
 	PROC_ROOT, PROC_FOLDER, PROC_SELF, PROC_THREAD_SELF,
@@ -30,6 +30,8 @@ bool proc_is_fd_list(const struct node *n);
 void proc_fd_dirent(const struct node *dir, uint32_t fd, char name[16], struct fs_dirent *d);
 /* The node of a file below /proc/PID or of the system again, by what identifies it. NULL: the process is gone, or no memory. */
 struct node *proc_node(struct filesystem *fs, uint32_t kind, uint32_t pid, uint32_t tid);
+
+_Static_assert((int)PROTO_PROC_END <= (int)PROTO_PROC_NET && (int)PROTO_PROC_NET_END <= (int)PROC_OWN, "kinds do not overlap");
 
 /* contents.c */
 int64_t proc_read(struct request *r, struct file *f);
