@@ -10,9 +10,11 @@
 
 #include "socket_calls.h"
 #include "glue.h"
+#include "listener.h"
 #include "message.h"
 #include "pipe.h"
 #include "posix_vfs.h"
+#include "saved.h"
 #include "server.h"
 #include "shortcuts.h"
 #include "socket.h"
@@ -121,7 +123,7 @@ static void numbers_setup(void)
 
 /*
  * A predecessor's connections are lost. Its pipes and sources are in the handle table that we inherit: let everybody who waits there
- * find an end, and an error first. Descriptions stay with the programs; calls on them are socket_stale()'s.
+ * find an end, and an error first. Descriptions stay with the programs; calls on them are socket_stale()'s. Listeners live on (listener.h).
  */
 static void take_over(int endpoint)
 {
@@ -129,8 +131,14 @@ static void take_over(int endpoint)
 	struct k_handle_info info;
 	long n;
 
+	while ((n = k_endpoint_descriptions(endpoint, &from, cookies, sizeof cookies / sizeof cookies[0])) > 0) {
+		listener_keep(cookies, n);
+		for (long i = 0; i < n; i++)
+			socket_numbers_after(cookies[i]);
+	}
+	listener_keep_end();
 	for (int h = 0; h < HANDLES_MAX; h++) {
-		if (k_handle_info(h, &info) < 0)
+		if (k_handle_info(h, &info) < 0 || listener_owns(h))
 			continue;
 		if (info.type == K_OBJECT_SOURCE)
 			k_source_set(h, LX_POLLIN | LX_POLLOUT | LX_POLLERR | LX_POLLHUP | LX_POLLRDHUP, 0, 1);
@@ -140,10 +148,6 @@ static void take_over(int endpoint)
 			k_pipe_hold(h, 0);
 		if (info.type == K_OBJECT_SOURCE || info.type == K_OBJECT_PIPE || info.type == K_OBJECT_DESCRIPTION)
 			k_handle_close(h);
-	}
-	while ((n = k_endpoint_descriptions(endpoint, &from, cookies, sizeof cookies / sizeof cookies[0])) > 0) {
-		for (long i = 0; i < n; i++)
-			socket_numbers_after(cookies[i]);
 	}
 }
 
@@ -171,10 +175,12 @@ int main(void)
 	net_request_setup(srv_handle("posix"), srv_handle("creds"));
 	numbers_setup();
 	srv_setup(endpoint, &ops);
+	saved_setup(srv_handle(PROTO_START_STATE));
 	if (srv_arg("restarted"))
 		take_over(endpoint);
 	net_lwip_setup();
 	wire_setup();
+	listener_restore();
 	for (;;) {
 		int64_t deadline;
 

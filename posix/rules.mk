@@ -27,5 +27,7 @@ doc/conformance.md: $(SYSCALL_TABLE) $(SYSCALL_AWK)
 POSIX_LOGIC := tests/host/posix_mock.c sysroot/libsrv/parked.c $(addprefix posix/,proc/process.c proc/cred.c proc/session.c proc/wait.c \
                proc/exit.c signal/send.c signal/stop.c signal/sigqueue.c)
 $(foreach t,posix_wait posix_jobcontrol posix_signal,$(call host_test,$t,tests/host/$t.c $(POSIX_LOGIC)))
+# Terminals and pseudo-terminals over the same kernel, with callers whose pages come and go.
+$(call host_test,pty,tests/host/pty.c $(wildcard posix/tty/*.c) $(POSIX_LOGIC))
 syscall_table_CPPFLAGS := -DSOURCE_TOP='"$(CURDIR)"'
 $(call host_test,syscall_table,tests/host/syscall_table.c)

@@ -30,7 +30,9 @@ static bool declines(const struct k_message *m)
 	struct file *f = file_find(m->cookie);
 
 	switch (m->number) {
-	case 3: case 33: case 292: case 436:
+	case 3:
+		return vfs->live_locks || (f && f->decline & K_DECLINE_CLOSE);
+	case 33: case 292: case 436:
 		return vfs->live_locks != 0;
 	case 0: case 17: case 19: case 295: case 327:
 		return f && f->decline & K_DECLINE_READ;
@@ -59,6 +61,7 @@ static struct srv_ops ops = {
 	.declines = declines,
 	.closed = request_closed,
 	.pipe = pipe_notice,
+	.done = request_done,
 	.table_gone = lock_table_gone,
 	.number_name = number_name,
 	.program_name = program_name,

@@ -11,7 +11,7 @@ $(call native_server,vfs,vfs/main.c $(VFS_LOGIC))
 # The logic, the server loop and the state arena as they are, over a mock kernel.
 VFS_HOST := $(VFS_LOGIC) $(addprefix sysroot/libsrv/,server.c start.c parked.c timer.c state.c cpio.c) \
 	tests/host/kernel_mock.c tests/host/vfs_check.c
-$(foreach test,vfs vfs_linux vfs_fuzz,$(eval $(test)_test_CPPFLAGS := $(VFS_INCLUDE) -Itests/host) \
+$(foreach test,vfs vfs_linux vfs_fuzz vfs_socket,$(eval $(test)_test_CPPFLAGS := $(VFS_INCLUDE) -Itests/host) \
 	$(call host_test,$(test)_test,tests/host/$(test).c $(VFS_HOST)))
 
 $(call host_test,state_test,tests/host/state.c sysroot/libsrv/state.c sysroot/libsrv/start.c)

@@ -395,6 +395,7 @@ int64_t native_caller_install(struct thread *t, const uint64_t *a)
 	struct endpoint *e;
 	struct thread *c;
 	struct object *o;
+	uint32_t rights;
 	int64_t slot, r = native_caller(t, a, K_RIGHT_CALLER_INSTALL, &e, &c);
 
 	if (!r)
@@ -407,8 +408,9 @@ int64_t native_caller_install(struct thread *t, const uint64_t *a)
 	slot = table_find_free(table, (uint32_t)a[4]);
 	if (slot < 0)
 		return slot;
+	rights = table_slot(t->task->table, (uint32_t)a[2])->rights & ~HANDLE_CLOEXEC;
 	object_get(o);
-	table_set(table, (uint32_t)slot, o, K_RIGHTS_ALL | (a[3] & K_INSTALL_CLOEXEC ? HANDLE_CLOEXEC : 0), 0);
+	table_set(table, (uint32_t)slot, o, rights | (a[3] & K_INSTALL_CLOEXEC ? HANDLE_CLOEXEC : 0), 0);
 	if (!(a[3] & K_INSTALL_KEEP))
 		table_close(t->task->table, a[2]);
 	return slot;

@@ -139,9 +139,27 @@ uint64_t pipe_bytes(const struct pipe *p)
 
 /* --- readiness and wake-ups -------------------------------------------------------------------------------- */
 
+/*
+ * An account that has used most of what it may must not be drained by those whose readers are slow: its pipes then hold two pages
+ * each, so that everybody goes on in small steps and the payer keeps room for itself.
+ */
+static bool pipe_scarce(const struct pipe *p)
+{
+	const struct account *a = p->payer;
+
+	return a && a->limit.frames && a->frames > a->limit.frames - a->limit.frames / 4;
+}
+
+uint64_t pipe_capacity_now(const struct pipe *p)
+{
+	return smaller(p->slots, pipe_scarce(p) ? 2 : p->slots) * PAGE_SIZE;
+}
+
 uint64_t pipe_room(const struct pipe *p)
 {
-	return (p->head & ~PAGE_MASK) + p->slots * PAGE_SIZE - p->tail;
+	uint64_t end = (p->head & ~PAGE_MASK) + pipe_capacity_now(p);
+
+	return end > p->tail ? end - p->tail : 0;
 }
 
 uint32_t pipe_read_ready(const struct pipe *p, uint32_t writers_seen)
@@ -232,6 +250,16 @@ char *pipe_at(const struct pipe *p, uint64_t position)
 	return (char *)phys_to_virt(p->frame[pipe_slot(p, position)]) + (position & PAGE_MASK);
 }
 
+/* Gives back the page at this position. */
+static void page_release(struct pipe *p, uint64_t position)
+{
+	uint64_t *frame = &p->frame[pipe_slot(p, position)];
+
+	frame_put(*frame);
+	*frame = 0;
+	p->frames--;
+}
+
 /* What there is goes to u: 0, or what stopped it. *moved counts bytes. */
 static int64_t take_bytes(struct pipe *p, struct thread *t, struct uio *u, uint64_t *moved)
 {
@@ -243,6 +271,8 @@ static int64_t take_bytes(struct pipe *p, struct thread *t, struct uio *u, uint6
 			return r;
 		p->head += n;
 		*moved += n;
+		if (!(p->head & PAGE_MASK) && pipe_scarce(p))
+			page_release(p, p->head - PAGE_SIZE);
 	}
 	return 0;
 }

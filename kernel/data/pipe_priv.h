@@ -55,6 +55,8 @@ static inline void pipe_event(struct pipe *p, uint32_t events)
 }
 
 uint64_t pipe_room(const struct pipe *p);
+/* How many bytes it may hold now: its capacity, or less while its payer is nearly out of memory. */
+uint64_t pipe_capacity_now(const struct pipe *p);
 /* Bytes came in, or went out. */
 void pipe_written(struct pipe *p);
 void pipe_drained(struct pipe *p);

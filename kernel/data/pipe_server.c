@@ -20,7 +20,7 @@
 
 static uint32_t events_now(const struct pipe *p)
 {
-	return (p->head != p->tail ? K_PIPE_DATA : 0) | (pipe_room(p) >= pipe_capacity(p) / 2 ? K_PIPE_ROOM : 0) |
+	return (p->head != p->tail ? K_PIPE_DATA : 0) | (pipe_room(p) >= pipe_capacity_now(p) / 2 ? K_PIPE_ROOM : 0) |
 	       (p->readers ? 0 : K_PIPE_NO_READERS) | (p->writers ? 0 : K_PIPE_NO_WRITERS);
 }
 

@@ -38,9 +38,9 @@ struct socket *socket_find(uint64_t cookie)
 	return s;
 }
 
-static void socket_hash(struct socket *s)
+static void socket_hash(struct socket *s, uint64_t cookie)
 {
-	s->cookie = number++;
+	s->cookie = cookie;
 	s->chain = chains[s->cookie % CHAINS];
 	chains[s->cookie % CHAINS] = s;
 }
@@ -57,16 +57,16 @@ static void socket_unhash(struct socket *s)
 void socket_renumber(struct socket *s)
 {
 	socket_unhash(s);
-	socket_hash(s);
+	socket_hash(s, number++);
 }
 
-static void socket_link(struct socket *s)
+static void socket_link(struct socket *s, uint64_t cookie)
 {
 	s->prev = last;
 	*(last ? &last->next : &socket_first) = s;
 	last = s;
 	count++;
-	socket_hash(s);
+	socket_hash(s, cookie);
 }
 
 static void socket_unlink(struct socket *s)
@@ -133,7 +133,7 @@ int socket_new(struct net_request *r, const struct socket_ops *ops, int family, 
 	s->protocol = (uint16_t)protocol;
 	socket_owner(r, s, like);
 	s->source = (int)k_source_create();
-	socket_link(s);
+	socket_link(s, number++);
 	if (s->source < 0) {
 		e = s->source;
 		socket_free(s);
@@ -146,6 +146,25 @@ int socket_new(struct net_request *r, const struct socket_ops *ops, int family, 
 	}
 	*out = s;
 	return 0;
+}
+
+struct socket *socket_restore(uint64_t cookie, const struct socket_ops *ops, int family, int type, int protocol, int source)
+{
+	struct socket *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return NULL;
+	s->ops = ops;
+	s->family = (uint16_t)family;
+	s->type = (uint16_t)type;
+	s->protocol = (uint16_t)protocol;
+	s->source = source;
+	s->opened = true;
+	socket_link(s, cookie);
+	if (!ops->create(NULL, s))
+		return s;
+	socket_close(s);
+	return NULL;
 }
 
 int socket_open(struct socket *s, int pipe_in, int pipe_out, uint32_t flags)

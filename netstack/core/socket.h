@@ -115,6 +115,8 @@ unsigned socket_count(void);
 int socket_new(struct net_request *r, const struct socket_ops *ops, int family, int type, int protocol, const struct socket *like, struct socket **out);
 /* Makes its description; the handle. */
 int socket_open(struct socket *s, int pipe_in, int pipe_out, uint32_t flags /* LX_SOCK_NONBLOCK */);
+/* One of a predecessor, whose description lives on: its cookie, its source. NULL: no memory. */
+struct socket *socket_restore(uint64_t cookie, const struct socket_ops *ops, int family, int type, int protocol, int source);
 void socket_renumber(struct socket *s);	/* a new cookie: the description with the old one is closed, and that must not reach it */
 void socket_numbers_after(uint64_t cookie);	/* cookies of a predecessor: never used again */
 void socket_free(struct socket *s);	/* source and memory; after ops->destroy */

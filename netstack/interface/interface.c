@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "configuration.h"
 #include "glue.h"
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
@@ -146,14 +147,16 @@ int interface_set_address4(struct interface *i, uint32_t address, uint32_t mask,
 	i->broadcast.addr = broadcast == ~0u ? 0 : broadcast;
 	netif_set_addr(i->netif, &a, &m, &none);
 	broadcast_usual(i);
+	configuration_touch();
 	return 0;
 }
 
 /* --- IPv6 ---------------------------------------------------------------------------------------------------- */
 
+/* Not before there is a link: what is made of the hardware's address needs to know it. */
 static void address6_begin(struct interface *i)
 {
-	if (interface_is_loopback(i))
+	if (interface_is_loopback(i) || !netif_is_up(i->netif) || !netif_is_link_up(i->netif))
 		return;
 	if (ip6_addr_isinvalid(netif_ip6_addr_state(i->netif, 0)))
 		netif_create_ip6_linklocal_address(i->netif, 1);
@@ -242,6 +245,7 @@ int interface_set_flags(struct interface *i, uint32_t flags, uint32_t change)
 		dhcp_begin(i);
 	if (interface_flags(i) != before)
 		notice_link(i);
+	configuration_touch();
 	return 0;
 }
 
@@ -253,6 +257,7 @@ int interface_set_mtu(struct interface *i, uint32_t mtu)
 		return -EINVAL;
 	i->netif->mtu = (u16_t)mtu;
 	i->netif->mtu6 = (u16_t)mtu;
+	configuration_touch();
 	notice_link(i);
 	return 0;
 }
@@ -294,8 +299,7 @@ static void changed(struct netif *netif, netif_nsc_reason_t reason, const netif_
 		return;
 	if (reason & LWIP_NSC_LINK_CHANGED) {
 		dhcp_begin(i);
-		if (netif_is_up(netif) && netif_is_link_up(netif))
-			address6_begin(i);
+		address6_begin(i);
 		notice_link(i);
 	}
 	if (reason & (LWIP_NSC_IPV4_ADDRESS_CHANGED | LWIP_NSC_IPV4_NETMASK_CHANGED | LWIP_NSC_IPV4_GATEWAY_CHANGED | LWIP_NSC_IPV4_SETTINGS_CHANGED))
@@ -303,6 +307,7 @@ static void changed(struct netif *netif, netif_nsc_reason_t reason, const netif_
 	if (reason & LWIP_NSC_IPV6_ADDR_STATE_CHANGED)
 		address6_changed(i, &args->ipv6_addr_state_changed);
 	route_interface_changed(i);
+	configuration_touch();
 }
 
 /* --- name servers -------------------------------------------------------------------------------------------- */
@@ -321,6 +326,7 @@ void dns_setserver(u8_t n, const ip_addr_t *server)
 
 	if (n >= DNS_MAX_SERVERS)
 		return;
+	configuration_touch();
 	if (server)
 		servers[router][n] = *server;
 	else
@@ -344,6 +350,12 @@ const ip_addr_t *interface_name_server(unsigned n)
 	return NULL;
 }
 
+void interface_name_server_set(unsigned n, const ip_addr_t *server)
+{
+	if (n < DNS_MAX_SERVERS)
+		servers[IP_IS_V6(server)][n] = *server;
+}
+
 bool interface_dhcp_server(ip4_addr_t *server)
 {
 	for (struct interface *i = table; i < table + table_size; i++) {
@@ -355,6 +367,16 @@ bool interface_dhcp_server(ip4_addr_t *server)
 		}
 	}
 	return false;
+}
+
+uint32_t interface_lease(const struct interface *i)
+{
+	const struct dhcp *d = i->dhcp ? netif_dhcp_data(i->netif) : NULL;
+	uint32_t used = d ? d->lease_used * DHCP_COARSE_TIMER_SECS : 0;
+
+	if (!d || d->state != DHCP_STATE_BOUND || d->offered_t0_lease == ~0u)
+		return ~0u;
+	return d->offered_t0_lease > used ? d->offered_t0_lease - used : 0;
 }
 
 /* --- start --------------------------------------------------------------------------------------------------- */
@@ -375,9 +397,12 @@ void interface_setup(void)
 	struct netif *lo = netif_get_by_index(1);
 
 	interface_new(lo, "lo");
+	/* raw and ping sockets look at these, and nobody checks the others on their way round here */
+	lo->chksum_flags = NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_GEN_ICMP6;
 	table[0].prefix6[0] = 128;
 	if (nic_netif())
 		interface_new(nic_netif(), "eth0");
 	route_interface_changed(&table[0]);
 	netif_add_ext_callback(&watch, changed);
+	configuration_restore();
 }

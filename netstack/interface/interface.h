@@ -75,6 +75,9 @@ int interface_remove_address6(struct interface *i, const uint32_t address[4], un
 
 /* Name servers that DHCP and router advertisements told; NULL: there is no n-th. */
 const ip_addr_t *interface_name_server(unsigned n);
+void interface_name_server_set(unsigned n, const ip_addr_t *server);	/* as they were before a restart */
+/* Seconds for which the IPv4 address is still ours; ~0: for ever. */
+uint32_t interface_lease(const struct interface *i);
 /* The DHCP server whose lease eth0 has; false: none. */
 bool interface_dhcp_server(ip4_addr_t *server);
 

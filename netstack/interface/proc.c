@@ -200,7 +200,7 @@ static void if_inet6(struct text *x)
 				continue;
 			put_address6(x, a->addr);
 			put(x, " %02x %02x %02x %02x %8s\n", (unsigned)i->index, i->prefix6[slot],
-				ip6_addr_isloopback(a) ? 0x10 : ip6_addr_islinklocal(a) ? 0x20 : 0, (fixed ? 0x80 : 0) | (ip6_addr_istentative(state) ? 0x40 : 0), i->name);
+				ip6_addr_isloopback(a) ? 0x10 : ip6_addr_islinklocal(a) ? 0x20 : ip6_addr_issitelocal(a) ? 0x40 : 0, (fixed ? 0x80 : 0) | (ip6_addr_istentative(state) ? 0x40 : 0), i->name);
 		}
 	}
 }
@@ -305,7 +305,6 @@ static void tcp_stream(struct text *x, struct socket *s, bool six)
 	}
 	if (st->state == STREAM_LISTENING) {
 		l.receive_queue = st->pending;
-		l.send_queue = (uint32_t)st->backlog;
 	} else if (st->state == STREAM_CONNECTED) {
 		l.receive_queue = st->in ? (uint32_t)pipe_bytes(st->in) : 0;
 		l.send_queue = st->joined ? 0 : (uint32_t)wire_unsent(st, false);

@@ -11,6 +11,7 @@
 #include "lwip/priv/nd6_priv.h"
 #include "lwip_hooks.h"
 #include "notice.h"
+#include "configuration.h"
 
 static struct route *routes;
 static unsigned route_count;
@@ -92,6 +93,7 @@ static int route_insert(const struct route *r)
 	new->next = *at;
 	*at = new;
 	route_count++;
+	configuration_touch();
 	notice_route(new, true);
 	return 0;
 }
@@ -102,6 +104,7 @@ static void route_drop(struct route **at)
 
 	*at = r->next;
 	route_count--;
+	configuration_touch();
 	notice_route(r, false);
 	free(r);
 }
@@ -110,8 +113,10 @@ static void route_drop(struct route **at)
 static uint32_t network_of(const ip_addr_t *a)
 {
 	for (const struct route *r = routes; r; r = r->next) {
-		if (IP_IS_V6(&r->to) == IP_IS_V6(a) && r->index && ip_addr_isany(&r->gateway) && r->type == LX_RTN_UNICAST &&
-		    route_usable(r) && prefix_same(&r->to, a, r->length))
+		struct interface *i = r->index ? interface_by_index(r->index) : NULL;
+
+		if (i && netif_is_up(i->netif) && IP_IS_V6(&r->to) == IP_IS_V6(a) && ip_addr_isany(&r->gateway) && r->type == LX_RTN_UNICAST &&
+		    prefix_same(&r->to, a, r->length))
 			return r->index;
 	}
 	return 0;
@@ -211,6 +216,8 @@ static bool route_stays(const struct interface *i, const struct route *r)
 {
 	if (r->index != i->index)
 		return true;
+	if (!IP_IS_V6(&r->to) && ip4_addr_isany_val(*netif_ip4_addr(i->netif)))
+		return false;		/* the last address takes all routes with it */
 	if (r->protocol == LX_RTPROT_KERNEL)
 		return network_wanted(i, r);
 	if (r->protocol == LX_RTPROT_DHCP)
@@ -224,6 +231,10 @@ static void gateway_add(struct interface *i)
 
 	ip_addr_set_any(false, &r.to);
 	ip_addr_copy_from_ip4(r.gateway, *netif_ip4_gw(i->netif));
+	for (const struct route *have = routes; have; have = have->next) {
+		if (route_matches(have, &r))
+			return;
+	}
 	route_add(&r, true);
 }
 

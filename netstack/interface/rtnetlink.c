@@ -28,7 +28,7 @@ enum { ATTRIBUTES = 64 };
 #define NTF_ROUTER	0x80
 #define TABLE_MAIN	254
 #define TABLE_LOCAL	255
-enum { SCOPE_UNIVERSE = 0, SCOPE_LINK = 253, SCOPE_HOST = 254 };
+enum { SCOPE_UNIVERSE = 0, SCOPE_SITE = 200, SCOPE_LINK = 253, SCOPE_HOST = 254 };
 #define FOREVER 0xffffffffu
 
 struct ifinfomsg {
@@ -81,7 +81,7 @@ static void put_link(struct netlink_writer *w, const struct interface *i, uint32
 	static const uint8_t nobody[6], all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	bool loop = interface_is_loopback(i), running = interface_flags(i) & LX_IFF_RUNNING;
 	struct ifinfomsg m = { .type = loop ? LX_ARPHRD_LOOPBACK : LX_ARPHRD_ETHER, .index = (int32_t)i->index,
-		.flags = interface_flags(i), .change = change };
+		.flags = interface_flags(i) & ~LX_IFF_DYNAMIC, .change = change };
 	static const uint8_t map[28 + 4];
 
 	netlink_begin(w, LX_RTM_NEWLINK, &m, sizeof m);
@@ -113,7 +113,8 @@ static void put_address4(struct netlink_writer *w, const struct interface *i, ui
 	const struct netif *n = i->netif;
 	struct ifaddrmsg m = { .family = LX_AF_INET, .prefix = (uint8_t)interface_mask_length(netif_ip4_netmask(n)->addr),
 		.flags = i->dhcp ? 0 : IFA_F_PERMANENT, .scope = interface_is_loopback(i) ? SCOPE_HOST : SCOPE_UNIVERSE, .index = i->index };
-	struct cacheinfo forever = { FOREVER, FOREVER, 0, 0 };
+	uint32_t lease = interface_lease(i);
+	struct cacheinfo life = { lease, lease, 0, 0 };
 
 	netlink_begin(w, type, &m, sizeof m);
 	netlink_put(w, IFA_ADDRESS, netif_ip4_addr(n), 4);
@@ -122,13 +123,13 @@ static void put_address4(struct netlink_writer *w, const struct interface *i, ui
 		netlink_put(w, IFA_BROADCAST, &i->broadcast, 4);
 	netlink_put_string(w, IFA_LABEL, i->name);
 	netlink_put_u32(w, IFA_FLAGS, m.flags);
-	netlink_put(w, IFA_CACHEINFO, &forever, sizeof forever);
+	netlink_put(w, IFA_CACHEINFO, &life, sizeof life);
 	netlink_end(w);
 }
 
 static uint8_t scope6(const ip6_addr_t *a)
 {
-	return ip6_addr_isloopback(a) ? SCOPE_HOST : ip6_addr_islinklocal(a) ? SCOPE_LINK : SCOPE_UNIVERSE;
+	return ip6_addr_isloopback(a) ? SCOPE_HOST : ip6_addr_islinklocal(a) ? SCOPE_LINK : ip6_addr_issitelocal(a) ? SCOPE_SITE : SCOPE_UNIVERSE;
 }
 
 static void put_address6(struct netlink_writer *w, const struct interface *i, int slot, uint16_t type)

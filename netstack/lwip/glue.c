@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "configuration.h"
 #include "lwip/dhcp.h"
 #include "lwip/etharp.h"
 #include "lwip/igmp.h"
@@ -112,6 +113,72 @@ static void tcp_run(int64_t now)
 		tcp_slowtmr();
 	}
 	tcp_pace_set(tcp_pace(), now);
+}
+
+/* The driver has room again: what lwIP could not send goes now, not when it would be sent again anyway. */
+static void unsent_push(void)
+{
+	for (struct tcp_pcb *p = tcp_active_pcbs, *next; p; p = next) {
+		next = p->next;
+		if (p->unsent && !p->persist_backoff)
+			tcp_output(p);
+	}
+}
+
+/* --- acknowledgements ---------------------------------------------------------------------------------------- */
+
+#define STRETCH 16		/* segments that one acknowledgement is for, at most */
+
+/*
+ * Segments that come together are acknowledged together. lwIP would do it for every second one, and each costs the sender, who may be this machine's own
+ * host, as much as a segment. So the first of lwIP's two steps (TF_ACK_DELAY) is undone while more of the batch is to come, and whoever got
+ * two or more acknowledges them at its end.
+ */
+static struct fresh {
+	const struct tcp_pcb *pcb;
+	unsigned segments;
+} fresh[16];
+static unsigned fresh_count;
+
+static void acknowledge_later(struct tcp_pcb *pcb)
+{
+	struct fresh *f = fresh;
+
+	while (f < fresh + fresh_count && f->pcb != pcb)
+		f++;
+	if (f == fresh + fresh_count) {
+		if (fresh_count == sizeof fresh / sizeof fresh[0])
+			return;
+		*f = (struct fresh){ pcb, 0 };
+		fresh_count++;
+	}
+	if (++f->segments % STRETCH && nic_more())
+		tcp_clear_flags(pcb, TF_ACK_DELAY);
+}
+
+static bool acknowledgement_due(const struct tcp_pcb *pcb)
+{
+	for (unsigned n = 0; n < fresh_count; n++) {
+		if (fresh[n].pcb == pcb)
+			return fresh[n].segments > 1 && pcb->flags & TF_ACK_DELAY;
+	}
+	return false;
+}
+
+static void acknowledge(void)
+{
+	bool any = false;
+
+	for (unsigned n = 0; n < fresh_count; n++)
+		any |= fresh[n].segments > 1;
+	for (struct tcp_pcb *p = tcp_active_pcbs, *next; any && p; p = next) {
+		next = p->next;		/* (nothing here ends a connection) */
+		if (acknowledgement_due(p)) {
+			tcp_ack_now(p);
+			tcp_output(p);
+		}
+	}
+	fresh_count = 0;
 }
 
 /* --- the other timers ---------------------------------------------------------------------------------------- */
@@ -217,6 +284,9 @@ void net_lwip_poll(void)
 
 	tcp_clock_set(now);
 	more = nic_poll();
+	acknowledge();
+	if (nic_room())
+		unsent_push();
 	for (int i = 0; i < 4 && loop_pending(); i++) {
 		touched = true;
 		netif_poll_all();
@@ -227,6 +297,7 @@ void net_lwip_poll(void)
 		tcp_pace_set(tcp_pace(), now);
 	touched = false;
 	net_buffer_tell();
+	configuration_save();
 	more |= nic_flush();
 	more |= loop_pending();
 }
@@ -278,11 +349,13 @@ static struct tcp_pcb *half_open_oldest(const struct tcp_pcb_listen *listener)
  * A SYN for a listener whose queue is full: the oldest half-open connection makes room, so that a flood of SYNs that never go on does
  * not keep others out for longer than it takes to answer one.
  */
-int net_tcp_segment(struct tcp_pcb *pcb, struct tcp_hdr *header)
+int net_tcp_segment(struct tcp_pcb *pcb, struct tcp_hdr *header, uint32_t size)
 {
 	struct tcp_pcb_listen *listener = (struct tcp_pcb_listen *)pcb;
 	struct tcp_pcb *victim;
 
+	if (pcb->state == ESTABLISHED && size)
+		acknowledge_later(pcb);
 	if (pcb->state != LISTEN || (TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
 		return ERR_OK;
 	if (listener->accepts_pending < listener->backlog)

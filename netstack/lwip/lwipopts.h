@@ -40,6 +40,8 @@
 #define ETHARP_TRUST_IP_MAC		0
 #define LWIP_IPV4			1
 #define IP_FORWARD			0
+#define IP_DEFAULT_TTL			64		/* as Linux; UDP, TCP, raw and ICMP have it from here */
+#define LWIP_ICMP6_HL			64
 #define IP_REASSEMBLY			1
 #define IP_REASS_MAX_PBUFS		192		/* two datagrams of 64 KiB and some */
 #define IP_REASS_MAXAGE			30
@@ -85,6 +87,7 @@
 #define LWIP_WND_SCALE			1
 #define TCP_RCV_SCALE			2
 #define TCP_WND				(120 * 1024)	/* a kernel pipe has 128: what has come always fits */
+#define TCP_WND_UPDATE_THRESHOLD	(TCP_WND / 4)
 #define TCP_SND_BUF			(128 * 1024)
 #define TCP_SND_QUEUELEN		1024
 #define TCP_OVERSIZE			TCP_MSS

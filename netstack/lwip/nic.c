@@ -29,6 +29,7 @@
 #define PIECES 4		/* a frame of more is put together first */
 #define BATCH 128		/* frames taken in at a time */
 #define LOW (SLOTS / 4)		/* buffers that the driver shall have at least: below, the stack gets copies */
+#define HEADERS 128		/* bytes that shall lie in one piece */
 #define CHECKS (NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_UDP | NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_ICMP | NETIF_CHECKSUM_CHECK_ICMP6)
 
 enum buffer_state { BUFFER_FREE, BUFFER_SUPPLIED, BUFFER_HELD };
@@ -50,7 +51,7 @@ static struct {
 	int signal;
 	uint32_t stale;			/* a generation from before our time */
 	bool ready;			/* the rings are in use */
-	bool active, starved;
+	bool active, starved, more;
 	uint32_t features;
 	struct netif netif;
 	struct nic_counts counts;
@@ -312,6 +313,36 @@ static bool is_fragment(const struct pbuf *p)
 	return type != PP_HTONS(ETHTYPE_IPV6) || (frame[SIZEOF_ETH_HDR + 6] != IP_PROTO_TCP && frame[SIZEOF_ETH_HDR + 6] != IP_PROTO_UDP);
 }
 
+/* lwIP looks at headers before it asks whether all of them has come. */
+static bool is_short(const struct pbuf *p)
+{
+	uint16_t type;
+
+	if (p->len <= SIZEOF_ETH_HDR)
+		return true;
+	memcpy(&type, (const char *)p->payload + 12, 2);
+	switch (type) {
+	case PP_HTONS(ETHTYPE_ARP): return p->len < SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR;
+	case PP_HTONS(ETHTYPE_IP): return p->len < SIZEOF_ETH_HDR + IP_HLEN;
+	case PP_HTONS(ETHTYPE_IPV6): return p->len < SIZEOF_ETH_HDR + IP6_HLEN;
+	}
+	return false;
+}
+
+/* Nobody on the wire has these: what says so is forged, and answering it would go round here for ever. */
+static bool is_martian(const struct pbuf *p)
+{
+	static const uint8_t loopback[16] = { [15] = 1 };
+	const unsigned char *frame = p->payload, *ip = frame + SIZEOF_ETH_HDR;
+	uint32_t own = netif_ip4_addr(&nic.netif)->addr;
+	uint16_t type;
+
+	memcpy(&type, frame + 12, 2);
+	if (type == PP_HTONS(ETHTYPE_IP))
+		return ip[12] == 127 || ip[16] == 127 || (own && !memcmp(ip + 12, &own, 4));
+	return type == PP_HTONS(ETHTYPE_IPV6) && (!memcmp(ip + 8, loopback, 16) || !memcmp(ip + 24, loopback, 16));
+}
+
 static void frame_input(struct pbuf *p, bool checked)
 {
 	uint16_t usual = nic.netif.chksum_flags;
@@ -321,7 +352,8 @@ static void frame_input(struct pbuf *p, bool checked)
 	nic.counts.rx_packets++;
 	nic.counts.rx_bytes += p->tot_len;
 	MIB2_STATS_NETIF_ADD(&nic.netif, ifinoctets, p->tot_len);
-	if (nic.supplied + nic.free_count < LOW) {
+	/* copied are frames of which the stack holds too many, and those whose headers are in pieces */
+	if (nic.supplied + nic.free_count < LOW || (p->next && p->len < HEADERS)) {
 		copy = pbuf_clone(PBUF_RAW, PBUF_RAM, p);
 		pbuf_free(p);
 		if (!copy) {
@@ -329,6 +361,11 @@ static void frame_input(struct pbuf *p, bool checked)
 			return;
 		}
 		p = copy;
+	}
+	if (is_short(p) || is_martian(p)) {
+		nic.counts.rx_errors++;
+		pbuf_free(p);
+		return;
 	}
 	nic.netif.chksum_flags |= CHECKS;
 	if (checked && !is_fragment(p))
@@ -394,8 +431,8 @@ static void netif_learn(void)
 	uint32_t mtu = w->mtu;
 
 	nic.features = w->features;
-	nic.netif.mtu = (u16_t)(mtu >= 1280 && mtu <= 9000 ? mtu : 1500);
-	nic.netif.mtu6 = nic.netif.mtu;
+	if (mtu >= 1280 && mtu < nic.netif.mtu)		/* a smaller one was set by hand */
+		nic.netif.mtu = nic.netif.mtu6 = (u16_t)mtu;
 	nic.netif.hwaddr_len = ETH_HWADDR_LEN;
 	memcpy(nic.netif.hwaddr, w->mac, ETH_HWADDR_LEN);
 	nic.netif.chksum_flags = (u16_t)(NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_UDP | NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_GEN_ICMP6 |
@@ -447,10 +484,24 @@ bool nic_poll(void)
 	for (int n = 0; n < BATCH && at != end; n++) {
 		e = r->slot[at++ % SLOTS];	/* a copy: it is checked once */
 		store(&r->consumed, at);
+		nic.more = at != end && n + 1 < BATCH;
 		entry_input(&e);
 	}
 	buffers_supply();
 	return at != end;
+}
+
+bool nic_more(void)
+{
+	return nic.more;
+}
+
+bool nic_room(void)
+{
+	if (!nic.starved || (nic.ready && nic.outstanding > SLOTS / 2))
+		return false;
+	nic.starved = false;
+	return true;
 }
 
 bool nic_flush(void)

@@ -31,6 +31,10 @@ struct netif *nic_netif(void);
 const struct nic_counts *nic_counts(void);
 /* Takes in what has come, at most a batch. True: there is more. */
 bool nic_poll(void);
+/* While a frame is taken in: more have come with it. */
+bool nic_more(void);
+/* True once after a frame was refused for want of room, when there is some again. */
+bool nic_room(void);
 /* Tells the driver what there is to do, and that we may sleep. True: do not, something has come meanwhile. */
 bool nic_flush(void);
 /* True once since the last time it was asked, if a frame came or went. */

@@ -13,19 +13,13 @@
 static struct pipe *chains[CHAINS];
 static uint64_t number = 1;
 
-int pipe_new(struct pipe **out)
+int pipe_adopt(int handle, struct pipe **out)
 {
 	struct pipe *p = calloc(1, sizeof *p);
 
 	if (!p)
 		return -ENOMEM;
-	p->handle = (int)k_pipe_create(STREAM_PIPE, 0);
-	if (p->handle < 0) {
-		int e = p->handle;
-
-		free(p);
-		return e;
-	}
+	p->handle = handle;
 	p->users = 1;
 	p->cookie = number++;
 	p->chain = chains[p->cookie % CHAINS];
@@ -33,6 +27,16 @@ int pipe_new(struct pipe **out)
 	k_pipe_bind(p->handle, srv_endpoint(), p->cookie);
 	*out = p;
 	return 0;
+}
+
+int pipe_new(struct pipe **out)
+{
+	int h = (int)k_pipe_create(STREAM_PIPE, 0);
+	int e = h < 0 ? h : pipe_adopt(h, out);
+
+	if (e && h >= 0)
+		k_handle_close(h);
+	return e;
 }
 
 void pipe_put(struct pipe *p)

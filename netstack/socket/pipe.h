@@ -25,6 +25,7 @@ struct pipe {
 };
 
 int pipe_new(struct pipe **out);	/* users: 1 */
+int pipe_adopt(int handle, struct pipe **out);	/* a predecessor's */
 void pipe_put(struct pipe *p);
 /* Holds the ends that its streams' states ask for: a writer until the reader has `ended`, a reader until the writer is `reset`. */
 void pipe_hold(struct pipe *p);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "listener.h"
+
 #define RECEIVE_BUFFER 131072u		/* what getsockopt says of new ones, as on Linux */
 #define SEND_BUFFER 16384u
 
@@ -143,6 +145,7 @@ void stream_broken(struct stream *st, int error)
 	if (error)
 		st->s->error = error;
 	stream_update(st);	/* the error first: who is woken by the end must see it */
+	pipe_drop(st->out);
 	pipe_hold(st->in);
 	pipe_hold(st->out);
 	wake_all(st);
@@ -279,6 +282,7 @@ static void listener_close(struct stream *st)
 {
 	struct stream *child;
 
+	listener_forget(st);
 	wire_unlisten(st);
 	while ((child = st->queue)) {
 		stream_queue_remove(child);
@@ -381,7 +385,30 @@ static int64_t stream_listen(struct net_request *r, int backlog)
 	st->state = STREAM_LISTENING;
 	st->connect_told = false;
 	stream_update(st);
+	listener_save(st);
 	return 0;
+}
+
+int stream_restore(struct stream *st, int in, int out, int backlog)
+{
+	int e = pipe_adopt(in, &st->in);
+
+	if (!e)
+		e = pipe_adopt(out, &st->out);
+	if (!e) {
+		st->in->reader = st;
+		st->out->writer = st;
+		e = port_take(st);
+	}
+	st->backlog = backlog;
+	if (!e)
+		e = wire_listen(st);
+	if (!e)
+		st->state = STREAM_LISTENING;
+	st->port_given = true;
+	st->source = ~0u;	/* whatever the predecessor had set */
+	stream_update(st);
+	return e;
 }
 
 /* --- connect -------------------------------------------------------------------------------------------------------- */

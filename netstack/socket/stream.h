@@ -21,7 +21,7 @@
 #include "pipe.h"
 #include "socket.h"
 
-#define STREAM_PIPE 262144u		/* bytes in a pipe, at most */
+#define STREAM_PIPE 262144u		/* bytes in a pipe, at most: twice the window, see wire.c */
 
 enum stream_state {
 	STREAM_IDLE,			/* not connected (yet, or a connect failed) */
@@ -98,6 +98,8 @@ void stream_queue_add(struct stream *listener, struct stream *child);
 bool stream_queue_full(const struct stream *listener);
 void stream_queue_remove(struct stream *child);
 struct socket *stream_child(struct stream *listener, struct pipe *in, struct pipe *out);	/* a socket in CONNECTED's clothes; NULL: no room */
+/* A listener of a predecessor: local address and options are set. 0 or errno: it is gone then. */
+int stream_restore(struct stream *st, int in, int out, int backlog);
 void stream_free(struct stream *st);		/* everything but the socket */
 /* Nothing can be received or sent any more, and the other side knows: Linux's CLOSE and TIME_WAIT. */
 static inline bool stream_finished(const struct stream *st)

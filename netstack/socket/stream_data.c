@@ -49,7 +49,7 @@ static int64_t send_state(struct net_request *r, struct stream *st, const struct
 			return broken_pipe(r, msg);
 		return e;
 	}
-	if (st->state != STREAM_CONNECTED || st->shut_write || st->reset)
+	if (st->state != STREAM_CONNECTED || st->shut_write || st->reset || r->m->extra[1] == EPIPE)
 		return r->done ? (int64_t)r->done : broken_pipe(r, msg);
 	return NET_PASS;
 }

@@ -16,13 +16,17 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 #include "glue.h"
+#include "neighbour.h"
+#include "route.h"
 #include "stream.h"
 
 #define STAGING 2048u		/* less than this is copied by lwIP */
 #define QUEUE_SPARE 32u		/* segments that a write may need */
+#define IN_FLIGHT 16384u	/* with so much on its way an acknowledgement is a better moment to look for more than each write */
 #define OPEN_STEP 32768u	/* the window is looked after each so many bytes */
 #define PIPE_SPARE 8192u	/* of the pipe: pages that are half read */
 #define ORPHAN_TIME (60 * 1000000000ll)	/* without progress */
+#define CHECK_TIME (3 * 1000000000ll)	/* as long as Linux looks for a neighbour */
 #define RETRY_TIME (50 * 1000000ll)
 
 struct wire_chunk {
@@ -216,12 +220,9 @@ static err_t receive_callback(void *arg, struct tcp_pcb *pcb, struct pbuf *p, er
 		pbuf_free(p);
 		return ERR_OK;
 	}
-	if (!st->held)
-		p = into_pipe(st, p);
-	if (p && st->held)
-		pbuf_cat(st->held, p);
-	else if (p)
-		st->held = p;
+	if (st->held)
+		return ERR_MEM;		/* lwIP keeps it and takes in no more: one packet is all that a connection may hold without a pipe */
+	st->held = into_pipe(st, p);
 	return ERR_OK;
 }
 
@@ -294,6 +295,29 @@ void wire_options(struct stream *st)
 
 /* --- beginning ---------------------------------------------------------------------------------------------------- */
 
+/* Does nobody answer to the address that packets go to next? */
+static bool nobody_there(const ip_addr_t *to)
+{
+	const struct route *route = route_find(to);
+	struct neighbour n;
+
+	if (!route)
+		return true;
+	if (!ip_addr_isany_val(route->gateway))
+		to = &route->gateway;
+	return !neighbour_find(NULL, to, &n) || n.state & (LX_NUD_INCOMPLETE | LX_NUD_FAILED);
+}
+
+static void connect_check(struct srv_timer *t)
+{
+	struct stream *st = t->arg;
+
+	if (st->state != STREAM_CONNECTING || !st->pcb || !nobody_there(&st->peer.ip))
+		return;
+	wire_abort(st);
+	stream_failed(st, EHOSTUNREACH);
+}
+
 int wire_connect(struct stream *st)
 {
 	err_t e;
@@ -309,6 +333,9 @@ int wire_connect(struct stream *st)
 		e = tcp_connect(st->pcb, &st->peer.ip, st->peer.port, connected_callback);
 	if (e == ERR_OK) {
 		st->local.ip = st->pcb->local_ip;
+		st->timer.fn = connect_check;
+		st->timer.arg = st;
+		srv_timer_set(&st->timer, srv_now() + CHECK_TIME);
 		return 0;
 	}
 	tcp_err(st->pcb, NULL);
@@ -345,6 +372,7 @@ static err_t accept_callback(void *arg, struct tcp_pcb *pcb, err_t err)
 	stream_connected(st);
 	wire_options(st);
 	stream_queue_add(listener, st);
+	stream_touch(st);	/* what the program writes first is waited for from now on */
 	return ERR_OK;
 }
 
@@ -419,7 +447,10 @@ static void run_in(struct stream *st)
 {
 	if (st->held) {
 		st->held = into_pipe(st, st->held);
-		if (st->held && !retry.index)
+	}
+	if (st->held) {
+		pipe_arm(st->in, K_PIPE_ROOM);
+		if (!retry.index)
 			srv_timer_set(&retry, srv_now() + RETRY_TIME);
 	}
 	window_open(st);
@@ -500,20 +531,21 @@ static bool write_all(struct stream *st)
 	st->starved = false;
 	while (room_to_write(st)) {
 		struct wire_chunk *c = st->chunk_last;
-		long n;
+		long n, room;
 
 		if (c && c->written < c->size) {
 			if (!chunk_write(st, c))
 				return false;
 			continue;
 		}
+		room = tcp_sndbuf(st->pcb);
 		n = st->bulk ? write_large(st) : write_small(st);
 		if (n == -ENOMEM) {
 			st->starved = true;
 			return false;
 		}
 		st->bulk = n >= (long)STAGING;
-		if (n < (long)STAGING)
+		if (n < (long)STAGING && n < room)	/* (as much as lwIP has room for says nothing of the pipe) */
 			return true;
 	}
 	return false;
@@ -528,7 +560,7 @@ static void run_out(struct stream *st)
 	drained = write_all(st);
 	if (drained && (st->shut_write || st->orphan))
 		st->fin_sent = tcp_shutdown(st->pcb, 0, 1) == ERR_OK;
-	else if (drained)
+	else if (drained && st->pcb->snd_lbb - st->pcb->lastack < IN_FLIGHT)
 		pipe_arm(st->out, K_PIPE_DATA);
 	if (st->pcb)
 		tcp_output(st->pcb);

@@ -142,6 +142,40 @@ static bool magic2_ok(uint32_t magic)
 	return magic == 672274793 || magic == 85072278 || magic == 369367448 || magic == 537993216;
 }
 
+/* What was printed last is seen: the end waits until the console's driver has it, but not for ever. */
+#define POWER_WAIT 1000000000ll
+#define POWER_LOOK 2000000ll
+
+static struct srv_timer power_timer;
+static int64_t power_deadline;
+static unsigned power_how;
+
+static void power_cancel(struct srv_parked *p, bool dead)
+{
+	if (dead)
+		srv_unpark(p);
+}
+
+static void power_try(struct srv_timer *timer)
+{
+	if (!console_is_drained() && srv_now() < power_deadline) {
+		srv_timer_set(timer, srv_now() + POWER_LOOK);
+		return;
+	}
+	k_power(grants.control, power_how);
+}
+
+static void power_off(const struct k_message *m, unsigned how)
+{
+	power_how = how;
+	power_deadline = srv_now() + POWER_WAIT;
+	power_timer.fn = power_try;
+	if (!srv_park(m, power_cancel))
+		srv_answer(m->call, -ENOMEM);
+	else
+		power_try(&power_timer);
+}
+
 void in_reboot(const struct k_message *m)
 {
 	struct thread *t = thread_of(m);
@@ -175,7 +209,7 @@ void in_reboot(const struct k_message *m)
 		return;
 	}
 	srv_log("%s[%u] ends the system", t->comm, t->tid);
-	srv_answer(m->call, k_power(grants.control, how));
+	power_off(m, how);
 }
 
 /* --- the kernel log --------------------------------------------------------------------------- */

@@ -20,6 +20,7 @@ struct user {
 	uint32_t references;
 	uint32_t threads;
 	uint32_t signals;	/* queued, for RLIMIT_SIGPENDING */
+	uint32_t masters;	/* of pseudo-terminals, open */
 	struct user *next;
 };
 

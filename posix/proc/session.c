@@ -43,7 +43,8 @@ static void constants_set(struct process *p)
 		if (t->handle < 0)
 			continue;
 		k_thread_set(t->handle, K_THREAD_SET_CONSTANT + K_CONST_PGID, p->group->pgid);
-		k_thread_set(t->handle, K_THREAD_SET_CONSTANT + K_CONST_SID, p->group->session->sid);
+		k_thread_set(t->handle, K_THREAD_SET_CONSTANT + K_CONST_SID,
+			     p->group->session->sid);
 	}
 }
 
@@ -108,7 +109,9 @@ bool group_is_orphaned(const struct group *g, const struct process *without)
 		const struct process *p = container_of(l, struct process, group_link);
 		const struct process *parent = p->parent;
 
-		if (p == without || p->state == PROCESS_ZOMBIE || !parent || parent == process_init || parent == without)
+		if (p == without || p->state == PROCESS_ZOMBIE)
+			continue;
+		if (!parent || parent == process_init || parent == without)
 			continue;
 		if (parent->group != g && parent->group && parent->group->session == g->session)
 			return false;
@@ -139,7 +142,8 @@ void session_process_exit(struct process *p)
 
 	if (!p->group)
 		return;
-	if (parent && parent->group && parent->group != p->group && parent->group->session == p->group->session)
+	if (parent && parent->group && parent->group != p->group &&
+	    parent->group->session == p->group->session)
 		group_orphaned_by(p->group, p);
 	list_for(l, &p->children) {
 		struct process *c = container_of(l, struct process, child_link);
@@ -244,7 +248,9 @@ int64_t op_getsid(struct process *self, int32_t pid)
 
 void in_setpgid(const struct k_message *m)
 {
-	srv_answer(m->call, op_setpgid(thread_of(m)->process, (int32_t)m->arg[0], (int32_t)m->arg[1]));
+	struct process *self = thread_of(m)->process;
+
+	srv_answer(m->call, op_setpgid(self, (int32_t)m->arg[0], (int32_t)m->arg[1]));
 }
 
 void in_setsid(const struct k_message *m)

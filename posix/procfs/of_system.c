@@ -236,7 +236,7 @@ int procfs_system_text(struct text *x, int file)
 	case PROTO_PROC_CPUINFO: cpuinfo_text(x); return 0;
 	case PROTO_PROC_CMDLINE_KERNEL: text_format(x, "%s\n", info.command_line); return 0;
 	case PROTO_PROC_PARTITIONS: text_format(x, "major minor  #blocks  name\n\n"); return 0;
-	case PROTO_PROC_DEVICES: text_format(x, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n\nBlock devices:\n"); return 0;
+	case PROTO_PROC_DEVICES: text_format(x, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n"); return 0;
 	case PROTO_PROC_INTERRUPTS: text_format(x, "           CPU0       \n"); return 0;
 	case PROTO_PROC_SWAPS: text_format(x, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"); return 0;
 	case PROTO_PROC_VMSTAT: vmstat_text(x); return 0;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "posix/misc/system.h"
@@ -324,7 +325,7 @@ static void link_foreign(struct proto_link *l, const struct k_task_handle *h)
 	else if (f && f->kind == FILE_TTY)
 		strcpy(l->text, "/dev/console");
 	else
-		strcpy(l->text, "socket:[0]");
+		snprintf(l->text, sizeof l->text, "socket:[%u]", (unsigned)h->cookie);	/* the network server's: cookies end with the inode */
 }
 
 static void link_handle(struct proto_link *l, struct process *p, uint32_t fd)

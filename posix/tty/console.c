@@ -44,6 +44,11 @@ bool console_is_idle(void)
 	return waiting != NULL;
 }
 
+bool console_is_drained(void)
+{
+	return waiting && ldisc_drained(&console_tty.ldisc);
+}
+
 void console_setup(void)
 {
 	if (tty_init(&console_tty, LDISC_SERIAL, TTY_SERIAL_DEVICE, output) < 0)
@@ -96,7 +101,8 @@ void console_input(const struct k_message *m)
 void console_fault(const struct k_message *m)
 {
 	if (m->cookie == PROTO_CONSOLE_BADGE)
-		ldisc_input_flagged(&console_tty.ldisc, (uint8_t)m->arg[1], (enum ldisc_fault)m->arg[0]);
+		ldisc_input_flagged(&console_tty.ldisc, (uint8_t)m->arg[1],
+				    (enum ldisc_fault)m->arg[0]);
 	srv_answer(m->call, 0);
 	tty_pump(&console_tty);
 }

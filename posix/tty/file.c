@@ -1,8 +1,9 @@
 /*
  * The process server's own descriptions: terminals and the random devices.
  *
- * A cookie is the file's slot and a generation, so one that comes late finds nothing. What concerns the node behind a
- * descriptor (fstat, fchmod and so on) goes back to the VFS with the node that came with the open.
+ * A cookie is the file's slot and a generation, so one that comes late finds nothing. What concerns
+ * the node behind a descriptor (fstat, fchmod and so on) goes back to the VFS with the node that
+ * came with the open.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -189,10 +190,12 @@ static int tty_of_open(struct thread *t, uint32_t kind, uint32_t device, struct 
 /* /dev/ptmx: arg[4] is the device number of the slave that the VFS has made a node for. */
 static void open_master(const struct k_message *m, int pin)
 {
-	struct pty *p = pty_create((uint32_t)m->arg[4]);
-	int h = p ? file_open(FILE_MASTER, &p->slave, (uint32_t)m->arg[2], (uint32_t)m->arg[1],
-			      m->arg[3], pin) : -ENOMEM;
+	struct pty *p = NULL;
+	int h = pty_create((uint32_t)m->arg[4], thread_of(m)->cred->user, &p);
 
+	if (!h)
+		h = file_open(FILE_MASTER, &p->slave, (uint32_t)m->arg[2], (uint32_t)m->arg[1],
+			      m->arg[3], pin);
 	if (h >= 0) {
 		opened(m, h, (uint32_t)m->arg[1]);
 		return;
@@ -207,7 +210,8 @@ static void open_master(const struct k_message *m, int pin)
 void ps_tty_open(const struct k_message *m)
 {
 	struct thread *t = thread_of(m);
-	uint32_t kind = (uint32_t)m->arg[0], flags = (uint32_t)m->arg[1], device = (uint32_t)m->arg[2];
+	uint32_t kind = (uint32_t)m->arg[0], flags = (uint32_t)m->arg[1];
+	uint32_t device = (uint32_t)m->arg[2];
 	int pin = (int)k_caller_attached(grants.endpoint, m->call, 0), h;
 	struct tty *tty;
 
@@ -254,7 +258,7 @@ static bool may_write(const struct k_message *m)
 	return (m->fd_flags & LX_O_ACCMODE) != 0;
 }
 
-/* The random devices may always be short: of a vector, the first buffer that is not empty is served. */
+/* The random devices may be short: of a vector, the first buffer that is not empty is served. */
 static void random_call(const struct k_message *m, bool urgent, bool vector, bool write)
 {
 	struct { uint64_t base, size; } v = { m->arg[1], m->arg[2] };
@@ -326,7 +330,7 @@ void in_writev(const struct k_message *m)
 	write_call(m, true);
 }
 
-/* pread, pwrite and their vector forms: terminals have no positions, the random devices do not care. */
+/* pread, pwrite and so on: terminals have no positions, the random devices do not care. */
 void in_pread(const struct k_message *m)
 {
 	struct file *f = file_of_call(m);
@@ -411,13 +415,13 @@ void in_not_socket(const struct k_message *m)
 	srv_answer(m->call, -ENOTSOCK);
 }
 
-/* A call about the node behind a descriptor; the VFS forwarded it because the descriptor is not its own. */
+/* A call about the node behind a descriptor that the VFS forwarded, because it is not its own. */
 void in_foreign(const struct k_message *m)
 {
 	struct file *f = file_of_call(m);
 	struct proto_node node = { .number = m->number };
-	struct srv_forward fw = { .endpoint = grants.vfs, .number = PROTO_VFS_NODE, .scratch = &node, .scratch_size = sizeof node,
-		.handle = { -1, -1 } };
+	struct srv_forward fw = { .endpoint = grants.vfs, .number = PROTO_VFS_NODE,
+		.scratch = &node, .scratch_size = sizeof node, .handle = { -1, -1 } };
 	struct k_caller_cookie c;
 
 	if (!f && k_caller_cookie(grants.endpoint, m->call, (int)m->arg[0], &c) == 0 && c.own)
@@ -429,12 +433,21 @@ void in_foreign(const struct k_message *m)
 	srv_forward(m->call, &fw);
 }
 
-/* Numbers with a shortcut that we want to see for our own descriptions: data calls, for which the kernel has no plane. */
+/*
+ * Numbers with a shortcut that we want to see for our own descriptions: data calls, for which the
+ * kernel has no plane, and the close of a master.
+ */
 bool file_declines(const struct k_message *m)
 {
+	const struct file *f;
+
 	switch (m->number) {
-	case 0: case 1: case 17: case 18: case 19: case 20: case 295: case 296: case 327: case 328: case 8: case 40:
+	case 0: case 1: case 8: case 17: case 18: case 19: case 20: case 40:
+	case 295: case 296: case 327: case 328:
 		return true;
+	case 3:
+		f = file_of_call(m);
+		return f && f->kind == FILE_MASTER;
 	/* a signal mask goes with them */
 	case 270: case 271: case 281: case 34:
 		return true;

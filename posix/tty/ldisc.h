@@ -32,7 +32,7 @@
 
 #define LDISC_INPUT_SIZE 4096u	/* the longest canonical line, its newline included */
 #define LDISC_OUTPUT_SIZE 16384u
-#define LDISC_MASTER_SIZE 4095u		/* so much of a pseudo-terminal's output its master has at once */
+#define LDISC_MASTER_SIZE 4095u		/* so much of its output a master has at once */
 #define LDISC_ECHO_SIZE 2048u
 
 /* What kind of device is below. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "posix/proc/caller.h"
+#include "posix/proc/cred.h"
 #include "posix/signal/signal.h"
 
 #define PAIRS 4096u	/* the VFS gives out so many numbers */
@@ -46,7 +47,7 @@ static bool output_pending(const struct pty *p)
 	return packet_status(p) || ldisc_output_peek(&p->slave.ldisc, &bytes) > 0;
 }
 
-/* What a read of `size` bytes gets: a status alone, or data, with a zero before it in packet mode. */
+/* What a read of `size` bytes gets. In packet mode: a status alone, or a zero and data. */
 static size_t output_copy(struct pty *p, uint8_t *to, size_t size)
 {
 	size_t packet = p->slave.ldisc.packet;
@@ -281,30 +282,43 @@ void pty_master_hang(struct pty *p, struct file *master)
 		parked_fail(p->writers.first, -EIO);
 }
 
-struct pty *pty_create(uint32_t device)
+static int pair_init(struct pty *p, uint32_t device)
 {
-	uint32_t n = pty_number(device);
-	struct pty *p;
+	int r = tty_init(&p->slave, LDISC_PTY, device, master_go);
 
-	if (n >= PAIRS || pairs[n])
-		return NULL;
-	p = calloc(1, sizeof *p);
-	if (!p || tty_init(&p->slave, LDISC_PTY, device, master_go) < 0) {
-		free(p);
-		return NULL;
-	}
+	if (r < 0)
+		return r;
 	p->source = (int)k_source_create();
 	if (p->source < 0) {
 		k_handle_close(p->slave.source);
-		free(p);
-		return NULL;
+		return p->source;
 	}
 	p->slave.pty = p;
 	p->locked = true;
 	p->master_open = true;
-	pairs[n] = p;
+	return 0;
+}
+
+int pty_create(uint32_t device, struct user *owner, struct pty **out)
+{
+	uint32_t n = pty_number(device);
+	struct pty *p;
+	int r;
+
+	if (n >= PAIRS || pairs[n] || (owner->uid && owner->masters >= PTY_MAX_USER))
+		return -ENOSPC;
+	p = calloc(1, sizeof *p);
+	r = p ? pair_init(p, device) : -ENOMEM;
+	if (r) {
+		free(p);
+		return r;
+	}
+	p->owner = owner;
+	owner->references++;
+	owner->masters++;
+	pairs[n] = *out = p;
 	tty_pump(&p->slave);
-	return p;
+	return 0;
 }
 
 void pty_check(struct pty *p)
@@ -315,6 +329,8 @@ void pty_check(struct pty *p)
 	pairs[pty_number(p->slave.device)] = NULL;
 	k_handle_close(p->source);
 	k_handle_close(p->slave.source);
+	p->owner->masters--;
+	user_put(p->owner);
 	free(p);
 }
 

@@ -16,8 +16,13 @@
 
 #include "posix/tty/tty.h"
 
+#define PTY_MAX_USER 1024u
+
+struct user;
+
 struct pty {
 	struct tty slave;
+	struct user *owner;	/* whom it counts for */
 	struct srv_parked_list readers, writers;	/* of the master */
 	int source;		/* the master's readiness */
 	uint32_t ready;
@@ -29,8 +34,11 @@ struct pty {
 	bool master_exclusive;	/* TIOCEXCL on the master: nobody can open it anyway */
 };
 
-/* A new pair for the node with this device number, its master not opened yet. NULL: no memory. */
-struct pty *pty_create(uint32_t device);
+/*
+ * A new pair for the node with this device number; its master counts as open. Every user but root
+ * may have PTY_MAX_USER. 0 with *out, -ENOSPC, -ENOMEM.
+ */
+int pty_create(uint32_t device, struct user *owner, struct pty **out);
 struct pty *pty_find(uint32_t device);
 /* Frees it if neither side is open. */
 void pty_check(struct pty *p);

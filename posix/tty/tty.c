@@ -600,11 +600,16 @@ static bool overflow_go(struct tty *tty)
 	return taken != 0;
 }
 
+bool tty_drained(const struct tty *tty)
+{
+	return tty->pty || console_is_drained();
+}
+
 static bool drainers_go(struct tty *tty)
 {
 	bool progress = false;
 
-	while (tty->drainers.first && ldisc_drained(&tty->ldisc)) {
+	while (tty->drainers.first && tty_drained(tty)) {
 		if (!tty_ioctl_again(tty->drainers.first))
 			break;
 		progress = true;

@@ -38,7 +38,7 @@ struct tty {
 	uint32_t device;
 	struct session *session;	/* whose controlling terminal it is */
 	uint32_t pgrp;			/* foreground */
-	unsigned opens;			/* files; the master of a pseudo-terminal is not one of them */
+	unsigned opens;			/* files; a pseudo-terminal's master is not one of them */
 	bool exclusive;
 	int source;			/* readiness */
 	int console_source;		/* the same for files that never hang; -1: there are none */
@@ -98,6 +98,8 @@ static inline size_t tty_input_room(const struct tty *tty)
 	return sizeof tty->overflow - tty->overflow_used;
 }
 void tty_pump(struct tty *tty);
+/* Has the device sent all output? What a pseudo-terminal's programs wrote counts as sent. */
+bool tty_drained(const struct tty *tty);
 void tty_read(const struct k_message *m, struct file *f, bool vector);
 void tty_write(const struct k_message *m, struct file *f, bool vector);
 /* Can the caller change or read it? 0; -EIO; -K_RESTART_SYS after the group got its signal. */
@@ -107,8 +109,8 @@ void tty_acquire(struct tty *tty, struct process *p);
 struct tty *tty_find(uint32_t device);
 void tty_signal_group(struct tty *tty, int sig);
 /*
- * The ways in which terminal and session part: the leader gives it up (TIOCNOTTY) or exits; the line
- * is gone (vhangup, a closed master); another session steals it, or the session ends.
+ * The ways in which terminal and session part: the leader gives it up (TIOCNOTTY) or exits; the
+ * line is gone (vhangup, a closed master); another session steals it, or the session ends.
  */
 void tty_give_up(struct tty *tty);
 void tty_leader_exit(struct tty *tty);
@@ -120,7 +122,7 @@ int64_t tty_buffer_size(const struct k_message *m, bool vector);
 /* ... and n bytes at offset `skip` copied out to them or in from them. */
 int tty_buffer_copy(const struct k_message *m, bool vector, uint64_t skip, uint8_t *data, size_t n,
 		    bool out);
-/* The end of a write (`r` unless something was done), and what was done of a call that comes again. */
+/* The end of a write: `r` unless something was done. What was done of one that comes again. */
 void tty_write_end(const struct k_message *m, int r, uint64_t done);
 uint64_t tty_write_begun(const struct k_message *m);
 
@@ -132,6 +134,8 @@ bool tty_ioctl_again(struct srv_parked *p);
 extern struct tty console_tty;
 /* Its driver waits for something to put out. */
 bool console_is_idle(void);
+/* And it has put out all that there was. */
+bool console_is_drained(void);
 void console_setup(void);
 srv_handler console_input, console_output, console_fault;
 

@@ -53,12 +53,6 @@ static int in_int(struct ioctl *i, int32_t *value)
 	return caller_read(i->m, value, i->arg, sizeof *value);
 }
 
-/* What a pseudo-terminal's program wrote counts as sent: it is its master's to read. */
-static bool drained(const struct tty *tty)
-{
-	return tty->pty || ldisc_drained(&tty->ldisc);
-}
-
 /* --- settings --------------------------------------------------------------------------------- */
 
 static int64_t get_settings(struct ioctl *i)
@@ -117,7 +111,7 @@ static int64_t set_settings(struct ioctl *i)
 		r = read_settings(i, &new);
 	if (r)
 		return r;
-	if (wait && !drained(i->tty))
+	if (wait && !tty_drained(i->tty))
 		return -EAGAIN;
 	if (flush)
 		r = ldisc_flush(&i->tty->ldisc, LX_TCIFLUSH);
@@ -133,7 +127,7 @@ static int64_t wait_drained(struct ioctl *i)
 {
 	int r = tty_job_check(i->thread, i->file, LX_SIGTTOU);
 
-	return r ? r : drained(i->tty) ? 0 : -EAGAIN;
+	return r ? r : tty_drained(i->tty) ? 0 : -EAGAIN;
 }
 
 /* A master stops its own writes, or types the characters that stop the other end's. */

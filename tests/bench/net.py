@@ -199,6 +199,8 @@ def measure(options, archive, linux):
 
     def take(row, times, function, *words, **more):
         unit = ROWS[row][0]
+        if options.rows and not row.startswith(tuple(options.rows)) and row != "start_to_ssh":
+            return
         try:
             values = [function(*words, **more) for _ in range(times)]
             results[row] = (min if less_is_better(unit) else max)(values)

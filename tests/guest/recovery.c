@@ -14,7 +14,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -227,6 +230,138 @@ TEST(recovery, record_lock_that_is_waited_for)
 	lock = whole(F_WRLCK);
 	restart();
 	CHECK_OK(fcntl(locked, F_SETLK, &lock));
+}
+
+/* --- sockets ------------------------------------------------------------------------------------------------ */
+
+TEST(recovery, socket_conversation)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
+	char buffer[100];
+	int sv[2];
+
+	for (size_t t = 0; t < LENGTH(types); t++) {
+		CHECK_OK(socketpair(AF_UNIX, types[t], 0, sv));
+		pid_t pid = FORK();
+		if (pid == 0) {
+			CHECK_OK(close(sv[0]));
+			for (int i = 0; i < 40; i++) {
+				CHECK_EQ(recv(sv[1], buffer, sizeof(buffer), 0), 5);
+				CHECK_EQ(buffer[4], i);
+				CHECK_EQ(send(sv[1], buffer, 5, i & 1 ? MSG_NOSIGNAL | MSG_MORE : 0), 5);
+			}
+			_exit(0);
+		}
+		CHECK_OK(close(sv[1]));
+		for (int i = 0; i < 40; i++) {
+			memcpy(buffer, "ping", 5);
+			buffer[4] = (char)i;
+			if (i % 5 == 0)
+				restart();
+			CHECK_EQ(send(sv[0], buffer, 5, 0), 5);
+			if (i % 7 == 0)
+				restart();
+			memset(buffer, 9, 5);
+			CHECK_EQ(recv(sv[0], buffer, sizeof(buffer), 0), 5);
+			CHECK_EQ(buffer[4], i);
+		}
+		CHECK_EXITED(pid, 0);
+		if (types[t] != SOCK_DGRAM)
+			CHECK_EQ(read(sv[0], buffer, 1), 0);
+		CHECK_OK(close(sv[0]));
+	}
+}
+
+static int connected[2];
+
+static void message_wait(void)
+{
+	char buffer[10];
+	struct iovec v = { buffer, sizeof(buffer) };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+
+	CHECK_EQ(recvmsg(connected[0], &m, 0), 3);
+	CHECK(memcmp(buffer, "abc", 3) == 0);
+}
+
+static void message_send(void)
+{
+	CHECK_EQ(write(connected[1], "abc", 3), 3);
+}
+
+TEST(recovery, message_that_is_waited_for)
+{
+	CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, connected));
+	disturbed(message_wait, message_send);
+	CHECK_OK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, connected));
+	disturbed(message_wait, message_send);
+}
+
+static int listening;
+static const struct sockaddr_un place = { AF_UNIX, "socket" };
+
+static void accept_wait(void)
+{
+	char buffer[10];
+	int s = CHECK_OK(accept(listening, NULL, NULL));
+
+	CHECK_EQ(read(s, buffer, sizeof(buffer)), 3);
+}
+
+static void accept_let_go(void)
+{
+	int s = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+
+	CHECK_OK(connect(s, (const void *)&place, sizeof(place)));
+	restart();
+	CHECK_EQ(write(s, "abc", 3), 3);
+}
+
+TEST(recovery, connection_that_is_waited_for)
+{
+	listening = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+	CHECK_OK(bind(listening, (const void *)&place, sizeof(place)));
+	CHECK_OK(listen(listening, 5));
+	restart();
+	disturbed(accept_wait, accept_let_go);
+	/* and one that nobody waits for yet */
+	int s = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+	CHECK_OK(connect(s, (const void *)&place, sizeof(place)));
+	CHECK_EQ(write(s, "xyz", 3), 3);
+	restart();
+	accept_wait();
+	restart();
+	CHECK_OK(close(listening));
+	CHECK_ERRNO(connect(CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0)), (const void *)&place, sizeof(place)), ECONNREFUSED);
+}
+
+TEST(recovery, descriptors_on_their_way)
+{
+	_Alignas(8) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec v = { "x", 1 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = (void *)control;
+	char buffer[10];
+	int sv[2], p[2], fd;
+
+	CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
+	CHECK_OK(pipe(p));
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	memcpy(CMSG_DATA(c), &p[1], sizeof(int));
+	CHECK_EQ(sendmsg(sv[0], &m, 0), 1);
+	CHECK_OK(close(p[1]));
+	restart();
+	v.iov_base = buffer;
+	m.msg_controllen = sizeof(control);
+	CHECK_EQ(recvmsg(sv[1], &m, 0), 1);
+	memcpy(&fd, CMSG_DATA(c), sizeof(int));
+	restart();
+	CHECK_EQ(write(fd, "abc", 3), 3);
+	CHECK_OK(close(fd));
+	CHECK_EQ(read(p[0], buffer, sizeof(buffer)), 3);
+	CHECK_EQ(read(p[0], buffer, sizeof(buffer)), 0);
 }
 
 /* A wait that was taken over can still be interrupted, and its thread killed. */

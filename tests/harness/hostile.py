@@ -206,6 +206,41 @@ def peers_that_vanish(g, link):
 
 
 @hostile_test
+def peers_that_never_read(g, link):
+    """A window of no bytes, from the beginning and for ever."""
+    link.listening, made = True, {}
+    for sport in range(43000, 43008):
+        link.ip(ip4(NOBODY, 6, tcp(NOBODY, sport, 22, SYN, 1000, window=0)))
+    deadline, closed = time.monotonic() + 10, time.monotonic() + 3
+    while time.monotonic() < (closed if len(made) == 8 else deadline):
+        time.sleep(0.05)
+        for _, flags, seq, sport in link.tcp_heard():
+            if flags & SYN and flags & ACK:
+                made[sport] = seq + 1
+            if sport in made and not flags & RST:      # also what it sends to see if we read now
+                link.ip(ip4(NOBODY, 6, tcp(NOBODY, sport, 22, ACK, 1001, made[sport], window=0)))
+    link.listening = False
+    check(len(made) == 8, "only %d connections came about" % len(made))
+    login(g)
+    for sport, seq in made.items():
+        link.ip(ip4(NOBODY, 6, tcp(NOBODY, sport, 22, RST, 1001)))
+
+
+@hostile_test
+def datagrams_for_nobody(g, link):
+    """Echo requests, and datagrams for closed ports, more than there is time to answer."""
+    before = memory_used(g)
+    for i in range(6000):
+        link.ip(ip4(NOBODY, 1, icmp(8, 0, struct.pack("!HH", 1, i) + b"x" * (i % 1400)), ident=i))
+        link.ip(ip4(NOBODY, 17, udp(NOBODY, 1000 + i, 10000 + i, b"x" * (i % 1400)), ident=i))
+        if i % 2500 == 2499:
+            login(g)
+    login(g)
+    grown = memory_used(g) - before
+    check(grown < 32768, "memory in use has grown by %d KiB" % grown)
+
+
+@hostile_test
 def resets_out_of_the_blue(g, link):
     """Segments for a connection that is not theirs: wrong numbers, wrong ports."""
     with g.forward("-L", "%d:127.0.0.1:22" % ssh.machine.free_port()):

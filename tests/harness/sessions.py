@@ -257,6 +257,36 @@ def less_pages(c):
     c.prompt()
 
 
+@session
+def pseudo_terminals(c):
+    """A session on a pseudo-terminal, by busybox's script; one shell inside the other."""
+    tty = "script -q -c tty /dev/null"
+    check(re.search(r"^/dev/pts/0$", run_ok(c, tty), re.M), "tty does not print /dev/pts/0")
+    check("/dev/pts/0" in run_ok(c, tty), "the number is not free again")
+    run_ok(c, "stty rows 24 columns 80")
+    check("24 80" in run_ok(c, "script -q -c 'stty size' /dev/null"), "the size is another")
+    c.send("script -q -c 'PS1=inner: sh -i' /tmp/typescript\r")
+    c.expect("^inner:")
+    c.send("tty; sleep 60\r")
+    c.expect("/dev/pts/0\n")
+    c.quiet()
+    c.send("\x03")
+    c.expect("^inner:")
+    c.send("ps -o tty,comm\r")
+    c.expect(r"^pts/0\s+(ps|busybox|sh|dash)")
+    c.expect("^inner:")
+    c.send("cat & sleep 0.5; jobs; kill -9 %1; sleep 0.5; echo x$((40+2))\r")
+    c.expect("Stopped")
+    c.expect("x42\n")
+    c.expect("^inner:")
+    c.send("exit 5\r")
+    c.prompt()
+    check("x42" in run_ok(c, "cat /tmp/typescript"), "the typescript lacks what was said")
+    run_ok(c, "rm /tmp/typescript; ls /dev/pts")
+    equal(c, "ls /dev/pts", "ptmx")
+    run_ok(c, "stty columns 200")
+
+
 # --- users --------------------------------------------------------------------------------
 
 @session

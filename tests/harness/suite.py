@@ -8,7 +8,7 @@
     session     shell sessions at the console (sessions.py)
     ssh         the host's OpenSSH client against a guest with a network (ssh.py)
     hostile     frames that no honest peer sends, to a guest that others use (hostile.py)
-    machines    boots to a shell on other machines, CPUs and memory sizes
+    machines    boots to a shell, with a network, on other machines, CPUs and memory sizes
 
 A guest program prints one line per test: `ok SUBJECT.NAME`, `not ok SUBJECT.NAME REASON` or
 `skip SUBJECT.NAME REASON`. A line that is missing (the program or the whole guest died) is a
@@ -383,10 +383,16 @@ def stage_machines(options, report):
         words = dict(words, cpu=None) if options.accel == "kvm" else words
         transcript = "%s/log/%s.log" % (options.build, name)
         try:
-            with Console(make_vm(options, **words), transcript) as console:
+            with Console(make_vm(options, net=machine.user_net(), **words), transcript) as console:
                 console.log_in()
                 sessions.equal(console, "nproc; seq 10 | sort -n | tail -1",
                                "%d\n10" % words["smp"])
+                # The network card is found, and the address that QEMU gives comes over it.
+                sessions.equal(console, "for i in 1 2 3 4 5 6 7 8 9; do ifconfig eth0 | "
+                               "grep -q 10.0.2.15 && break; sleep 1; done; "
+                               "ifconfig eth0 | grep -o 'addr:10[.0-9]*'; "
+                               "grep -o 'virtio-net *running' /proc/troupe/servers | wc -l",
+                               "addr:10.0.2.15\n1")
                 console.send("poweroff\r")
                 console.wait()
             passed += 1

@@ -172,6 +172,39 @@ static void test_server(void)
 	mock_leak_check();
 }
 
+/* A payer who is nearly out of memory: two pages a pipe, nothing lost, all of it again when things are better. */
+static void test_scarce(void)
+{
+	struct account poor = { .limit.frames = 100, .object.references = 1 };
+	static char pages[4 * PAGE_SIZE];
+	struct k_pipe_info info;
+	struct pipe *p;
+	int r, w;
+
+	CHECK(!pipe_create(&poor, 8 * PAGE_SIZE, false, &p));
+	r = mock_open(K_PLANE_PIPE_READ, O_NONBLOCK, pipe_object(p), NULL, NULL);
+	w = mock_open(K_PLANE_PIPE_WRITE, 1 | O_NONBLOCK, pipe_object(p), NULL, NULL);
+	CHECK(do_write(w, pages, 3 * PAGE_SIZE) == 3 * PAGE_SIZE);
+	poor.frames = 76;
+	CHECK(do_write(w, pages, 1) == -EAGAIN && !(description_ready(mock_description(w)) & POLL_OUT));
+	pipe_info(p, &info);
+	CHECK(!info.room && info.bytes == 3 * PAGE_SIZE && info.capacity == 8 * PAGE_SIZE);
+	CHECK(do_read(r, pages, 2 * PAGE_SIZE) == 2 * PAGE_SIZE);
+	CHECK(do_write(w, pages, 4 * PAGE_SIZE) == PAGE_SIZE);
+	for (int i = 0; i < 50; i++)
+		CHECK(do_read(r, pages, PAGE_SIZE) == PAGE_SIZE && do_write(w, pages, PAGE_SIZE) == PAGE_SIZE);
+	poor.frames = 75;
+	CHECK(do_write(w, pages, 4 * PAGE_SIZE) == 4 * PAGE_SIZE);
+	pipe_bind(p, mock_endpoint, 6);
+	poor.frames = 76;
+	CHECK(!pipe_arm(p, K_PIPE_ROOM) && do_read(r, pages, 4 * PAGE_SIZE) == 4 * PAGE_SIZE);
+	CHECK(do_read(r, pages, 2 * PAGE_SIZE) == 2 * PAGE_SIZE && told(6, K_PIPE_ROOM));
+	object_put(pipe_object(p));
+	do_close(r);
+	do_close(w);
+	mock_leak_check();
+}
+
 /*
  * A server echoes what users write, driven by its notices alone: it reads only after DATA, writes on only after ROOM. Whatever
  * faults come, the bytes come back, in order, and it is never left without a notice.
@@ -467,6 +500,7 @@ int main(void)
 	test_vectors();
 	test_blocked();
 	test_server();
+	test_scarce();
 	test_socket();
 	for (int i = 0; i < 20; i++) {
 		test_atomic(i % 3 ? 7 : 0);

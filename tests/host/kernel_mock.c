@@ -27,7 +27,14 @@ struct mock_object {
 	uint64_t mtime;
 	/* description */
 	struct k_description d;
-	struct mock_object *plane[2];
+	struct mock_object *plane[2], *source;
+	/* source */
+	uint32_t bits;
+	/* pipe: data, size as above */
+	uint64_t capacity, taken;
+	uint32_t readers, writers, held, armed;
+	uint64_t cookie;
+	bool notice;
 };
 
 uint64_t mock_calls, mock_kill_at;
@@ -52,9 +59,21 @@ const char *__asan_default_options(void)
 
 /* --- objects ------------------------------------------------------------------------------------------------ */
 
+#define PIPES 256
+static struct mock_object *pipes[PIPES];
+
+static void pipe_count(struct mock_object *p, uint32_t ends, int delta);
+
 static struct mock_object *object_new(enum k_object_type type)
 {
 	struct mock_object *o = calloc(1, sizeof *o);
+
+	for (int i = 0; type == K_OBJECT_PIPE && i < PIPES; i++) {
+		if (!pipes[i]) {
+			pipes[i] = o;
+			break;
+		}
+	}
 
 	o->type = type;
 	o->references = 1;
@@ -68,11 +87,20 @@ static void object_put(struct mock_object *o)
 	if (!o || --o->references)
 		return;
 	counts[o->type]--;
+	for (int i = 0; o->type == K_OBJECT_PIPE && i < PIPES; i++) {
+		if (pipes[i] == o)
+			pipes[i] = NULL;
+	}
 	if (o->type == K_OBJECT_DESCRIPTION) {
 		if (!(o->d.flags & K_DESCRIPTION_QUIET))
 			closed[closed_count++] = o->d.cookie;
+		if (o->d.plane == K_PLANE_SOCKET) {
+			pipe_count(o->plane[0], K_PIPE_READER, -1);
+			pipe_count(o->plane[1], K_PIPE_WRITER, -1);
+		}
 		object_put(o->plane[0]);
 		object_put(o->plane[1]);
+		object_put(o->source);
 	}
 	if (!o->arena && !o->shared)
 		free(o->data);
@@ -116,6 +144,113 @@ static void resize(struct mock_object *o, uint64_t size)
 			memset(o->data + had, 0, room - had);
 	}
 	o->size = size;
+}
+
+/* --- pipes -------------------------------------------------------------------------------------------------- */
+
+static void pipe_event(struct mock_object *p)
+{
+	uint32_t now = (p->size ? K_PIPE_DATA : 0) | (p->capacity - p->size >= p->capacity / 2 ? K_PIPE_ROOM : 0) | (p->readers ? 0 : K_PIPE_NO_READERS) |
+		(p->writers ? 0 : K_PIPE_NO_WRITERS);
+
+	if (now & p->armed) {
+		p->armed = 0;
+		p->notice = true;
+	}
+}
+
+static void pipe_count(struct mock_object *p, uint32_t ends, int delta)
+{
+	if (ends & K_PIPE_READER)
+		p->readers += (uint32_t)delta;
+	if (ends & K_PIPE_WRITER)
+		p->writers += (uint32_t)delta;
+	if (!p->readers && !p->writers) {
+		p->taken += p->size;
+		p->size = 0;
+	}
+	pipe_event(p);
+}
+
+static long pipe_take(struct mock_object *p, void *to, uint64_t n, bool peek, uint64_t skip)
+{
+	if (p->size <= skip)
+		return p->writers ? -EAGAIN : 0;
+	if (n > p->size - skip)
+		n = p->size - skip;
+	if (to)
+		memcpy(to, p->data + skip, n);
+	if (!peek) {
+		memmove(p->data, p->data + n, p->size - n);
+		p->size -= n;
+		p->taken += n;
+		pipe_event(p);
+	}
+	return (long)n;
+}
+
+static long pipe_put(struct mock_object *p, const void *from, uint64_t n)
+{
+	if (!p->readers)
+		return -EPIPE;
+	if (p->size == p->capacity)
+		return -EAGAIN;
+	if (n > p->capacity - p->size)
+		n = p->capacity - p->size;
+	memcpy(p->data + p->size, from, n);
+	p->size += n;
+	pipe_event(p);
+	return (long)n;
+}
+
+static long pipe_native(long n, struct mock_object *p, long b, long c, long d, long e)
+{
+	if (!p)
+		return -EBADF;
+	switch (n) {
+	case K_NATIVE_pipe_hold:
+		pipe_count(p, (uint32_t)b & ~p->held, 1);
+		pipe_count(p, p->held & ~(uint32_t)b, -1);
+		p->held = (uint32_t)b;
+		return 0;
+	case K_NATIVE_pipe_read:
+		return pipe_take(p, (void *)b, (uint64_t)c, d & K_PIPE_PEEK, (uint64_t)e);
+	case K_NATIVE_pipe_write:
+		return pipe_put(p, (const void *)b, (uint64_t)c);
+	case K_NATIVE_pipe_info:
+		*(struct k_pipe_info *)b = (struct k_pipe_info){ .bytes = p->size, .room = p->capacity - p->size, .capacity = p->capacity, .readers = p->readers,
+			.writers = p->writers, .put = p->taken + p->size, .taken = p->taken };
+		return 0;
+	case K_NATIVE_pipe_bind:
+		p->cookie = (uint64_t)c;
+		p->armed = 0;
+		p->notice = false;
+		return 0;
+	default:
+		p->notice = false;
+		p->armed = (uint32_t)b;
+		pipe_event(p);
+		return 0;
+	}
+}
+
+static struct mock_object *pipe_new(uint64_t capacity)
+{
+	struct mock_object *p = object_new(K_OBJECT_PIPE);
+
+	p->capacity = capacity;
+	p->data = malloc(capacity);
+	return p;
+}
+
+/* The next one whose notice is due. */
+static struct mock_object *pipe_noticed(void)
+{
+	for (int i = 0; i < PIPES; i++) {
+		if (pipes[i] && pipes[i]->notice)
+			return pipes[i];
+	}
+	return NULL;
 }
 
 /* --- powers over callers ------------------------------------------------------------------------------------ */
@@ -283,6 +418,10 @@ static long receive(const struct k_answer *a, struct k_message *m)
 		incoming = NULL;
 	} else if (closed_count) {
 		m->kind = K_MSG_CLOSED;
+	} else if (pipe_noticed()) {
+		m->kind = K_MSG_PIPE;
+		m->cookie = pipe_noticed()->cookie;
+		pipe_noticed()->notice = false;
 	} else {
 		return -ETIMEDOUT;
 	}
@@ -305,7 +444,33 @@ static long description_create(const struct k_description *d)
 		o->plane[0]->references++;
 	if (d->object2 >= 0 && (o->plane[1] = get(d->object2, K_OBJECT_NONE)))
 		o->plane[1]->references++;
+	if (d->source >= 0 && (o->source = get(d->source, K_OBJECT_SOURCE)))
+		o->source->references++;
+	if (d->plane == K_PLANE_SOCKET) {
+		pipe_count(o->plane[0], K_PIPE_READER, 1);
+		pipe_count(o->plane[1], K_PIPE_WRITER, 1);
+	}
 	return give(o);
+}
+
+/* caller_take, caller_install */
+static long take(struct mock_caller *c, long fd)
+{
+	if (!c)
+		return -ESRCH;
+	if (fd < 0 || fd >= MOCK_FDS || !c->fd[fd])
+		return -EBADF;
+	c->fd[fd]->references++;
+	return give(c->fd[fd]);
+}
+
+static long install_now(struct mock_caller *c, long h, long flags, long min)
+{
+	const struct k_answer_install i = { .handle = (int32_t)h, .flags = (uint32_t)flags, .min = (uint32_t)min };
+	int64_t result = -ESRCH;
+	long e = c ? install(c, &i, &result) : 0;
+
+	return e ? e : (long)result;
 }
 
 static long mobject_clone(long parent, uint64_t offset, uint64_t size)
@@ -482,7 +647,7 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 		o = get(a, K_OBJECT_NONE);
 		if (!o)
 			return -EBADF;
-		*(struct k_handle_info *)b = (struct k_handle_info){ .type = o->type, .id = o->id };
+		*(struct k_handle_info *)b = (struct k_handle_info){ .type = o->type, .id = o->id, .references = o->references };
 		return 0;
 	case K_NATIVE_caller_read:
 		if (!caller_of((uint64_t)b))
@@ -491,6 +656,24 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 			return -EFAULT;
 		memcpy((void *)c, (const void *)d, (size_t)e);
 		return 0;
+	case K_NATIVE_caller_write:
+		if (!caller_of((uint64_t)b))
+			return -ESRCH;
+		if (bad((uint64_t)c))
+			return -EFAULT;
+		memcpy((void *)c, (const void *)d, (size_t)e);
+		return 0;
+	case K_NATIVE_caller_take:
+		return take(caller_of((uint64_t)b), c);
+	case K_NATIVE_caller_install:
+		return install_now(caller_of((uint64_t)b), c, d, e);
+	case K_NATIVE_pipe_hold:
+	case K_NATIVE_pipe_read:
+	case K_NATIVE_pipe_write:
+	case K_NATIVE_pipe_info:
+	case K_NATIVE_pipe_bind:
+	case K_NATIVE_pipe_arm:
+		return pipe_native(n, get(a, K_OBJECT_PIPE), b, c, d, e);
 	case K_NATIVE_caller_read_string:
 		return caller_of((uint64_t)b) ? read_string(caller_of((uint64_t)b), (char *)c, (uint64_t)d, (size_t)e) : -ESRCH;
 	case K_NATIVE_caller_cookie:
@@ -503,10 +686,14 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 	case K_NATIVE_description_create:
 		return description_create((const struct k_description *)b);
 	case K_NATIVE_pipe_create:
-		return give(object_new(K_OBJECT_PIPE));
+		return give(pipe_new((uint64_t)a));
 	case K_NATIVE_source_create:
 		return give(object_new(K_OBJECT_SOURCE));
 	case K_NATIVE_source_set:
+		o = get(a, K_OBJECT_SOURCE);
+		if (!o)
+			return -EBADF;
+		o->bits = (o->bits & ~(uint32_t)c) | (uint32_t)b;
 		return 0;
 	case K_NATIVE_account_create:
 		return give(object_new(K_OBJECT_ACCOUNT));
@@ -547,6 +734,7 @@ void srv_flush(void);
 void mock_reset(void)
 {
 	memset(handle, 0, sizeof handle);
+	memset(pipes, 0, sizeof pipes);
 	caller_count = 0;
 	closed_count = 0;
 	mock_kill_at = 0;
@@ -720,10 +908,58 @@ void mock_fd_close_any(struct mock_caller *c, int fd)
 
 void mock_drain(void)
 {
-	while (closed_count) {
+	while (closed_count || pipe_noticed()) {
 		srv_round();
 		srv_flush();
 	}
+}
+
+/* --- sockets as the kernel's shortcuts serve them ------------------------------------------------------------ */
+
+enum { BIT_IN = 1, BIT_OUT = 4, BIT_ERR = 8, BIT_HUP = 0x10, BIT_RDHUP = 0x2000 };
+
+static int64_t declined(struct mock_caller *c, int number, int fd, const void *at, uint64_t n, uint64_t reason)
+{
+	return mock_call_flags(c, number, (const uint64_t[6]){ (uint64_t)fd, (uint64_t)(uintptr_t)at, n }, K_MSGF_DECLINED, (const uint64_t[2]){ 0, reason });
+}
+
+static bool is_reset(const struct mock_object *o)
+{
+	return !o->plane[0]->writers && !o->plane[1]->readers && o->plane[1]->size;
+}
+
+int64_t mock_read(struct mock_caller *c, int fd, void *to, uint64_t n)
+{
+	struct mock_object *o = c->fd[fd];
+
+	if (o->d.plane != K_PLANE_SOCKET || o->source->bits & (K_SOURCE_DECLINE_READ | K_SOURCE_CALLS_READ | BIT_ERR) || (!o->plane[0]->size && is_reset(o)))
+		return declined(c, 0, fd, to, n, 0);
+	return pipe_take(o->plane[0], to, n, false, 0);
+}
+
+int64_t mock_write(struct mock_caller *c, int fd, const void *from, uint64_t n)
+{
+	struct mock_object *o = c->fd[fd];
+	long r;
+
+	if (o->d.plane != K_PLANE_SOCKET || o->source->bits & (K_SOURCE_DECLINE_WRITE | K_SOURCE_CALLS_WRITE | BIT_ERR))
+		return declined(c, 1, fd, from, n, 0);
+	r = pipe_put(o->plane[1], from, n);
+	return r == -EPIPE ? declined(c, 1, fd, from, n, EPIPE) : r;
+}
+
+uint32_t mock_ready(struct mock_caller *c, int fd)
+{
+	struct mock_object *o = c->fd[fd];
+	uint32_t bits = o->source->bits;
+
+	if (o->d.plane == K_PLANE_SOCKET && !(bits & K_SOURCE_DECLINE_READ))
+		bits |= (o->plane[0]->size ? BIT_IN : 0) | (o->plane[0]->writers ? 0 : BIT_IN | BIT_RDHUP);
+	if (o->d.plane == K_PLANE_SOCKET && !(bits & K_SOURCE_DECLINE_WRITE))
+		bits |= o->plane[1]->capacity - o->plane[1]->size >= 4096 || !o->plane[1]->readers ? BIT_OUT : 0;
+	if (o->d.plane == K_PLANE_SOCKET && !(bits & (K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE)) && !o->plane[0]->writers && !o->plane[1]->readers)
+		bits |= BIT_HUP | (is_reset(o) ? BIT_ERR : 0);
+	return bits & 0xffff;
 }
 
 int mock_dup(struct mock_caller *c, int fd)

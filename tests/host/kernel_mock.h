@@ -65,6 +65,15 @@ void mock_fd_close_any(struct mock_caller *c, int fd);
 void mock_drain(void);
 int mock_dup(struct mock_caller *c, int fd);
 
+/*
+ * read and write of a description with a socket's plane, as the kernel's shortcut does them: through the pipes, or, where the source says so, by
+ * the server. -EAGAIN where the kernel would block.
+ */
+int64_t mock_read(struct mock_caller *c, int fd, void *to, uint64_t n);
+int64_t mock_write(struct mock_caller *c, int fd, const void *from, uint64_t n);
+/* Poll bits that its source (and, undeclined, its pipes) show. */
+uint32_t mock_ready(struct mock_caller *c, int fd);
+
 /* What a description is. */
 const struct k_description *mock_description(struct mock_caller *c, int fd);
 /* Bytes of the memory object behind a stream description. */

@@ -5,8 +5,6 @@
  */
 #include "test.h"
 
-#include <sanitizer/lsan_interface.h>
-
 #include "glue.h"
 #include "interface.h"
 #include "lwip/inet_chksum.h"
@@ -506,6 +504,75 @@ TEST(net_nic, slow_reader)
 	wire_run(0);
 	drain();
 	CHECK_EQ(wire_buffers(), PROTO_NIC_SLOTS);
+}
+
+/* A device that does checksums: ours hold the sum of the pseudo header and it finishes them; those it has checked are not looked at. */
+TEST(net_nic, offload)
+{
+	struct proto_nic_entry e;
+	uint8_t f[WIRE_FRAME];
+	size_t n, before;
+
+	while (tcp_active_pcbs)
+		tcp_abort(tcp_active_pcbs);
+	wire_nic->features = PROTO_NIC_TX_CHECKSUM | PROTO_NIC_RX_CHECKSUM;
+	wire_restart();
+	arp_answer();
+	drain();
+	accepted = NULL;
+	their_seq = 1000;
+	tcp_put(peer, 7000, 2, NULL, 0);
+	n = next_ip(6, &e);
+	CHECK(n);
+	CHECK(e.flags & PROTO_NIC_CHECKSUM);
+	CHECK_EQ(e.checksum_start, 34);
+	CHECK_EQ(e.checksum_offset, 16);
+	CHECK_EQ(get16(out + 50), sum16(out + 26, 8, 6 + (uint32_t)n - 34));
+	put16(out + 50, ~sum16(out + 34, n - 34, 0) & 0xffff);	/* as the device does it */
+	CHECK_EQ(sum16(out + 34, n - 34, sum16(out + 26, 8, 6 + (uint32_t)n - 34)), 0xffff);
+	our_seq = get32(out + 38) + 1;
+	tcp_put(peer, 7000, 0x10, NULL, 0);
+	CHECK(accepted);
+	for (int checked = 0; checked < 2; checked++) {
+		before = received;
+		n = tcp_frame(f, peer, 7000, 22, (struct tcp_options){ .flags = 0x18, .seq = their_seq, .ack = our_seq }, "wrong", 5);
+		f[50] ^= 0x55;
+		CHECK(wire_send(f, n, checked ? PROTO_NIC_CHECKED : 0, 0));
+		wire_run(0);
+		CHECK_EQ(received - before, checked ? 5 : 0);
+	}
+	tcp_abort(accepted);
+	wire_nic->features = 0;
+	wire_restart();
+	arp_answer();
+	drain();
+}
+
+/* More frames than the ring has room for: they wait, and go when there is some. */
+TEST(net_nic, full_ring)
+{
+	static uint8_t data[60000];
+	size_t n, total = 0;
+
+	accepted = NULL;
+	tcp_connect_in(7100);
+	accepted->cwnd = accepted->snd_wnd = accepted->snd_wnd_max = 200000;
+	accepted->mss = 150;
+	wire_hold = true;
+	CHECK_EQ(tcp_write(accepted, data, sizeof data, 0), ERR_OK);
+	tcp_output(accepted);
+	for (int i = 0; i < 20 && total < sizeof data; i++) {
+		while ((n = next_ip(6, NULL)) > 54)
+			total += n - 54;
+		wire_release();
+		wire_run(0);
+	}
+	CHECK_EQ(total, sizeof data);		/* at once, no time has passed */
+	wire_hold = false;
+	wire_release();
+	tcp_abort(accepted);
+	wire_run(0);
+	drain();
 }
 
 /* An idle system does not wake up for nothing. */

@@ -23,6 +23,11 @@ extern unsigned mock_visits;
 /* What was last written to a caller's memory. */
 extern uint8_t mock_written[256];
 
+/* A test's own kernel and caller, asked first; MOCK_PASS: not its business. */
+#define MOCK_PASS (-4096L)
+extern long (*mock_kernel)(long n, const long arg[6]);
+extern void (*mock_answer)(uint64_t call, int64_t result);
+
 void mock_start(void);
 /* A process with one thread, child of `parent` (NULL: the first process), in its parent's group. */
 struct process *mock_process(struct process *parent);

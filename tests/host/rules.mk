@@ -32,19 +32,20 @@ $(call host_test,devices,tests/host/devices.c $(addprefix posix/supervisor/,devi
 virtio_net_CPPFLAGS := -Isysroot/libdrv -Inetstack/drivers/virtio_net
 $(call host_test,virtio_net,tests/host/virtio_net.c $(addprefix netstack/drivers/virtio_net/,rings.c receive.c transmit.c) sysroot/libdrv/virtqueue.c)
 
-# lwIP and what is around it, over a wire that the test plays.
-NET_WIRE := tests/host/net_wire.c $(wildcard netstack/lwip/*.c) $(addprefix netstack/interface/,interface.c route.c neighbour.c rtnetlink.c netlink_writer.c) \
-            $(LWIP_SOURCES)
+# lwIP and what is around it, over a wire that the test plays; the fuzzer with a memory of its own.
+NET_WIRE := tests/host/net_wire.c $(filter-out %/memory.c,$(wildcard netstack/lwip/*.c)) \
+            $(addprefix netstack/interface/,interface.c configuration.c route.c neighbour.c rtnetlink.c netlink_writer.c) $(LWIP_SOURCES)
 ifneq ($(LWIP_SOURCES),)
-$(foreach t,net_nic,$(eval $t_CPPFLAGS := $(LWIP_INCLUDE) -Inetstack/core)$(call host_test,$t,tests/host/$t.c $(NET_WIRE)) \
-	$(eval $(call lwip_flags,$(BUILD)/tests/host/objects/$t,$t)))
+net_nic_CPPFLAGS  := $(LWIP_INCLUDE) -Inetstack/core
+net_fuzz_CPPFLAGS := $(net_nic_CPPFLAGS) -Itests/host
+$(call host_test,net_nic,tests/host/net_nic.c netstack/lwip/memory.c $(NET_WIRE))
+$(call host_test,net_fuzz,tests/host/net_fuzz.c tests/host/net_memory.c $(NET_WIRE))
+$(foreach t,net_nic net_fuzz,$(eval $(call lwip_flags,$(BUILD)/tests/host/objects/$t,$t)))
 endif
 
 # The whole network server over a kernel that is played, under calls that make little sense.
-ifdef NETWORK_SOURCES
-NETWORK_HOST := $(NETWORK_SOURCES) $(LWIP_SOURCES) $(addprefix sysroot/libsrv/,server.c start.c parked.c timer.c)
 network_fuzz_CPPFLAGS = $(network_CPPFLAGS)
-$(call host_test,network_fuzz,tests/host/network_fuzz.c $(NETWORK_HOST))
+$(call host_test,network_fuzz,tests/host/network_fuzz.c $(NETWORK_SOURCES) $(LWIP_SOURCES) \
+	$(addprefix sysroot/libsrv/,server.c start.c parked.c timer.c))
 $(eval $(call lwip_flags,$(BUILD)/tests/host/objects/network_fuzz,network_fuzz))
 $(call objects,$(BUILD)/tests/host/objects/network_fuzz,netstack/main.c): network_fuzz_CPPFLAGS += -Dmain=network_main
-endif

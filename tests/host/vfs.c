@@ -620,6 +620,43 @@ static void test_devices(void)
 	mock_drain();
 }
 
+/* A terminal's number and node live as long as the process server holds what came with the master's open. */
+static void test_devpts(void)
+{
+	struct lx_stat st;
+
+	CHECK_EQ(SYS(me, open_, P("/dev/pts/0"), LX_O_RDWR), -ENOENT);
+	CHECK_EQ(SYS(me, open_, P("/dev/ptmx"), LX_O_RDWR), MOCK_TO_SERVER);
+	CHECK_EQ(me->number, PROTO_PS_TTY_OPEN);
+	CHECK_EQ(me->arg[0], PROTO_TTY_PTMX);
+	CHECK_EQ(me->arg[4], LX_DEV(136, 0));
+	CHECK_EQ(SYS(other, open_, P("/dev/ptmx"), LX_O_RDWR), MOCK_TO_SERVER);
+	CHECK_EQ(other->arg[4], LX_DEV(136, 1));
+	vfs_restart();
+	CHECK_EQ(SYS(other, stat_, P("/dev/pts/1"), P(&st)), 0);
+	CHECK_EQ(st.rdev, LX_DEV(136, 1));
+	CHECK_EQ(st.mode, LX_S_IFCHR | 0620);
+	CHECK_EQ(st.gid, 5);
+	CHECK_EQ(SYS(other, unlink_, P("/dev/pts/1")), -EPERM);
+	CHECK_EQ(SYS(other, mknod_, P("/dev/pts/x"), LX_S_IFIFO | 0600), -EPERM);
+	CHECK_EQ(SYS(other, creat_, P("/dev/pts/x"), 0600), -EACCES);
+	/* another open takes the place of the first: its master is gone, but its slave is open meanwhile */
+	CHECK_EQ(SYS(me, open_, P("/dev/pts/0"), LX_O_RDWR), MOCK_TO_SERVER);
+	CHECK_EQ(me->arg[0], PROTO_TTY_PTS);
+	mock_drain();
+	CHECK_EQ(SYS(other, stat_, P("/dev/pts/0"), P(&st)), -ENOENT);
+	CHECK_EQ(SYS(other, open_, P("/dev/ptmx"), LX_O_RDWR), MOCK_TO_SERVER);
+	CHECK_EQ(other->arg[4], LX_DEV(136, 2));
+	CHECK_EQ(SYS(me, open_, P("/dev/ptmx"), LX_O_RDWR), MOCK_TO_SERVER);
+	mock_drain();
+	vfs_check("with terminals");
+	CHECK_EQ(SYS(me, open_, P("/dev/console"), LX_O_RDWR), MOCK_TO_SERVER);
+	CHECK_EQ(SYS(other, open_, P("/dev/console"), LX_O_RDWR), MOCK_TO_SERVER);
+	mock_drain();
+	CHECK_EQ(SYS(me, open_, P("/dev/ptmx"), LX_O_RDWR), MOCK_TO_SERVER);
+	CHECK_EQ(me->arg[4], LX_DEV(136, 0));	/* all are free again */
+}
+
 static void test_exec(void)
 {
 	struct proto_exec *x;
@@ -738,7 +775,7 @@ static void test_kill(void)
 		{ symlink_, { P("d/f"), P("/tmp/s") } }, { rename_, { P("/tmp/d/g"), P("/tmp/h") } }, { unlink_, { P("/tmp/h") } },
 		{ mknod_, { P("/tmp/p"), LX_S_IFIFO | 0600 } }, { open_, { P("/tmp/p"), LX_O_RDWR } }, { chdir_, { P("/tmp/d") } }, { truncate_, { P("f"), 100 } },
 		{ rename_, { P("/tmp/d"), P("/tmp/e") } }, { unlink_, { P("/tmp/e/f") } }, { rmdir_, { P("/tmp/e") } }, { open_, { P("/dev/zero"), LX_O_RDONLY } },
-		{ unlink_, { P("/tmp/p") } }, { unlink_, { P("/tmp/s") } },
+		{ unlink_, { P("/tmp/p") } }, { unlink_, { P("/tmp/s") } }, { open_, { P("/dev/ptmx"), LX_O_RDWR } },
 	};
 	int64_t expect[sizeof steps / sizeof steps[0]], r;
 	volatile unsigned kills = 0;
@@ -770,7 +807,7 @@ static void test_kill(void)
 int main(void)
 {
 	static void (*const tests[])(void) = { test_open, test_emfile, test_getcwd, test_rename, test_getdents, test_permissions, test_fifo, test_pipe, test_locks,
-		test_eventfd, test_mount, test_proc, test_devices, test_exec, test_sizes };
+		test_eventfd, test_mount, test_proc, test_devices, test_devpts, test_exec, test_sizes };
 
 	for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++) {
 		begin();

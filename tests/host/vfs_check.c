@@ -16,6 +16,7 @@
 #include "mounts.h"
 #include "procfs.h"
 #include "recover.h"
+#include "socket.h"
 #include "start.h"
 #include "state.h"
 
@@ -25,24 +26,13 @@ struct proto_creds *vfs_creds;
 static struct srv_ops ops;
 static int endpoint, state;
 
-static void closed(uint64_t cookie)
-{
-	struct file *f = file_find(cookie);
-
-	if (!f)
-		return;
-	lock_file_closed(f);
-	file_close(f);
-	node_commit();
-}
-
 static void begin(void)
 {
 	static struct srv_number numbers[256];
 
 	for (size_t i = 0; i < request_table_size; i++)
 		numbers[i] = (struct srv_number){ request_table[i].number, request_run, request_table[i].name };
-	ops = (struct srv_ops){ .numbers = numbers, .number_count = request_table_size, .closed = closed, .table_gone = lock_table_gone };
+	ops = (struct srv_ops){ .numbers = numbers, .number_count = request_table_size, .closed = request_closed, .pipe = pipe_notice, .done = request_done, .table_gone = lock_table_gone };
 	srv_setup(endpoint, &ops);
 }
 
@@ -95,6 +85,7 @@ void vfs_restart(void)
 {
 	mock_kill_at = 0;
 	node_lost();
+	socket_lost();
 	CHECK_EQ(state_open(state, 1), 0);
 	CHECK(state_recovered());
 	begin();
@@ -192,6 +183,90 @@ static void check_directory(const struct node *n)
 		wrong("a directory's counts", n);
 }
 
+/* --- sockets */
+
+static struct {
+	uint64_t number;
+	uint32_t refs;
+} socket_refs[4096];
+static uint32_t rights, socket_rights;
+static uint64_t parcels_weight, sent_weight;
+
+static void socket_ref(const struct socket *s)
+{
+	socket_refs[s->number % 4096].number = s->number;
+	socket_refs[s->number % 4096].refs++;
+}
+
+static void check_channel(const struct socket *s)
+{
+	uint64_t bytes = 0;
+	uint32_t count = 0;
+
+	for (struct parcel *p = s->in->first; p; p = p->next) {
+		count++;
+		bytes += p->data ? p->size : 0;
+		if (p->from)
+			socket_ref(p->from);
+		if (p->data || p->from)
+			parcels_weight += parcel_weight(p->size);
+		if (p->unwritten || (!p->next && s->in->last != p))
+			wrong("a parcel", s->node);
+		rights += p->right_count;
+		for (uint32_t i = 0; i < p->right_count; i++)
+			socket_rights += p->right[i].socket != 0;
+	}
+	if (count != s->in->count || bytes != s->in->bytes || (s->in->reader != s && s->state != SOCKET_DEAD))
+		wrong("a channel", s->node);
+}
+
+static void count_socket(struct socket *s)
+{
+	uint32_t waiting = 0;
+
+	if (s->file || s->listener)
+		socket_ref(s);
+	if (s->peer)
+		socket_ref(s->peer);
+	if (s->place.node)
+		count_of(s->place.node)->pins++;
+	sent_weight += s->sent;
+	for (struct socket *child = s->first; child; child = child->next) {
+		if (child->listener != s || (!child->next && s->last != child))
+			wrong("a queue of connections", s->node);
+		waiting += !child->accept_call;
+	}
+	if (waiting != s->waiting)
+		wrong("number of connections", s->node);
+	if (s->node && (s->node->socket != s || socket_of(s->file) != s))
+		wrong("a socket's node", s->node);
+	if (s->in)
+		check_channel(s);
+}
+
+static void check_refs(struct socket *s)
+{
+	if (socket_refs[s->number % 4096].number != s->number || socket_refs[s->number % 4096].refs != s->refs)
+		wrong("references of a socket", s->node);
+}
+
+static void check_sockets(void)
+{
+	uint32_t counted = 0;
+
+	memset(socket_refs, 0, sizeof socket_refs);
+	rights = socket_rights = 0;
+	parcels_weight = sent_weight = 0;
+	socket_each(count_socket);
+	socket_each(check_refs);
+	for (unsigned i = 0; i < INFLIGHT_CHAINS; i++)
+		counted += vfs->sockets->inflight[i];
+	if (counted != rights || vfs->sockets->inflight_sockets != socket_rights)
+		wrong("descriptors on their way", NULL);
+	if (parcels_weight != vfs->sockets->weight || sent_weight != parcels_weight)
+		wrong("the weight of parcels", NULL);
+}
+
 void vfs_check(const char *when)
 {
 	uint64_t on_file_systems = 0;
@@ -224,6 +299,8 @@ void vfs_check(const char *when)
 			count_of(m->covered)->pins++;
 	}
 	count_of(vfs->anon->root)->pins++;
+	count_of(vfs->sockets->mount->root)->pins++;
+	check_sockets();
 	/* names that are gone pin their directories; nodes appear while we go */
 	for (size_t i = 0; i < node_count; i++) {
 		const struct node *n = nodes[i].node;

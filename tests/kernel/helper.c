@@ -222,6 +222,7 @@ int ktest_child(void (*fn)(void *arg), void *arg, uint32_t flags, int account, s
 
 void ktest_child_free(struct k_fork *f)
 {
+	static int freed;
 	struct k_task_info info;
 
 	k_task_kill(f->task);
@@ -230,6 +231,9 @@ void ktest_child_free(struct k_fork *f)
 	for (int i = 0; i < HELPERS; i++)
 		if (helpers[i].used && f->set & 1 && f->rsp == helpers[i].stack + STACK_SIZE - 8)
 			helper_free(&helpers[i]);
+	freed += f->task >= 0;
+	for (int i = 0; i < 400 && ktest_home.gone < freed; i++)	/* or the next test would take the notice for its own */
+		ktest_sleep(MS / 2);
 	k_handle_close(f->thread);
 	k_handle_close(f->task);
 }

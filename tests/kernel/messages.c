@@ -253,6 +253,40 @@ static int null_description(int e, uint64_t cookie)
 	return (int)k_description_create(e, &d);
 }
 
+/* Descriptors one by one, before the answer. */
+TEST(install_before_the_answer)
+{
+	static struct user u;
+	struct k_description d = { .cookie = 9, .plane = K_PLANE_NULL, .object = -1, .object2 = -1, .source = -1,
+				   .flags = K_DESCRIPTION_QUIET };
+	int e, c, t, h, slot;
+	struct k_handle_info info;
+	struct k_message m;
+
+	u = (struct user){ .arg = { 1 } };
+	t = user_start(&u, &e, &c);
+	CHECK_EQ(ktest_receive(e, &m), 0);
+	h = (int)k_description_create(e, &d);
+	CHECK_EQ(k_caller_install(e, m.call, h, K_INSTALL_AT, 100), -EINVAL);
+	CHECK_EQ(k_caller_install(e, m.call, e, 0, 100), -EINVAL);
+	CHECK_EQ(k_caller_install(e, m.call, 5000, 0, 100), -EBADF);
+	CHECK_EQ(k_caller_install(e, m.call, h, 0, 0xffffffff), -EMFILE);
+	CHECK_EQ(k_caller_install(e, m.call + 1, h, 0, 100), -ESRCH);
+	slot = (int)k_caller_install(e, m.call, h, K_INSTALL_KEEP | K_INSTALL_CLOEXEC, 200);
+	CHECK(slot >= 200);				/* the caller's table is ours */
+	CHECK_EQ(k_handle_info(slot, &info), 0);
+	CHECK_EQ(info.references, 2);
+	CHECK_EQ(k_handle_close(slot), 0);
+	slot = (int)k_caller_install(e, m.call, h, 0, 200);
+	CHECK(slot >= 200);
+	CHECK_EQ(k_handle_info(h, &info), -EBADF);
+	CHECK_EQ(k_handle_close(slot), 0);
+	CHECK_EQ(ktest_answer(e, m.call, 5), 0);
+	CHECK(ktest_wait(&u.done));
+	CHECK_EQ(u.result, 5);
+	user_end(t, e, c);
+}
+
 TEST(answer_installs_all_or_nothing)
 {
 	static struct installed s;

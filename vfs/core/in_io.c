@@ -104,10 +104,15 @@ int64_t in_sendfile(struct request *r)
 	from = c.own ? file_find(c.cookie) : NULL;
 	if (!to || !from || (from->kind != FILE_PLAIN && from->kind != FILE_PROC) || !node_is(from->at.node, LX_S_IFREG))
 		return -EINVAL;
-	if (to->kind == FILE_PLAIN && node_is(to->at.node, LX_S_IFREG))
+	if (to->kind == FILE_SOCKET) {
+		e = socket_sendfile(r, socket_of(to));
+		if (e)
+			return e;
+	} else if (to->kind == FILE_PLAIN && node_is(to->at.node, LX_S_IFREG)) {
 		op_clear_setid(r, to->at.node);
-	else if (to->kind != FILE_PIPE)
+	} else if (to->kind != FILE_PIPE) {
 		return -EINVAL;
+	}
 	return from->kind == FILE_PROC ? proc_read(r, from) : request_kernel(r);
 }
 

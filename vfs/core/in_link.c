@@ -9,10 +9,12 @@
 #include "in.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "path.h"
 #include "procfs.h"
+#include "socket.h"
 
 /* struct proto_link.own */
 struct link_own {
@@ -57,8 +59,30 @@ static int64_t link_own(struct request *r, uint32_t kind, uint32_t fd, struct po
 	return REQUEST_LINK;
 }
 
+/* Other servers' sockets have a node for as long as a call lasts: the root of sockfs, which nothing else uses. Its file's cookie. */
+static uint64_t foreign_node(struct request *r, uint32_t mode, uint64_t inode)
+{
+	struct node *n = vfs->sockets->mount->root;
+
+	state_set(n->mode, mode);
+	state_set(n->ino, inode);
+	state_set(n->uid, r->cred->fsuid);
+	state_set(n->gid, r->cred->fsgid);
+	return vfs->sockets->foreign;
+}
+
+/* A descriptor without a node of ours: a socket by its name, or something of which nothing else is known. */
+static struct pos link_nameless(struct request *r, const struct link_memo *k)
+{
+	unsigned long inode;
+
+	if (k == &r->memo[r->memos - 1] && sscanf(r->text, "socket:[%lu]", &inode) == 1)
+		return file_find(foreign_node(r, LX_S_IFSOCK | 0777, inode))->at;
+	return (struct pos){ vfs->anon, vfs->anon->root };
+}
+
 /* What the process server said. A process whose root or working directory was never set has the root of all. */
-static int64_t link_reply(const struct link_memo *k, struct pos *out)
+static int64_t link_reply(struct request *r, const struct link_memo *k, struct pos *out)
 {
 	bool unset = !k->cookie && (k->kind == PROTO_LINK_CWD || k->kind == PROTO_LINK_ROOT);
 	struct proto_pid p;
@@ -71,7 +95,7 @@ static int64_t link_reply(const struct link_memo *k, struct pos *out)
 	if (k->error)
 		return k->error;
 	if (!k->cookie) {
-		*out = (struct pos){ vfs->anon, vfs->anon->root };
+		*out = link_nameless(r, k);
 		return 0;
 	}
 	f = file_find(k->cookie);
@@ -89,7 +113,7 @@ int64_t link_resolve(struct request *r, uint32_t kind, uint32_t pid, uint32_t ti
 		struct link_memo *k = &r->memo[i];
 
 		if (k->kind == kind && k->pid == pid && k->tid == tid && k->fd == fd)
-			return link_reply(k, out);
+			return link_reply(r, k, out);
 	}
 	if (pid == r->m->pid)
 		e = link_own(r, kind, fd, out);
@@ -167,7 +191,7 @@ int64_t in_node(struct request *r)
 	again = *r->m;
 	again.number = n.number;
 	again.flags &= ~(K_MSGF_FOREIGNFD | K_MSGF_BADFD | K_MSGF_SCRATCH | K_MSGF_FORWARDED);
-	again.cookie = n.node ? n.node : 1ull << 32 | 1;	/* the first open file record ever made is anonymous */
+	again.cookie = n.node ? n.node : n.mode ? foreign_node(r, n.mode, n.inode) : 1ull << 32 | 1;	/* the first open file record ever made is anonymous */
 	memcpy(again.arg, n.arg, sizeof again.arg);
 	if (n.number < 0 || n.number >= K_ROUTE_NUMBERS)
 		return -EINVAL;

@@ -286,40 +286,51 @@ void lock_table_gone(const struct k_message *m)
 		file_each(drop_each);
 }
 
-static void closing(struct request *r, int fd)
+/* The descriptor is about to go. True: the end of its description is something that others see, so the call must not end before we know of it. */
+static bool closing(struct request *r, int fd)
 {
 	struct k_caller_cookie c;
 	struct file *f;
 
 	if (k_caller_cookie(srv_endpoint(), r->m->call, fd, &c) < 0 || !c.own)
-		return;
+		return false;
 	f = file_find(c.cookie);
 	if (f)
 		drop_owner(f->at.node, r->m->table);
+	return f && f->decline & K_DECLINE_CLOSE;
+}
+
+/* With `told`, the call comes back when the kernel has carried it out (request_done): close notices come before it. */
+static int64_t close_in_kernel(struct request *r, bool told)
+{
+	if (!told)
+		return request_kernel(r);
+	request_commit();
+	srv_forward_kernel_args(r->m->call, r->m->number, r->m->arg, true);
+	return REQUEST_DONE;
 }
 
 int64_t in_close(struct request *r)
 {
-	closing(r, (int)request_arg(r, 0));
-	return request_kernel(r);
+	return close_in_kernel(r, closing(r, (int)request_arg(r, 0)));
 }
 
 int64_t in_dup2(struct request *r)
 {
-	if (request_arg(r, 0) != request_arg(r, 1))
-		closing(r, (int)request_arg(r, 1));
-	return request_kernel(r);
+	return close_in_kernel(r, request_arg(r, 0) != request_arg(r, 1) && closing(r, (int)request_arg(r, 1)));
 }
 
 int64_t in_close_range(struct request *r)
 {
 	uint64_t first = (uint32_t)request_arg(r, 0), last = (uint32_t)request_arg(r, 1);
 
+	bool told = false;
+
 	if (last > 4095)
 		last = 4095;
 	if (!(request_arg(r, 2) & 4)) {		/* CLOSE_RANGE_CLOEXEC closes nothing */
 		for (uint64_t fd = first; fd <= last; fd++)
-			closing(r, (int)fd);
+			told |= closing(r, (int)fd);
 	}
-	return request_kernel(r);
+	return close_in_kernel(r, told);
 }

@@ -215,7 +215,7 @@ void op_stat(struct pos at, struct lx_stat *st)
 	st->gid = n->gid;
 	st->rdev = n->rdev;
 	st->blksize = 4096;
-	st->nlink = n->flags & NODE_DYNAMIC ? 1 : n->nlink;
+	st->nlink = n->flags & NODE_DYNAMIC || n->fs->kind == FS_SOCKETS ? 1 : n->nlink;
 	switch (n->mode & LX_S_IFMT) {
 	case LX_S_IFREG:
 		op_refresh(n);

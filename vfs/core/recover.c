@@ -28,7 +28,7 @@ static int compare(const void *a, const void *b)
 
 static bool is_alive(uint64_t cookie)
 {
-	return cookie == (1ull << 32 | 1) || bsearch(&cookie, alive, alive_count, sizeof cookie, compare);
+	return cookie == (1ull << 32 | 1) || cookie == vfs->sockets->foreign || bsearch(&cookie, alive, alive_count, sizeof cookie, compare);
 }
 
 /* The cookies of all descriptions that still have handles. */

@@ -245,6 +245,11 @@ void request_run(const struct k_message *m)
 	ready_settle();
 }
 
+void request_done(const struct k_message *m)
+{
+	srv_answer(m->call, (int64_t)m->extra[0]);
+}
+
 void request_closed(uint64_t cookie)
 {
 	struct file *f;

@@ -54,6 +54,8 @@ extern const size_t request_table_size;
 void request_run(const struct k_message *m);
 /* A parked call once more (socket/wait.c). */
 void request_again(const struct k_message *m);
+/* K_MSG_DONE: a close that was forwarded to the kernel is over, and whatever it closed is known here by now. */
+void request_done(const struct k_message *m);
 /* The last handle of a description of ours went. */
 void request_closed(uint64_t cookie);
 /* Runs another message in place of the one that came (calls that went to the process server and are back). */

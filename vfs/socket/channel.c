@@ -19,6 +19,7 @@ struct channel *channel_create(bool stream, int64_t *error)
 		return NULL;
 	c->pipe = -1;
 	c->users = 1;
+	*error = 0;
 	if (!stream)
 		return c;
 	h = k_pipe_create(CHANNEL_CAPACITY, 0);

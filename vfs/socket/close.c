@@ -99,6 +99,8 @@ static void orphan(struct socket *s)
 		node_commit();
 	}
 	drop_parcels(s);
+	if (!s->accept_call)
+		state_set(s->listener->waiting, s->listener->waiting - 1);
 	socket_unqueue(s);
 	channels_release(s);
 	peer_release(s);
@@ -113,6 +115,7 @@ static void accept_failed(struct socket *s)
 	state_set(s->node, NULL);
 	state_set(s->file, NULL);
 	state_set(s->accept_call, 0);
+	state_set(s->listener->waiting, s->listener->waiting + 1);
 	node_drop_handle(s->source);
 	state_set(s->source, -1);
 	state_set(s->bits, 0);
@@ -183,12 +186,15 @@ static void accept_undo(void *arg, int error)
 	if (!s || !s->accept_call)
 		return;
 	accept_failed(s);
+	ready_update(s->listener, false);
 	node_commit();
 }
 
 void accept_begin(struct socket *s, uint64_t call)
 {
 	state_set(s->accept_call, call);
+	state_set(s->listener->waiting, s->listener->waiting - 1);
+	socket_changed(s->listener, false);
 	accepting = s->number;
 	srv_answer_undo(accept_undo, NULL);
 }

@@ -4,11 +4,16 @@
  *
  * A socket is alive if its description has references that are not on their way, or if it lies in the queue of a live one (or waits to be
  * accepted by one). All others are on their way only to themselves: their queues are emptied, and with the handles the kernel
- * closes the sockets.
+ * closes the sockets. The kernel does not tell when a socket's last descriptor outside goes, so while sockets are on their way we look from
+ * time to time.
  */
 #include <stdlib.h>
 
 #include "socket.h"
+
+#define PERIOD 1000000000ll
+#define MANY 256u
+#define PAUSE 100000000ll	/* between collections when many are on their way */
 
 bool garbage_suspected;
 
@@ -31,7 +36,7 @@ static void mark(struct socket *s)
 		stack = to;
 		room = more;
 	}
-	s->marked = true;	/* not state: each collection begins with clearing it */
+	s->marked = true;
 	stack[depth++] = s;
 }
 
@@ -47,20 +52,19 @@ static void mark_queue(const struct socket *s)
 	}
 }
 
-static struct socket *counted;	/* whose descriptors on their way are counted */
-static uint32_t found;
-static int32_t sample;		/* one of their handles */
-
-static void count_one(struct socket *s)
+/* Counts the descriptors of sockets that lie in its queue. */
+static void count_queue(struct socket *s)
 {
 	if (!s->in)
 		return;
 	for (struct parcel *p = s->in->first; p; p = p->next) {
 		for (uint32_t i = 0; i < p->right_count; i++) {
-			if (p->right[i].socket == counted->number) {
-				found++;
-				sample = p->right[i].handle;
-			}
+			struct socket *to = p->right[i].socket ? socket_find(p->right[i].socket) : NULL;
+
+			if (!to)
+				continue;
+			to->travelling++;
+			to->sample = p->right[i].handle;
 		}
 	}
 }
@@ -72,16 +76,14 @@ static void mark_root(struct socket *s)
 
 	if (s->listener || s->state == SOCKET_DEAD)
 		return;		/* it hangs on its listener; it is gone already */
-	counted = s;
-	found = 0;
-	socket_each(count_one);
-	if (!found || k_handle_info(sample, &info) < 0 || info.references > found)
+	if (!s->travelling || k_handle_info(s->sample, &info) < 0 || info.references > s->travelling)
 		mark(s);
 }
 
 static void unmark(struct socket *s)
 {
-	s->marked = false;
+	s->marked = false;	/* (not state: no undo) */
+	s->travelling = 0;
 }
 
 static uint64_t victim;
@@ -94,12 +96,17 @@ static void choose(struct socket *s)
 
 void garbage_collect(void)
 {
+	static int64_t last;
+	int64_t now = srv_now();
+
 	garbage_suspected = false;
-	if (!vfs->sockets->inflight_sockets)
-		return;
+	if (!vfs->sockets->inflight_sockets || (vfs->sockets->inflight_sockets > MANY && now - last < PAUSE))
+		return;		/* none; or garbage_watch() will see to it */
+	last = now;
 	failed = false;
 	depth = 0;
 	socket_each(unmark);
+	socket_each(count_queue);
 	socket_each(mark_root);
 	while (depth) {
 		struct socket *s = stack[--depth];
@@ -122,4 +129,19 @@ void garbage_collect(void)
 		}
 	} while (victim);
 	garbage_suspected = false;
+}
+
+static void look_again(struct srv_timer *t)
+{
+	(void)t;
+	garbage_suspected = true;
+	ready_settle();
+}
+
+void garbage_watch(void)
+{
+	static struct srv_timer timer = { .fn = look_again };
+
+	if (vfs->sockets->inflight_sockets && !timer.index)
+		srv_timer_set(&timer, srv_now() + PERIOD);
 }

@@ -67,6 +67,15 @@ int64_t socket_write(struct request *r, struct socket *s)
 	return e ? e : send_message(r, s, &message);
 }
 
+int64_t socket_sendfile(struct request *r, struct socket *s)
+{
+	if (!socket_is_stream(s))
+		return -EINVAL;
+	if (s->shutdown & SHUT_SEND)
+		return request_fail(r, EPIPE, BROKEN_SIGNAL);
+	return s->state == SOCKET_CONNECTED ? 0 : -ENOTCONN;
+}
+
 int64_t in_sendto(struct request *r)
 {
 	struct socket *s;
@@ -130,7 +139,7 @@ int64_t in_recvmsg(struct request *r)
  */
 struct batch {
 	struct socket *s;
-	struct socket_progress *progress;
+	struct socket_progress *progress, *one;	/* one: of the message that is under way */
 	uint64_t vector;
 	uint32_t count, flags, done;
 };
@@ -142,6 +151,7 @@ static int64_t batch_begin(struct request *r, struct batch *b, bool receive)
 	if (e)
 		return e;
 	b->progress = receive ? &b->s->receiving_many : &b->s->sending_many;
+	b->one = receive ? &b->s->receiving : &b->s->sending;
 	b->vector = request_arg(r, 1);
 	b->count = (uint32_t)request_arg(r, 2) < LX_IOV_MAX ? (uint32_t)request_arg(r, 2) : LX_IOV_MAX;
 	b->flags = (uint32_t)request_arg(r, 3);
@@ -152,7 +162,10 @@ static int64_t batch_begin(struct request *r, struct batch *b, bool receive)
 /* The message that is next. */
 static int64_t batch_header(struct request *r, struct batch *b, uint32_t flags)
 {
-	return message_header(r, &message, b->vector + b->done * sizeof(struct lx_mmsghdr), flags);
+	int64_t e = message_header(r, &message, b->vector + b->done * sizeof(struct lx_mmsghdr), flags);
+
+	message.batch = true;
+	return e;
 }
 
 /* It went well: its size is told and it is noted. */
@@ -167,6 +180,7 @@ static int64_t batch_next(struct request *r, struct batch *b, int64_t size)
 	undo_save(b->progress, sizeof *b->progress);
 	b->progress->call = r->m->call;
 	b->progress->done = b->done;
+	state_set(b->one->call, 0);
 	node_commit();
 	return 0;
 }
@@ -198,7 +212,9 @@ int64_t in_sendmmsg(struct request *r)
 
 static bool time_over(struct request *r, int64_t timeout)
 {
-	return timeout >= 0 && srv_now() - wait_since(r) >= timeout;
+	int64_t since = wait_since(r);
+
+	return timeout >= 0 && srv_now() - since >= timeout;
 }
 
 /* recvmmsg's timeout: -1 none. It only ends the call between messages, as on Linux. */

@@ -282,6 +282,10 @@ static int64_t readable(const struct socket *s, int32_t *n)
 	return 0;
 }
 
+/* Requests about network interfaces (SIOCADDRT to SIOCSIFMAP) work on any socket: if_nametoindex() asks on one of ours. */
+#define SIOC_INTERFACE_FIRST	0x890bu
+#define SIOC_INTERFACE_LAST	0x8971u
+
 int64_t socket_ioctl(struct request *r, struct socket *s, uint32_t command)
 {
 	struct k_pipe_info info;
@@ -300,7 +304,11 @@ int64_t socket_ioctl(struct request *r, struct socket *s, uint32_t command)
 		}
 		break;
 	default:
-		return -ENOTTY;
+		if (command < SIOC_INTERFACE_FIRST || command > SIOC_INTERFACE_LAST || request_network < 0)
+			return -ENOTTY;
+		request_commit();
+		srv_forward_as_is(r->m->call, request_network);
+		return REQUEST_DONE;
 	}
 	if (!e)
 		e = k_caller_write(srv_endpoint(), r->m->call, request_arg(r, 2), &n, sizeof n);

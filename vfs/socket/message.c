@@ -12,6 +12,7 @@ static void message_begin(const struct request *r, struct message *m, uint32_t f
 	memset(m, 0, offsetof(struct message, buffer));
 	m->flags = flags;
 	m->nonblock = flags & LX_MSG_DONTWAIT || r->m->fd_flags & LX_O_NONBLOCK;
+	m->batch = false;
 	m->has_cred = false;
 	m->right_count = m->out_flags = 0;
 	m->control_used = 0;

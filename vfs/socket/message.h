@@ -14,6 +14,7 @@ struct message {
 	uint64_t control, control_size;
 	uint32_t flags;			/* LX_MSG_* */
 	bool nonblock;
+	bool batch;			/* one of many: what is done of the call is counted in messages */
 	uint64_t size;			/* of all buffers */
 	unsigned count;
 	struct {

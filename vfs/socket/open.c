@@ -36,6 +36,9 @@ int64_t socket_open(struct request *r, struct socket *s, uint32_t flags)
 	if (h < 0)
 		return h;
 	d.source = node_new_handle((int)h);
+	/* a stream's end is in its pipes; of any other socket's end only we can tell its peer, and close must not return before that */
+	if (!socket_is_stream(s) || s->state != SOCKET_CONNECTED)
+		d.decline = K_DECLINE_CLOSE;
 	if (socket_is_stream(s)) {
 		d.plane = K_PLANE_SOCKET;
 		d.object = s->in->pipe;
@@ -83,7 +86,6 @@ void socket_unqueue(struct socket *s)
 		state_set(l->first, s->next);
 	if (l->last == s)
 		state_set(l->last, before);
-	state_set(l->waiting, l->waiting - 1);
 	state_set(s->next, NULL);
 	state_set(s->listener, NULL);
 	socket_changed(l, false);

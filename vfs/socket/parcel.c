@@ -50,6 +50,7 @@ struct parcel *parcel_create(uint32_t size, const struct right *rights, uint32_t
 		memcpy(p->right, rights, count * sizeof *p->right);
 		p->right_count = count;
 	}
+	*error = 0;
 	return p;
 }
 

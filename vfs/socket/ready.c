@@ -24,6 +24,12 @@ bool ready_to_send(const struct socket *s)
 	return s->sent < s->send_buffer;
 }
 
+/* The first in the queue may be on its way to an accepter already. */
+static bool has_pending(const struct socket *l)
+{
+	return l->first && (!l->first->accept_call || l->first->next);
+}
+
 static uint32_t common_bits(const struct socket *s)
 {
 	return (s->error ? LX_POLLERR : 0) | (s->shutdown & SHUT_RECEIVE ? LX_POLLIN | LX_POLLRDHUP : 0) |
@@ -52,7 +58,7 @@ static uint32_t stream_bits(const struct socket *s)
 
 	switch (s->state) {
 	case SOCKET_LISTENING:
-		return declined | common_bits(s) | (s->first ? LX_POLLIN : 0);
+		return declined | common_bits(s) | (has_pending(s) ? LX_POLLIN : 0);
 	case SOCKET_CONNECTED:
 		return connected_bits(s);
 	default:
@@ -65,7 +71,7 @@ static uint32_t packet_bits(const struct socket *s)
 	uint32_t bits = common_bits(s);
 
 	if (s->state == SOCKET_LISTENING)
-		return bits | (s->first ? LX_POLLIN : 0);
+		return bits | (has_pending(s) ? LX_POLLIN : 0);
 	if (s->in->first)
 		bits |= LX_POLLIN;
 	if (socket_connects(s) && s->state == SOCKET_IDLE)
@@ -170,5 +176,6 @@ void ready_settle(void)
 		if (garbage_suspected)
 			garbage_collect();
 	} while (changed_count || wait_run());
+	garbage_watch();
 	running = false;
 }

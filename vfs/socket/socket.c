@@ -9,6 +9,7 @@
 #include "server.h"
 
 #define SOCKETS_MAX 4096u
+#define FIRST_INODE (1ul << 30)	/* below: the network server's */
 #define SOCKETS_MAX_USER 2048u	/* of one user who is not root */
 
 static int mount_create(struct socket_table *t)
@@ -21,6 +22,7 @@ static int mount_create(struct socket_table *t)
 		return -ENOMEM;
 	node_pin(n);
 	fs->root = n;
+	fs->next_ino = FIRST_INODE;
 	state_set(t->mount, mount_add((struct pos){ NULL, NULL }, fs, n, "sockfs", 0));
 	if (!t->mount)
 		return -ENOMEM;
@@ -65,6 +67,7 @@ struct socket *socket_create(uint8_t type, uint32_t uid, int64_t *error)
 	s->send_buffer = s->receive_buffer = 212992;
 	s->receive_low = 1;
 	s->backlog = 10;	/* net.unix.max_dgram_qlen; listen sets it */
+	*error = 0;
 	return s;
 }
 

@@ -35,6 +35,7 @@ struct socket_progress {
 	uint64_t call, done;	/* bytes (or messages) that are done */
 	uint64_t at;		/* the pipe's total when a transfer was begun; what it is more than that is done, too */
 	bool begun;
+	bool told;		/* receiving: with what is done, the call is over and its caller knows all but the result */
 };
 
 struct socket {
@@ -74,7 +75,10 @@ struct socket {
 	/* to be accepted */
 	struct socket *listener, *next;
 	uint64_t accept_call;		/* it is on its way to whoever made this call, but that is not certain yet */
-	bool marked;			/* garbage.c */
+	/* garbage.c's, anew at each collection */
+	bool marked;
+	uint32_t travelling;		/* its descriptors on their way */
+	int32_t sample;			/* one of their handles */
 };
 
 #define SOCKET_CHAINS 256u
@@ -178,6 +182,8 @@ char *socket_text(size_t *size);
 /* --- garbage.c --- */
 /* Closes descriptors that only travel in circles. */
 void garbage_collect(void);
+/* Looks for them in a while, if there may be any. */
+void garbage_watch(void);
 /* Something was closed that may have been the last way to a circle. */
 extern bool garbage_suspected;
 

@@ -16,15 +16,17 @@
 
 static char bytes[CHUNK];
 
-static uint64_t done_of(const struct request *r, const struct socket_progress *p)
+static uint64_t done_of(const struct request *r, const struct message *m, const struct socket_progress *p)
 {
-	return p->call == r->m->call ? p->done : (uint64_t)wait_done(r);
+	if (p->call == r->m->call)
+		return p->done;
+	return m->batch ? 0 : (uint64_t)wait_done(r);
 }
 
 static void progress_begin(const struct request *r, struct socket_progress *p, uint64_t done, uint64_t at)
 {
 	undo_save(p, sizeof *p);
-	*p = (struct socket_progress){ .call = r->m->call, .done = done, .at = at, .begun = true };
+	*p = (struct socket_progress){ .call = r->m->call, .done = done, .at = at, .begun = true, .told = p->told };
 	node_commit();
 }
 
@@ -120,7 +122,7 @@ static int64_t send_piece(struct request *r, struct socket *s, const struct mess
 
 int64_t stream_send(struct request *r, struct socket *s, struct message *m)
 {
-	uint64_t done = done_of(r, &s->sending);
+	uint64_t done = done_of(r, m, &s->sending);
 	int64_t e = control_read(r, m);
 
 	if (!e && m->flags & LX_MSG_OOB)
@@ -197,6 +199,7 @@ out:
 /* Takes n bytes out of the pipe for good, and the parcels that they were. */
 static void take(struct request *r, struct socket *s, struct stretch *t, uint64_t done, uint64_t taken)
 {
+	state_set(s->receiving.told, t->rights != NULL);
 	progress_begin(r, &s->receiving, done, taken);
 	k_pipe_read(s->in->pipe, NULL, t->n, 0, 0);
 	progress_end(&s->receiving, done + t->n);
@@ -231,8 +234,11 @@ static int64_t receive_piece(struct request *r, struct socket *s, struct message
 	if (e != (int64_t)t->n)
 		return e < 0 ? e : -EAGAIN;
 	e = message_scatter(r, m, done, bytes, t->n);
-	if (!e && t->rights)
+	if (!e && t->rights) {		/* they cannot be given twice: all is told before the bytes go */
 		e = control_give(r, m, s->passcred ? &t->cred : NULL, t->rights);
+		if (!e)
+			e = message_tell(r, m, s->peer);
+	}
 	if (e < 0)
 		return e;
 	if (!peek)
@@ -268,7 +274,7 @@ static int64_t receive_end(struct request *r, struct socket *s, struct message *
 int64_t stream_receive(struct request *r, struct socket *s, struct message *m)
 {
 	bool all = m->flags & LX_MSG_WAITALL && !(m->flags & LX_MSG_PEEK), stop = false;
-	uint64_t done = m->flags & LX_MSG_PEEK ? 0 : done_of(r, &s->receiving);
+	uint64_t done = m->flags & LX_MSG_PEEK ? 0 : done_of(r, m, &s->receiving);
 	struct stretch t = { 0 };
 	int64_t e = 0;
 
@@ -276,6 +282,8 @@ int64_t stream_receive(struct request *r, struct socket *s, struct message *m)
 		return -EOPNOTSUPP;
 	if (s->state != SOCKET_CONNECTED)
 		return -EINVAL;
+	if (done && s->receiving.call == r->m->call && s->receiving.told)
+		return (int64_t)done;
 	do {
 		if (done == m->size && done)
 			break;

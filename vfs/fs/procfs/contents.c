@@ -17,6 +17,7 @@
 #include "open.h"
 #include "op.h"
 #include "procfs.h"
+#include "socket.h"
 
 /* The thread or descriptor that a question to the process server is about. */
 static uint32_t detail(const struct node *n)
@@ -65,6 +66,8 @@ static char *own_text(struct request *r, uint32_t kind, size_t *size)
 		return strdup(drivers);
 	case PROC_VFS_STATE:
 		return state_text(size);
+	case PROC_NET_UNIX:
+		return socket_text(size);
 	}
 	*size = 0;
 	return strdup("");

@@ -170,6 +170,7 @@ static const struct name system_names[] = {
 	{ "net/ipv6_route", PROTO_PROC_NET_IPV6_ROUTE, F(0444) },
 	{ "net/sockstat", PROTO_PROC_NET_SOCKSTAT, F(0444) },
 	{ "net/snmp", PROTO_PROC_NET_SNMP, F(0444) },
+	{ "net/unix", PROC_NET_UNIX, F(0444) },
 	{ "net/pnp", PROTO_PROC_NET_PNP, F(0444) },
 	{ "sys", PROC_FOLDER, D(0555) },
 	{ "sys/kernel", PROC_FOLDER, D(0555) },
