@@ -16,6 +16,9 @@ WARNINGS := -Wall -Wextra -Werror
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(JOBS)
+endif
 
 include sysroot/rules.mk
 include ports/rules.mk

@@ -59,7 +59,13 @@ SUITE = python3 -B tests/harness/suite.py --build $(BUILD) --host "$(HOST_TESTS)
 
 .PHONY: test test-linux bench test-build
 
-test-build: $$(HOST_TESTS) $$(GUEST_PROGRAMS) $(HARNESS_FILES) $(ROOTFS)/.done $(ARCHIVE) $(MKARCHIVE)
+# What only the tests need: installed when they are first run.
+HOST_TEST_STAMP := $(BUILD)/host-test.stamp
+$(HOST_TEST_STAMP): sysroot/tools/host-packages
+	@COMPILER=$(COMPILER) sysroot/tools/host-packages test
+	@mkdir -p $(@D) && touch $@
+
+test-build: $(HOST_TEST_STAMP) $$(HOST_TESTS) $$(GUEST_PROGRAMS) $(HARNESS_FILES) $(ROOTFS)/.done $(ARCHIVE) $(MKARCHIVE)
 
 test: $(KERNEL) $(KTEST_ARCHIVE) test-build
 	@$(SUITE)

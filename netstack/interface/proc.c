@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "datagram.h"
 #include "interface.h"
 #include "lwip/ip4_frag.h"
 #include "lwip/priv/tcp_priv.h"
@@ -370,6 +371,7 @@ static void datagram_line(struct text *x, struct socket *s, bool six, bool udp)
 		l.state = 1;
 	endpoint_of(&name, &local);
 	endpoint_of(&peer_name, &peer);
+	l.receive_queue = datagram_of(s)->queue.charge;
 	if (!udp)
 		local.port = s->protocol;	/* raw sockets have their protocol there */
 	else if (!local.port)

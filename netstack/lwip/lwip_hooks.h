@@ -24,6 +24,10 @@ int net_tcp_segment(struct tcp_pcb *pcb, struct tcp_hdr *header, uint32_t size);
 /* Sees each segment for a PCB in TIME_WAIT; nonzero: it has been dealt with. options_elsewhere: NULL if the header is in one piece. */
 int net_tcp_reuse(struct tcp_pcb *pcb, struct tcp_hdr *header, const void *options_elsewhere, struct pbuf *p);
 
+/* Sees each IPv4 packet first; nonzero: it is done with (loopback.c). */
+int net_ip4_loopback(struct pbuf *p, struct netif *input);
+
+#define LWIP_HOOK_IP4_INPUT(p, input)		net_ip4_loopback(p, input)
 #define LWIP_HOOK_IP4_ROUTE(dest)		route_hook_ip4(dest)
 #define LWIP_HOOK_ETHARP_GET_GW(netif, dest)	route_hook_gateway4(netif, dest)
 #define LWIP_HOOK_IP6_ROUTE(src, dest)		route_hook_ip6(src, dest)

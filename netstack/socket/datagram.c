@@ -162,7 +162,7 @@ static void control_info4(struct net_message *msg, const struct arrival *a)
 	net_control_put(msg, LX_IPPROTO_IP, LX_IP_PKTINFO, &info, sizeof info);
 }
 
-static void control_info6(struct net_message *msg, const struct arrival *a)
+static void control_info6(struct net_message *msg, const struct arrival *a, int type)
 {
 	struct lx_in6_pktinfo info = { .index = a->index };
 
@@ -172,7 +172,7 @@ static void control_info6(struct net_message *msg, const struct arrival *a)
 		info.to[2] = PP_HTONL(0xffff);
 		info.to[3] = ip_2_ip4(&a->to.ip)->addr;
 	}
-	net_control_put(msg, LX_IPPROTO_IPV6, LX_IPV6_PKTINFO, &info, sizeof info);
+	net_control_put(msg, LX_IPPROTO_IPV6, type, &info, sizeof info);
 }
 
 static void control_fill4(struct net_message *msg, const struct socket_options *o, const struct arrival *a)
@@ -194,15 +194,20 @@ static void control_fill(struct net_message *msg, const struct socket *s, const 
 {
 	const struct socket_options *o = &s->option;
 	const struct arrival *a = &p->arrival;
+	const struct datagram *d = datagram_of(s);
 	int32_t hops = a->ttl, class = a->tos;
 
 	control_stamp(msg, s, p->when);
 	if (s->family == LX_AF_INET6 && o->pkt_info6)
-		control_info6(msg, a);
+		control_info6(msg, a, LX_IPV6_PKTINFO);
 	if (IP_IS_V4(&a->to.ip)) {
 		control_fill4(msg, o, a);
 		return;
 	}
+	if (d->old_info)
+		control_info6(msg, a, DATAGRAM_OLD_PKTINFO);
+	if (d->old_hops)
+		net_control_put(msg, LX_IPPROTO_IPV6, DATAGRAM_OLD_HOPLIMIT, &hops, sizeof hops);
 	if (o->receive_hops)
 		net_control_put(msg, LX_IPPROTO_IPV6, LX_IPV6_HOPLIMIT, &hops, sizeof hops);
 	if (o->receive_class)

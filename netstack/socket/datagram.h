@@ -63,6 +63,7 @@ struct datagram {
 	bool bound;			/* has a port (UDP) or a number (ping), and is in a chain */
 	bool address_given, port_given;	/* by bind(): stays when the connection is undone */
 	bool connected, shut_read, shut_write;
+	bool old_info, old_hops;	/* IPV6_2292PKTINFO and HOPLIMIT: the first RFC's names of what recvmsg adds */
 	struct packet_queue queue, errors;
 	int64_t stamp;			/* of the last packet taken; 0: none */
 	struct membership *memberships;
@@ -122,6 +123,9 @@ struct pbuf *datagram_pbuf(uint32_t size, void **data);
 /* Adds the IP header and sends. Frees p. 0 or errno. */
 int datagram_output(const struct datagram *d, const struct outgoing *o, struct pbuf *p, uint8_t protocol);
 bool datagram_is_broadcast(const ip_addr_t *ip);
+
+#define DATAGRAM_OLD_PKTINFO	2	/* IPV6_2292PKTINFO */
+#define DATAGRAM_OLD_HOPLIMIT	8	/* IPV6_2292HOPLIMIT */
 
 /* --- datagram_option.c --------------------------------------------------------------------------------------------- */
 

@@ -121,8 +121,9 @@ static struct interface *interface_for(const ip_addr_t *group)
 static struct interface *interface_by_address(uint32_t address)
 {
 	struct interface *i = interface_next(NULL);
+	ip4_addr_t a = { address };
 
-	while (i && netif_ip4_addr(i->netif)->addr != address)
+	while (i && netif_ip4_addr(i->netif)->addr != address && !(ip4_addr_isloopback(&a) && interface_is_loopback(i)))
 		i = interface_next(i);
 	return i;
 }
@@ -262,6 +263,21 @@ static int64_t set4(struct socket *s, int name, const void *value, uint32_t size
 	return NET_PASS;
 }
 
+static bool *old_option(struct datagram *d, int name)
+{
+	return name == DATAGRAM_OLD_PKTINFO ? &d->old_info : name == DATAGRAM_OLD_HOPLIMIT ? &d->old_hops : NULL;
+}
+
+static int64_t old_option_set(bool *option, const void *value, uint32_t size)
+{
+	int32_t on;
+	int e = net_option_int(value, size, &on);
+
+	if (!e)
+		*option = on != 0;
+	return e;
+}
+
 static int64_t set6(struct socket *s, int name, const void *value, uint32_t size)
 {
 	switch (name) {
@@ -273,6 +289,9 @@ static int64_t set6(struct socket *s, int name, const void *value, uint32_t size
 		return group_change_any(datagram_of(s), value, size, name == LX_MCAST_JOIN_GROUP);
 	case LX_IPV6_MULTICAST_IF:
 		return multicast_interface6_set(s, value, size);
+	case DATAGRAM_OLD_PKTINFO:
+	case DATAGRAM_OLD_HOPLIMIT:
+		return old_option_set(old_option(datagram_of(s), name), value, size);
 	case LX_IPV6_V6ONLY:
 		return datagram_of(s)->bound ? -EINVAL : NET_PASS;
 	}
@@ -309,6 +328,8 @@ int64_t datagram_get_option(struct net_request *r, int level, int name, void *va
 		return mtu_get(datagram_of(r->s), value, size);
 	if (level == LX_IPPROTO_IP && name == LX_IP_MULTICAST_IF)
 		return net_option_put(value, size, (int32_t)o->multicast_address.addr);
+	if (level == LX_IPPROTO_IPV6 && six && old_option(datagram_of(r->s), name))
+		return net_option_put(value, size, *old_option(datagram_of(r->s), name));
 	if (level == LX_IPPROTO_IPV6 && six && name == LX_IPV6_MULTICAST_IF)
 		return net_option_put(value, size, (int32_t)o->multicast_interface6);
 	return NET_PASS;

@@ -74,6 +74,8 @@ static uint32_t connected_bits(struct stream *st)
 		bits |= K_SOURCE_DECLINE_WRITE | LX_POLLOUT;
 	else if (st->s->option.send_timeout)
 		bits |= K_SOURCE_CALLS_WRITE;
+	if (st->ended && st->reset)	/* all at once: the pipes' own ends come one after the other */
+		bits |= LX_POLLIN | LX_POLLOUT | LX_POLLRDHUP;
 	if ((st->ended || st->shut_read) && (st->reset || st->shut_write))
 		bits |= LX_POLLHUP;
 	return bits;

@@ -16,6 +16,7 @@
 #include "lwip/prot/udp.h"
 #include "lwip/raw.h"
 #include "lwip/stats.h"
+#include "lwip_hooks.h"
 
 static struct tap {
 	struct raw_pcb *pcb;

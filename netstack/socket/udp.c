@@ -31,9 +31,8 @@ static int udp_score(const struct datagram *d, const struct arrival *a)
 static uint32_t flow_hash(const struct arrival *a)
 {
 	const uint32_t *from = IP_IS_V4_VAL(a->from.ip) ? &ip_2_ip4(&a->from.ip)->addr : &ip_2_ip6(&a->from.ip)->addr[3];
-	uint32_t h = (*from ^ (uint32_t)a->from.port << 16 ^ a->to.port) * 2654435761u;
 
-	return h ^ h >> 15;
+	return (*from ^ (uint32_t)a->from.port << 16 ^ a->to.port) * 2654435761u;	/* the upper bits are good */
 }
 
 /* The best of them; of several that share a port by SO_REUSEPORT each gets its flows, else the latest. */
@@ -55,7 +54,7 @@ static struct datagram *udp_best(const struct arrival *a)
 	}
 	if (alike < 2 || !best->s->option.reuse_port)
 		return best;
-	turn = flow_hash(a) % alike;
+	turn = (uint32_t)((uint64_t)flow_hash(a) * alike >> 32);
 	for (struct datagram *d = best; d; d = d->port_next) {
 		if (udp_score(d, a) == best_score && d->s->option.reuse_port && turn-- == 0)
 			return d;
@@ -182,12 +181,10 @@ static void header_add(const struct datagram *d, const struct outgoing *o, struc
 		h->chksum = 0xffff;
 }
 
-/*
- * Does lwIP take what it sends to this machine itself? Raw sockets see only what goes that way. (Of 127/8 it knows only the one address.)
- */
-static bool lwip_takes(const struct outgoing *o, uint64_t size)
+/* May it go through lwIP to this machine itself? Raw sockets see only what goes that way, but a pbuf is not as large as the largest datagrams. */
+static bool lwip_takes(uint64_t size)
 {
-	return size < 60000 && !(IP_IS_V4_VAL(o->to.ip) && ip_addr_isloopback(&o->to.ip) && ip_2_ip4(&o->to.ip)->addr != PP_HTONL(IPADDR_LOOPBACK));
+	return size < 60000;
 }
 
 /* Nobody is there, and a raw socket listens for what ICMP says of that: let it be said. */
@@ -196,7 +193,7 @@ static bool send_in_vain(const struct datagram *d, const struct outgoing *o, con
 	struct pbuf *p;
 	void *data;
 
-	if (!raw_wanted(IP_IS_V4_VAL(o->to.ip) ? LX_IPPROTO_ICMP : LX_IPPROTO_ICMPV6) || !lwip_takes(o, packet->size))
+	if (!raw_wanted(IP_IS_V4_VAL(o->to.ip) ? LX_IPPROTO_ICMP : LX_IPPROTO_ICMPV6) || !lwip_takes(packet->size))
 		return false;
 	p = datagram_pbuf(packet->size, &data);
 	if (!p)
@@ -287,7 +284,7 @@ static int64_t udp_send(struct net_request *r, struct net_message *msg)
 	e = udp_bind_any(d);
 	if (e)
 		return e == -EADDRINUSE ? -EAGAIN : e;
-	if (o.local && !(raw_wanted(LX_IPPROTO_UDP) && lwip_takes(&o, msg->size)))
+	if (o.local && !(raw_wanted(LX_IPPROTO_UDP) && lwip_takes(msg->size)))
 		return send_here(r, msg, &o);
 	return send_out(r, msg, &o);
 }

@@ -557,6 +557,10 @@ static void run_out(struct stream *st)
 
 	if (st->state != STREAM_CONNECTED || !st->pcb || st->fin_sent)
 		return;
+	if (st->out->armed & K_PIPE_DATA && !st->shut_write && !st->orphan && !(st->chunk_last && st->chunk_last->written < st->chunk_last->size)) {
+		tcp_output(st->pcb);	/* the pipe was empty, and we would have been told */
+		return;
+	}
 	drained = write_all(st);
 	if (drained && (st->shut_write || st->orphan))
 		st->fin_sent = tcp_shutdown(st->pcb, 0, 1) == ERR_OK;

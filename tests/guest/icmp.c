@@ -12,13 +12,18 @@
 
 static unsigned char got[2000];
 
-static int raw_socket(int family)
+static int raw_socket_of(int family, int protocol)
 {
-	int fd = socket(family, SOCK_RAW, family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	int fd = socket(family, SOCK_RAW, protocol);
 
 	if (fd < 0 && (errno == EPERM || errno == EACCES))
 		SKIP("the host forbids raw sockets");
 	return CHECK_OK(fd);
+}
+
+static int raw_socket(int family)
+{
+	return raw_socket_of(family, family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
 static int ping_socket(int family)
@@ -198,6 +203,38 @@ TEST(icmp, datagram_echo_ipv6)
 	CHECK_EQ(send_to(fd, &request, sizeof(request), loopback(AF_INET6, 0)), sizeof(request));
 	CHECK_EQ(read(fd, got, sizeof(got)), sizeof(request));
 	CHECK_EQ(((struct echo6 *)got)->header.icmp6_type, ICMP6_ECHO_REPLY);
+}
+
+/* All of 127.0.0.0/8 is this machine. */
+TEST(icmp, any_loopback_address)
+{
+	int fd = ping_socket(AF_INET);
+	struct echo request = echo_request(1);
+	struct address from;
+
+	CHECK_EQ(send_to(fd, &request, sizeof(request), address_in(0x7f000907, 0)), sizeof(request));
+	CHECK_EQ(receive_from(fd, got, sizeof(got), &from), sizeof(request));
+	CHECK_ADDRESS(from, address_in(0x7f000907, 0));
+}
+
+/* A raw socket of UDP's hears a datagram that goes to another, which has it all the same. */
+TEST(icmp, raw_udp)
+{
+	static unsigned char data[40000], room[40100];
+	int fd = raw_socket_of(AF_INET, IPPROTO_UDP);
+	int a = socket_bound(AF_INET, SOCK_DGRAM), b = socket_bound(AF_INET, SOCK_DGRAM);
+
+	for (int size = 10; size <= 40000; size += 39990) {
+		pattern_fill(data, size, size);
+		CHECK_EQ(send_to(a, data, size, local_address(b)), size);
+		CHECK_EQ(recv(b, room, sizeof(room), 0), size);
+		CHECK_EQ(memcmp(room, data, size), 0);
+		do
+			CHECK_OK(recv(fd, room, sizeof(room), 0));
+		while ((room[22] << 8 | room[23]) != local_port(b));
+		CHECK_EQ(ntohs(((struct iphdr *)room)->tot_len), size + 28);
+		CHECK_EQ(memcmp(room + 28, data, size), 0);
+	}
 }
 
 TEST(icmp, raw_is_for_root)

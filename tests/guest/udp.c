@@ -193,6 +193,34 @@ TEST(udp, ports_are_shared)
 	CHECK_ERRNO(bind_to(socket_new(AF_INET, SOCK_DGRAM), local_address(fd[0])), EADDRINUSE);
 }
 
+/* SO_REUSEPORT: what comes from one place goes to one of them, what comes from many to all. */
+TEST(udp, ports_are_divided)
+{
+	int fd[2], count[2] = { 0 };
+
+	for (int i = 0; i < 2; i++) {
+		fd[i] = socket_new(AF_INET, SOCK_DGRAM);
+		CHECK_OK(option_set(fd[i], SOL_SOCKET, SO_REUSEPORT, 1));
+		CHECK_OK(bind_to(fd[i], i ? local_address(fd[0]) : loopback(AF_INET, 0)));
+	}
+	for (int i = 0; i < 40; i++) {
+		int sender = socket_bound(AF_INET, SOCK_DGRAM);
+
+		CHECK_EQ(send_to(sender, "x", 1, local_address(fd[0])), 1);
+		CHECK_OK(close(sender));
+	}
+	while (count[0] + count[1] < 40) {
+		struct pollfd set[2] = { { fd[0], POLLIN, 0 }, { fd[1], POLLIN, 0 } };
+
+		CHECK_GE(poll(set, 2, 5000), 1);
+		for (int i = 0; i < 2; i++)
+			if (set[i].revents)
+				count[i] += CHECK_OK(recv(fd[i], got, 1, 0));
+	}
+	CHECK_GT(count[0], 0);
+	CHECK_GT(count[1], 0);
+}
+
 TEST(udp, to_the_address_it_was_sent_to)
 {
 	int fd[2] = { socket_bound(AF_INET, SOCK_DGRAM), socket_new(AF_INET, SOCK_DGRAM) };

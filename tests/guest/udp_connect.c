@@ -5,6 +5,14 @@
  */
 #include "net.h"
 
+/* As the kernel's linux/errqueue.h has it. */
+enum { SO_EE_ORIGIN_ICMP = 2 };
+struct sock_extended_err {
+	uint32_t ee_errno;
+	uint8_t ee_origin, ee_type, ee_code, ee_pad;
+	uint32_t ee_info, ee_data;
+};
+
 static char got[100];
 
 TEST(udp_connect, peers)
@@ -123,6 +131,39 @@ TEST(udp_connect, refused_says_poll)
 		CHECK_EQ(socket_error(fd), 0);
 		CHECK_EQ(events_now(fd, POLLIN | POLLOUT), POLLOUT);
 	}
+}
+
+/* With IP_RECVERR a socket without a peer is told, too, and what of. */
+TEST(udp_connect, queue_of_errors)
+{
+	int nobody = socket_bound(AF_INET, SOCK_DGRAM), fd = socket_new(AF_INET, SOCK_DGRAM);
+	struct address at = local_address(nobody), whom;
+	char control[256];
+	struct iovec room = { got, sizeof(got) };
+	struct msghdr message = { .msg_name = &whom.any, .msg_namelen = sizeof(whom.in), .msg_iov = &room,
+				  .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+
+	CHECK_OK(close(nobody));
+	CHECK_OK(option_set(fd, IPPROTO_IP, IP_RECVERR, 1));
+	CHECK_EQ(send_to(fd, "hello", 5, at), 5);
+	CHECK_EQ(poll_for(fd, 0) & POLLERR, POLLERR);
+	CHECK_EQ(recvmsg(fd, &message, MSG_ERRQUEUE), 5);
+	CHECK_EQ(memcmp(got, "hello", 5), 0);
+	CHECK_EQ(message.msg_flags & MSG_ERRQUEUE, MSG_ERRQUEUE);
+	whom.size = message.msg_namelen;
+	CHECK_ADDRESS(whom, at);
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	CHECK_EQ(header->cmsg_level, IPPROTO_IP);
+	CHECK_EQ(header->cmsg_type, IP_RECVERR);
+	struct sock_extended_err *error = (void *)CMSG_DATA(header);
+	CHECK_EQ(error->ee_errno, ECONNREFUSED);
+	CHECK_EQ(error->ee_origin, SO_EE_ORIGIN_ICMP);
+	CHECK_EQ(error->ee_type, 3);
+	CHECK_EQ(error->ee_code, 3);
+	struct sockaddr_in *offender = (void *)(error + 1);
+	CHECK_EQ(ntohl(offender->sin_addr.s_addr), INADDR_LOOPBACK);
+	CHECK_EQ(events_now(fd, POLLIN | POLLOUT), POLLOUT);
+	CHECK_ERRNO(recvmsg(fd, &message, MSG_ERRQUEUE), EAGAIN);
 }
 
 TEST(udp_connect, refused_wakes_the_receiver)

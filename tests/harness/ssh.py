@@ -530,6 +530,31 @@ def twenty_sessions(g):
 
 
 @ssh_test
+def multiplexed(g):
+    """200 sessions over one connection, eight at a time."""
+    control = ["-o", "ControlPath=" + g.folder + "/control"]
+    with g.forward("-M", *control):
+        deadline = time.monotonic() + 30
+        while g.run(g.words(*control, "-O", "check", "guest"))[0]:
+            check(time.monotonic() < deadline, "no master connection")
+            time.sleep(0.2)
+        wrong = []
+
+        def several(first):
+            for n in range(first, first + 25):
+                got = g.ssh("echo %d; exit %d" % (n, n), options=control)
+                if got[:2] != (n, b"%d\n" % n):
+                    wrong.append((n, got))
+
+        threads = [threading.Thread(target=several, args=(25 * n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        check(not wrong, "%d sessions went wrong, the first: %r" % (len(wrong), wrong[:1]))
+
+
+@ssh_test
 def no_sessions_left(g):
     """What has ended has left nothing behind: processes, terminals."""
     deadline = time.monotonic() + 20
@@ -1015,13 +1040,9 @@ def vfs_killed(g):
 
 # --- dropbear's own tests -----------------------------------------------------------------
 
-# What fails on Linux, too, played against a guest like ours: the guest has no python, and a
-# remote server's forwards cannot be reached by the tests.
-PYTEST = ["python3", "/usr/bin/python3"]
-
-
 def find_pytest():
-    for python in PYTEST:
+    """A python that has it: Debian's, if the first one in PATH is another."""
+    for python in ("python3", "/usr/bin/python3"):
         if subprocess.call([python, "-c", "import pytest"], stdout=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL) == 0:
             return python
@@ -1034,6 +1055,8 @@ def dropbear_suite(g):
     check(python, "there is no pytest: apt-get install python3-pytest")
     programs = os.path.abspath(os.path.join(g.build, "ports/dropbear/dest/bin"))
     home = g.path("home")
+    for folder in (home, g.path("suite")):
+        shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(home + "/.ssh", mode=0o700)
     subprocess.run([programs + "/dropbearconvert", "openssh", "dropbear", g.folder + "/id",
                     home + "/.ssh/id_dropbear"], check=True, stdout=subprocess.DEVNULL,
@@ -1062,9 +1085,13 @@ def expected_of_suite():
 
 @ssh_test
 def dropbear_own_tests(g):
-    results, expected = dropbear_suite(g), expected_of_suite()
-    worse = sorted(name for name, verdict in expected.items()
-                   if verdict == "PASSED" and results.get(name) != "PASSED")
+    expected = [name for name, verdict in expected_of_suite().items() if verdict == "PASSED"]
+    results = dropbear_suite(g)
+    worse = [name for name in expected if results.get(name) != "PASSED"]
+    if worse:
+        # Some allow themselves a second or two, which a busy host may not give them.
+        results = dropbear_suite(g)
+        worse = [name for name in worse if results.get(name) != "PASSED"]
     check(not worse, "%d of dropbear's own tests pass on Linux and not here: %s; see %s"
           % (len(worse), " ".join(worse[:6]), g.path("dropbear-suite.log")))
 

@@ -12,6 +12,7 @@
 #include "server.h"
 
 #define NONSENSE_MAX 4
+#define SENT_FEW 32
 
 struct nic nic;
 
@@ -54,7 +55,7 @@ static void interrupts_off(void)
 	virtqueue_interrupt_off(&nic.transmit);
 }
 
-/* True: something came meanwhile, so do not sleep. Of sent frames a part is enough: see transmit.c. */
+/* True: something came meanwhile, so do not sleep. Of sent frames a part is enough, and a few can wait for whatever comes next: see transmit.c. */
 static bool interrupts_on(void)
 {
 	uint16_t outstanding = (uint16_t)virtqueue_outstanding(&nic.transmit);
@@ -62,7 +63,7 @@ static bool interrupts_on(void)
 
 	if (nic.device.features & NET_F_CTRL_VQ)
 		more |= virtqueue_interrupt_on(&nic.control);
-	return more | virtqueue_interrupt_later(&nic.transmit, (uint16_t)(outstanding - outstanding / 4 - (outstanding > 0)));
+	return more | virtqueue_interrupt_later(&nic.transmit, (uint16_t)(outstanding < SENT_FEW ? SENT_FEW : outstanding - outstanding / 4));
 }
 
 /* Once it may be an accident. A driver that keeps dying is given up, and its device is silenced. */
