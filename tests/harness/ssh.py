@@ -38,7 +38,7 @@ class Failure(Exception):
 
 
 def ssh_test(function):
-    function.troupe_only = False
+    function.troupe_only = function.once = False
     TESTS.append(function)
     return function
 
@@ -46,6 +46,12 @@ def ssh_test(function):
 def troupe_only(function):
     """Goes above @ssh_test: what Linux has not."""
     function.troupe_only = True
+    return function
+
+
+def once(function):
+    """Goes above @ssh_test: takes long, and runs only with the last of the numbers of CPUs asked for."""
+    function.once = True
     return function
 
 
@@ -753,11 +759,13 @@ def transfer(g, options):
     g.ok("rm /tmp/file")
 
 
+@once
 @ssh_test
 def scp_sftp_protocol(g):
     transfer(g, [])
 
 
+@once
 @ssh_test
 def scp_old_protocol(g):
     transfer(g, ["-O"])
@@ -781,6 +789,7 @@ def scp_tree(g):
     check(status == 1 and b"No such file" in err, "a file that is not there: %d %r" % (status, err))
 
 
+@once
 @ssh_test
 def sftp(g):
     data = blob(SIZE, 8)
@@ -807,12 +816,12 @@ def rsync(g):
     words = ["rsync", "-a", "--delete", "--no-owner", "--no-group", "-e", shell]
     for direction in ((g.path("tree/"), "guest:/tmp/rs/"), ("guest:/tmp/rs/", g.path("back/"))):
         status, _, err = g.run(words + list(direction), timeout=120)
-        equal(status, 0, "rsync's status (%r)" % err[-200:])
+        equal(status, 0, "rsync's status (%r)" % err[-600:])
     equal(subprocess.call(["diff", "-r", g.path("tree"), g.path("back")]), 0, "diff's status")
     g.file("tree/sub/3", blob(20003, 99))
     os.unlink(g.path("tree/sub/5"))
     status, out, err = g.run(words + ["--itemize-changes", g.path("tree/"), "guest:/tmp/rs/"])
-    equal(status, 0, "rsync's status (%r)" % err[-200:])
+    equal(status, 0, "rsync's status (%r)" % err[-600:])
     changed = sorted(re.findall(rb"sub/(\d+)$", out, re.M))
     equal(changed, [b"3", b"5"], "what the second rsync changed")
     g.ok("rm -r /tmp/rs")
@@ -898,6 +907,7 @@ def client_in_guest(g):
 
 # --- the network kit ----------------------------------------------------------------------
 
+@once
 @ssh_test
 def fetch(g):
     data = blob(8 * MEBIBYTE, 6)
@@ -935,6 +945,7 @@ def interfaces(g):
     check("nameserver 10.0.2.3" in g.ok("cat /etc/resolv.conf"), "no nameserver")
 
 
+@once
 @ssh_test
 def netcat(g):
     """A stream and datagrams inside the guest, by Toybox's nc. It ends with its input."""
@@ -955,6 +966,7 @@ def iperf(g):
 
 # --- things that go wrong -----------------------------------------------------------------
 
+@once
 @ssh_test
 def vanishing_peers(g):
     """Connections that say nothing, nonsense, or go in the middle: others go on."""
@@ -1084,6 +1096,7 @@ def expected_of_suite():
         return dict(reversed(line.split()) for line in f if line.strip() and line[0] != "#")
 
 
+@once
 @ssh_test
 def dropbear_own_tests(g):
     expected = [name for name, verdict in expected_of_suite().items() if verdict == "PASSED"]
@@ -1222,7 +1235,8 @@ def stage(options, report, make_archive, make_vm):
         label = "%s-smp%d" % (system.lower(), smp)
         boot = boot_with(label, smp, "")
         with open("%s/log/ssh-%s.times" % (options.build, label), "w") as log:
-            passed, failures = play(tests, boot, log)
+            last = smp == options.smp[-1]
+            passed, failures = play([t for t in tests if last or not t.once], boot, log)
         report.group("ssh: %s, -smp %d" % (system, smp), time.monotonic() - began, passed, failures)
     if links:
         began = time.monotonic()
