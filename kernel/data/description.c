@@ -174,9 +174,12 @@ static uint32_t socket_ready(struct description *d)
 		ready |= (pipe_read_ready(d->pipe, d->writers_seen) & POLL_IN) | (pipe_at_end(d->pipe) ? POLL_IN | POLLRDHUP : 0);
 	if (!(decline & K_SOURCE_DECLINE_WRITE))
 		ready |= (pipe_write_ready(d->pipe2) & POLL_OUT) | (pipe_broken(d->pipe2) ? POLL_OUT : 0);
-	if (!(decline & (K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE)) && pipe_at_end(d->pipe) && pipe_broken(d->pipe2))
+	if (!pipe_at_end(d->pipe) || !pipe_broken(d->pipe2))
+		return ready;
+	/* The end of a connection that was half closed shows at once, too, and not only when the server hears of it. */
+	if (!(decline & (K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE)))
 		ready |= POLLHUP | (description_reset(d) ? POLLERR : 0);
-	return ready;
+	return ready | (pipe_read_ready(d->pipe, d->writers_seen) & POLLHUP);
 }
 
 uint32_t description_ready(struct description *d)
