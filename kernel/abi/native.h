@@ -128,7 +128,7 @@ struct k_caller_cookie {
  * More bits in k_source_set's `set` and `clear` switch a direction of K_PLANE_SOCKET descriptions with this source from their
  * pipe to their server, and back; other planes ignore them, and poll never shows them. While a direction is declined its calls
  * (read, recvfrom and kin; write, sendto and kin, sendfile) go to the server as K_MSGF_DECLINED, and only the source's own
- * bits say whether it is ready: the pipe counts neither for POLLIN, POLLRDHUP nor for POLLOUT, and for POLLHUP only if neither is declined.
+ * bits say whether it is ready: the pipe counts neither for POLLIN, POLLRDHUP nor for POLLOUT, but for POLLHUP.
  * K_SOURCE_CALLS_* send the calls to the server and leave the readiness to the pipe (timeouts, something in the stream that is not bytes).
  * POLLERR in the source does the same for both directions (a pending error).
  *
