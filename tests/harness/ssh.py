@@ -818,7 +818,9 @@ def rsync(g):
         status, _, err = g.run(words + list(direction), timeout=120)
         equal(status, 0, "rsync's status (%r)" % err[-600:])
     equal(subprocess.call(["diff", "-r", g.path("tree"), g.path("back")]), 0, "diff's status")
+    # Same size, so rsync goes by the time, in whole seconds.
     g.file("tree/sub/3", blob(20003, 99))
+    os.utime(g.path("tree/sub/3"), (0, 0))
     os.unlink(g.path("tree/sub/5"))
     status, out, err = g.run(words + ["--itemize-changes", g.path("tree/"), "guest:/tmp/rs/"])
     equal(status, 0, "rsync's status (%r)" % err[-600:])

@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 #include "posix/tty/ldisc.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -754,11 +755,36 @@ static uint8_t random_char(const struct lx_termios *t)
 	}
 }
 
+/* Whether Linux may take c for one of the characters that send a signal. */
+static bool is_signal_char(uint8_t c, const struct lx_termios *t)
+{
+	static const uint8_t which[] = { LX_VINTR, LX_VQUIT, LX_VSUSP };
+
+	if (t->iflag & LX_ISTRIP)
+		c &= 0x7f;
+	for (size_t i = 0; i < LENGTH(which); i++) {
+		if (c == t->cc[which[i]])
+			return true;
+	}
+	return (t->iflag & LX_IUCLC) && isupper(c) && is_signal_char((uint8_t)tolower(c), t);
+}
+
+/*
+ * In an input a signal's character comes first. It discards output, and how much of what the
+ * characters before it echoed Linux's worker threads have brought to the master by then, out of
+ * the flush's reach, depends on the scheduler.
+ */
 static void random_data(struct step *step, const struct lx_termios *t)
 {
-	step->size = 1 + test_below(&seed, test_below(&seed, 3) ? 8 : STEP_DATA);
-	for (size_t i = 0; i < step->size; i++)
-		step->data[i] = random_char(t);
+	size_t size = 1 + test_below(&seed, test_below(&seed, 3) ? 8 : STEP_DATA);
+
+	while (step->size < size) {
+		uint8_t c = random_char(t);
+
+		if (step->kind == STEP_INPUT && step->size > 0 && is_signal_char(c, t))
+			break;
+		step->data[step->size++] = c;
+	}
 }
 
 static uint32_t some(uint32_t bits, uint32_t often)
