@@ -351,7 +351,7 @@ static void transfer_init(struct transfer *x, struct description *d, int64_t pos
 	x->u.kernel = false;
 }
 
-static int64_t plain_read(struct thread *t, const uint64_t *arg, struct description *d, int64_t position)
+static int64_t plain_read(struct thread *t, const uint64_t *arg, struct description *d, int64_t position, bool nonblock)
 {
 	struct segment s = { arg[1], arg[2] };
 	struct transfer x;
@@ -359,17 +359,19 @@ static int64_t plain_read(struct thread *t, const uint64_t *arg, struct descript
 
 	transfer_init(&x, d, position);
 	x.append = false;
+	x.nonblock |= nonblock;
 	r = plain_check(&x, DESCRIPTION_READ, &s);
 	return r ? r : op_leave(t, d, transfer_read(t, &x));
 }
 
-static int64_t plain_write(struct thread *t, const uint64_t *arg, struct description *d, int64_t position)
+static int64_t plain_write(struct thread *t, const uint64_t *arg, struct description *d, int64_t position, bool nonblock)
 {
 	struct segment s = { arg[1], arg[2] };
 	struct transfer x;
 	int64_t r;
 
 	transfer_init(&x, d, position);
+	x.nonblock |= nonblock;
 	r = plain_check(&x, DESCRIPTION_WRITE, &s);
 	return r ? r : op_leave(t, d, transfer_write(t, &x));
 }
@@ -378,14 +380,14 @@ int64_t op_read(struct thread *t, const uint64_t *arg)
 {
 	struct description *d = op_description(t, arg[0]);
 
-	return d ? plain_read(t, arg, d, -1) : -EBADF;
+	return d ? plain_read(t, arg, d, -1, false) : -EBADF;
 }
 
 int64_t op_write(struct thread *t, const uint64_t *arg)
 {
 	struct description *d = op_description(t, arg[0]);
 
-	return d ? plain_write(t, arg, d, -1) : -EBADF;
+	return d ? plain_write(t, arg, d, -1, false) : -EBADF;
 }
 
 /*
@@ -400,35 +402,23 @@ static bool socket_plain(const struct description *d, uint64_t address, uint32_t
 int64_t op_sendto(struct thread *t, const uint64_t *arg)
 {
 	struct description *d = op_description(t, arg[0]);
-	struct segment s = { arg[1], arg[2] };
-	struct transfer x;
-	int64_t r;
 
 	if (!d)
 		return -EBADF;
 	if (!socket_plain(d, arg[4], (uint32_t)arg[3], MSG_DONTWAIT | MSG_NOSIGNAL))
 		return op_decline(t, 0);
-	transfer_init(&x, d, -1);
-	x.nonblock |= arg[3] & MSG_DONTWAIT;
-	r = plain_check(&x, DESCRIPTION_WRITE, &s);
-	return r ? r : op_leave(t, d, transfer_write(t, &x));
+	return plain_write(t, arg, d, -1, arg[3] & MSG_DONTWAIT);
 }
 
 int64_t op_recvfrom(struct thread *t, const uint64_t *arg)
 {
 	struct description *d = op_description(t, arg[0]);
-	struct segment s = { arg[1], arg[2] };
-	struct transfer x;
-	int64_t r;
 
 	if (!d)
 		return -EBADF;
 	if (!socket_plain(d, arg[4], (uint32_t)arg[3], MSG_DONTWAIT) || !arg[2])
 		return op_decline(t, 0);
-	transfer_init(&x, d, -1);
-	x.nonblock |= arg[3] & MSG_DONTWAIT;
-	r = plain_check(&x, DESCRIPTION_READ, &s);
-	return r ? r : op_leave(t, d, transfer_read(t, &x));
+	return plain_read(t, arg, d, -1, arg[3] & MSG_DONTWAIT);
 }
 
 /* The description for a call with a position: EINVAL comes before EBADF before ESPIPE. */
@@ -447,7 +437,7 @@ int64_t op_pread64(struct thread *t, const uint64_t *arg)
 	struct description *d;
 	int64_t r = positioned(t, arg[0], (int64_t)arg[3], &d);
 
-	return r ? r : plain_read(t, arg, d, (int64_t)arg[3]);
+	return r ? r : plain_read(t, arg, d, (int64_t)arg[3], false);
 }
 
 int64_t op_pwrite64(struct thread *t, const uint64_t *arg)
@@ -455,7 +445,7 @@ int64_t op_pwrite64(struct thread *t, const uint64_t *arg)
 	struct description *d;
 	int64_t r = positioned(t, arg[0], (int64_t)arg[3], &d);
 
-	return r ? r : plain_write(t, arg, d, (int64_t)arg[3]);
+	return r ? r : plain_write(t, arg, d, (int64_t)arg[3], false);
 }
 
 /* --- vector forms ---------------------------------------------------------------------------------------------------------- */

@@ -108,18 +108,26 @@ void datagram_fault(struct datagram *d, const struct fault *f);
 /* Would the socket take what comes from there to there? Local address, connection, interface; ports are not looked at. */
 bool datagram_fits(const struct datagram *d, const struct arrival *a);
 
+struct datagram_ports;
+
 /* --- datagram_send.c ----------------------------------------------------------------------------------------------- */
 
+/* Is ip of the socket's own family? UDP sockets of IPv6 take IPv4, too, the other kinds do not. */
+bool datagram_own_family(const struct socket *s, const ip_addr_t *ip);
 /* bind()'s checks of an address. */
 int datagram_bind_check(struct net_request *r, const struct net_sockaddr *a, struct net_endpoint *at);
-/* connect(), when the kind has done its part (a port). AF_UNSPEC was handled: datagram_disconnects. */
-int datagram_connect(struct net_request *r, const struct net_sockaddr *a);
-bool datagram_disconnects(const struct net_sockaddr *a);
-void datagram_disconnect(struct datagram *d);
+/* bind() of a kind that has numbers, after the checks: takes address and number. */
+int datagram_bind(struct net_request *r, struct datagram_ports *ports, const struct net_endpoint *at);
+/* connect(); AF_UNSPEC undoes it. ports: where one without a number takes one; NULL: the kind has none. */
+int datagram_connect(struct net_request *r, const struct net_sockaddr *a, struct datagram_ports *ports);
 /* Where the message goes: address, control messages, route, source. 0 or errno; commits nothing. */
 int datagram_route(struct net_request *r, const struct net_message *msg, struct outgoing *o);
 /* A packet with room for `size` bytes at *data and headers before it; NULL: no memory. */
 struct pbuf *datagram_pbuf(uint32_t size, void **data);
+/* The caller's data. An error that came for an earlier packet is told instead, and nothing is sent. After the last other k_caller_*. */
+int64_t datagram_read(struct net_request *r, const struct net_message *msg, void *to);
+/* Both: a packet with the caller's data in it. */
+int64_t datagram_compose(struct net_request *r, const struct net_message *msg, struct pbuf **p, void **data);
 /* Adds the IP header and sends. Frees p. 0 or errno. */
 int datagram_output(const struct datagram *d, const struct outgoing *o, struct pbuf *p, uint8_t protocol);
 bool datagram_is_broadcast(const ip_addr_t *ip);

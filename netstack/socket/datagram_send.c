@@ -34,6 +34,11 @@ bool datagram_is_broadcast(const ip_addr_t *ip)
 
 /* --- addresses --------------------------------------------------------------------------------------------------- */
 
+bool datagram_own_family(const struct socket *s, const ip_addr_t *ip)
+{
+	return (s->family == LX_AF_INET6) == IP_IS_V6(ip);
+}
+
 int datagram_bind_check(struct net_request *r, const struct net_sockaddr *a, struct net_endpoint *at)
 {
 	struct net_sockaddr any = *a;
@@ -50,6 +55,26 @@ int datagram_bind_check(struct net_request *r, const struct net_sockaddr *a, str
 		return e == -ENETUNREACH ? -EINVAL : e;
 	if (!net_address_bindable(&at->ip) && !datagram_is_broadcast(&at->ip) && !r->s->option.free_bind)
 		return -EADDRNOTAVAIL;
+	return 0;
+}
+
+int datagram_bind(struct net_request *r, struct datagram_ports *ports, const struct net_endpoint *at)
+{
+	struct datagram *d = datagram_of(r->s);
+	int e;
+
+	if (d->bound || d->connected)
+		return -EINVAL;
+	if (ports != &udp_ports && !datagram_own_family(r->s, &at->ip))
+		return -EADDRNOTAVAIL;
+	d->local = *at;
+	e = datagram_port_take(ports, d);
+	if (e) {
+		net_endpoint_any(r->s, &d->local);
+		return e;
+	}
+	d->port_given = true;
+	d->address_given = !ip_addr_isany_val(at->ip);
 	return 0;
 }
 
@@ -329,12 +354,7 @@ int datagram_route(struct net_request *r, const struct net_message *msg, struct 
 
 /* --- connections --------------------------------------------------------------------------------------------------- */
 
-bool datagram_disconnects(const struct net_sockaddr *a)
-{
-	return a->size >= sizeof a->family && a->family == LX_AF_UNSPEC;
-}
-
-void datagram_disconnect(struct datagram *d)
+static void disconnect(struct datagram *d)
 {
 	uint16_t port = d->local.port;
 
@@ -349,14 +369,19 @@ void datagram_disconnect(struct datagram *d)
 	}
 }
 
-int datagram_connect(struct net_request *r, const struct net_sockaddr *a)
+int datagram_connect(struct net_request *r, const struct net_sockaddr *a, struct datagram_ports *ports)
 {
 	static const struct wishes none = { .ttl = -1, .tos = -1 };
 	struct datagram *d = datagram_of(r->s);
 	struct net_endpoint old = d->local;
 	struct outgoing o = { 0 };
-	int e = net_endpoint_get(r->s, a, &o.to);
+	int e;
 
+	if (a->size >= sizeof a->family && a->family == LX_AF_UNSPEC) {
+		disconnect(d);
+		return 0;
+	}
+	e = net_endpoint_get(r->s, a, &o.to);
 	if (e)
 		return e;
 	any_is_loopback(&o.to.ip);
@@ -372,7 +397,9 @@ int datagram_connect(struct net_request *r, const struct net_sockaddr *a)
 	d->local.ip = o.from;
 	d->peer = o.to;
 	d->connected = true;
-	return 0;
+	if (ports != &udp_ports)
+		d->peer.port = 0;	/* it means nothing to ICMP and to raw sockets */
+	return !ports || d->bound ? 0 : datagram_port_take(ports, d);
 }
 
 /* --- out ------------------------------------------------------------------------------------------------------------ */
@@ -396,6 +423,26 @@ struct pbuf *datagram_pbuf(uint32_t size, void **data)
 	}
 	pbuf_cat(head, p);
 	return head;
+}
+
+int64_t datagram_read(struct net_request *r, const struct net_message *msg, void *to)
+{
+	int64_t e = net_message_read(r, msg, 0, to, msg->size);
+
+	return e || !r->s->error ? e : socket_error_take(r->s);
+}
+
+int64_t datagram_compose(struct net_request *r, const struct net_message *msg, struct pbuf **p, void **data)
+{
+	int64_t e;
+
+	*p = datagram_pbuf((uint32_t)msg->size, data);
+	if (!*p)
+		return -ENOBUFS;
+	e = datagram_read(r, msg, *data);
+	if (e)
+		pbuf_free(*p);
+	return e;
 }
 
 /* May it be sent in fragments? */

@@ -44,41 +44,15 @@ void ping_fault(const struct fault *f)
 
 static int64_t ping_bind(struct net_request *r, const struct net_sockaddr *a)
 {
-	struct datagram *d = datagram_of(r->s);
 	struct net_endpoint at;
 	int e = datagram_bind_check(r, a, &at);
 
-	if (e)
-		return e;
-	if (d->bound || d->connected)
-		return -EINVAL;
-	if ((r->s->family == LX_AF_INET6) != IP_IS_V6_VAL(at.ip))
-		return -EADDRNOTAVAIL;
-	d->local = at;
-	e = datagram_port_take(&ping_ports, d);
-	if (e) {
-		net_endpoint_any(r->s, &d->local);
-		return e;
-	}
-	d->port_given = true;
-	d->address_given = !ip_addr_isany_val(at.ip);
-	return 0;
+	return e ? e : datagram_bind(r, &ping_ports, &at);
 }
 
 static int64_t ping_connect(struct net_request *r, const struct net_sockaddr *a)
 {
-	struct datagram *d = datagram_of(r->s);
-	int64_t e;
-
-	if (datagram_disconnects(a)) {
-		datagram_disconnect(d);
-		return 0;
-	}
-	e = datagram_connect(r, a);
-	if (e)
-		return e;
-	d->peer.port = 0;
-	return d->bound ? 0 : datagram_port_take(&ping_ports, d);
+	return datagram_connect(r, a, &ping_ports);
 }
 
 /* Only echo requests may be sent; identifier and checksum are ours. */
@@ -109,20 +83,15 @@ static int64_t ping_send(struct net_request *r, struct net_message *msg)
 	if (msg->size < HEADER)
 		return -EINVAL;
 	e = datagram_route(r, msg, &o);
-	if (!e && (r->s->family == LX_AF_INET6) != IP_IS_V6_VAL(o.to.ip))
+	if (!e && !datagram_own_family(r->s, &o.to.ip))
 		e = -EINVAL;
 	if (!e && !d->bound)
 		e = datagram_port_take(&ping_ports, d);
+	if (!e)
+		e = datagram_compose(r, msg, &p, &data);
 	if (e)
 		return e;
-	p = datagram_pbuf((uint32_t)msg->size, &data);
-	if (!p)
-		return -ENOBUFS;
-	e = net_message_read(r, msg, 0, data, msg->size);
-	if (!e && r->s->error)
-		e = socket_error_take(r->s);
-	if (!e)
-		e = request_finish(d, &o, p, data);
+	e = request_finish(d, &o, p, data);
 	if (e) {
 		pbuf_free(p);
 		return e;

@@ -48,7 +48,7 @@ static bool wants(const struct datagram *d, const struct arrival *a, struct pbuf
 {
 	const struct socket *s = d->s;
 
-	if (s->ops != &socket_raw_ops || s->protocol != a->protocol || (s->family == LX_AF_INET6) != IP_IS_V6_VAL(a->to.ip))
+	if (s->ops != &socket_raw_ops || s->protocol != a->protocol || !datagram_own_family(s, &a->to.ip))
 		return false;
 	if (!datagram_fits(d, a) || (ip_addr_ismulticast(&a->to.ip) && !datagram_joined(d, &a->to.ip, a->index)))
 		return false;
@@ -76,8 +76,7 @@ void raw_fault(const struct fault *f, uint8_t protocol)
 	if (!listeners[protocol])
 		return;
 	for (struct datagram *d = datagram_first; d; d = d->next) {
-		if (d->s->ops == &socket_raw_ops && d->s->protocol == protocol && (d->s->family == LX_AF_INET6) == IP_IS_V6_VAL(f->local.ip) &&
-		    datagram_fits(d, &back))
+		if (d->s->ops == &socket_raw_ops && d->s->protocol == protocol && datagram_own_family(d->s, &f->local.ip) && datagram_fits(d, &back))
 			datagram_fault(d, f);
 	}
 }
@@ -93,7 +92,7 @@ static int64_t raw_bind(struct net_request *r, const struct net_sockaddr *a)
 
 	if (e)
 		return e;
-	if ((r->s->family == LX_AF_INET6) != IP_IS_V6_VAL(at.ip))
+	if (!datagram_own_family(r->s, &at.ip))
 		return -EADDRNOTAVAIL;
 	if (d->connected)
 		return -EINVAL;
@@ -104,17 +103,7 @@ static int64_t raw_bind(struct net_request *r, const struct net_sockaddr *a)
 
 static int64_t raw_connect(struct net_request *r, const struct net_sockaddr *a)
 {
-	struct datagram *d = datagram_of(r->s);
-	int64_t e;
-
-	if (datagram_disconnects(a)) {
-		datagram_disconnect(d);
-		return 0;
-	}
-	e = datagram_connect(r, a);
-	if (!e)
-		d->peer.port = 0;
-	return e;
+	return datagram_connect(r, a, NULL);
 }
 
 /* --- sending --------------------------------------------------------------------------------------------------------- */
@@ -146,9 +135,7 @@ static int64_t send_with_header(struct net_request *r, const struct net_message 
 	p = pbuf_alloc(PBUF_LINK, (u16_t)msg->size, PBUF_RAM);
 	if (!p)
 		return -ENOBUFS;
-	e = net_message_read(r, msg, 0, p->payload, msg->size);
-	if (!e && r->s->error)
-		e = socket_error_take(r->s);
+	e = datagram_read(r, msg, p->payload);
 	if (!e)
 		e = header_finish(o, p->payload, (uint32_t)msg->size);
 	if (!e)
@@ -183,20 +170,16 @@ static int64_t raw_send(struct net_request *r, struct net_message *msg)
 	if (msg->size > UINT16_MAX)
 		return -EMSGSIZE;
 	e = datagram_route(r, msg, &o);
-	if (!e && (r->s->family == LX_AF_INET6) != IP_IS_V6_VAL(o.to.ip))
+	if (!e && !datagram_own_family(r->s, &o.to.ip))
 		e = -EINVAL;
 	if (e)
 		return e;
 	if (r->s->option.header_included)
 		return send_with_header(r, msg, &o);
-	p = datagram_pbuf((uint32_t)msg->size, &data);
-	if (!p)
-		return -ENOBUFS;
-	e = net_message_read(r, msg, 0, data, msg->size);
-	if (!e && r->s->error)
-		e = socket_error_take(r->s);
-	if (!e)
-		e = checksum_put(d, &o, p, data);
+	e = datagram_compose(r, msg, &p, &data);
+	if (e)
+		return e;
+	e = checksum_put(d, &o, p, data);
 	if (e) {
 		pbuf_free(p);
 		return e;

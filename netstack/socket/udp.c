@@ -100,7 +100,6 @@ void udp_fault(const struct fault *f)
 
 static int64_t udp_bind(struct net_request *r, const struct net_sockaddr *a)
 {
-	struct datagram *d = datagram_of(r->s);
 	struct net_endpoint at;
 	int e = datagram_bind_check(r, a, &at);
 
@@ -108,35 +107,12 @@ static int64_t udp_bind(struct net_request *r, const struct net_sockaddr *a)
 		return e;
 	if (at.port && at.port < 1024 && !net_capable(r, NET_CAP_BIND_SERVICE))
 		return -EACCES;
-	if (d->bound || d->connected)
-		return -EINVAL;
-	d->local = at;
-	e = datagram_port_take(&udp_ports, d);
-	if (e) {
-		net_endpoint_any(r->s, &d->local);
-		return e;
-	}
-	d->port_given = true;
-	d->address_given = !ip_addr_isany_val(at.ip);
-	return 0;
-}
-
-static int udp_bind_any(struct datagram *d)
-{
-	return d->bound ? 0 : datagram_port_take(&udp_ports, d);
+	return datagram_bind(r, &udp_ports, &at);
 }
 
 static int64_t udp_connect(struct net_request *r, const struct net_sockaddr *a)
 {
-	struct datagram *d = datagram_of(r->s);
-	int64_t e;
-
-	if (datagram_disconnects(a)) {
-		datagram_disconnect(d);
-		return 0;
-	}
-	e = datagram_connect(r, a);
-	return e ? e : udp_bind_any(d);
+	return datagram_connect(r, a, &udp_ports);
 }
 
 /* --- sending -------------------------------------------------------------------------------------------------------- */
@@ -157,14 +133,6 @@ static void refused(struct datagram *d, const struct arrival *a, const struct pa
 		.offender = a->to.ip, .local = a->from, .remote = a->to, .data = p->data, .size = p->size < 512 ? p->size : 512 };
 
 	datagram_fault(d, &f);
-}
-
-/* The error that came for an earlier one, if there is: then nothing is sent. After the last k_caller_*. */
-static int64_t data_read(struct net_request *r, const struct net_message *msg, void *to)
-{
-	int64_t e = net_message_read(r, msg, 0, to, msg->size);
-
-	return e || !r->s->error ? e : socket_error_take(r->s);
 }
 
 static void header_add(const struct datagram *d, const struct outgoing *o, struct pbuf *p)
@@ -211,7 +179,7 @@ static int64_t send_here(struct net_request *r, const struct net_message *msg, c
 
 	if (!p)
 		return -ENOBUFS;
-	e = data_read(r, msg, p->data);
+	e = datagram_read(r, msg, p->data);
 	if (e) {
 		free(p);
 		return e;
@@ -243,17 +211,12 @@ static void send_loop(const struct datagram *d, const struct outgoing *o, struct
 static int64_t send_out(struct net_request *r, const struct net_message *msg, const struct outgoing *o)
 {
 	struct datagram *d = datagram_of(r->s);
+	struct pbuf *p;
 	void *data;
-	struct pbuf *p = datagram_pbuf((uint32_t)msg->size, &data);
-	int64_t e;
+	int64_t e = datagram_compose(r, msg, &p, &data);
 
-	if (!p)
-		return -ENOBUFS;
-	e = data_read(r, msg, data);
-	if (e) {
-		pbuf_free(p);
+	if (e)
 		return e;
-	}
 	MIB2_STATS_INC(mib2.udpoutdatagrams);
 	if (o->many)
 		send_loop(d, o, p);
@@ -281,7 +244,7 @@ static int64_t udp_send(struct net_request *r, struct net_message *msg)
 		return -EINVAL;
 	if (msg->size > (IP_IS_V4_VAL(o.to.ip) ? PAYLOAD_MOST4 : o.local ? PAYLOAD_MOST6 : WIRE_MOST6))
 		return -EMSGSIZE;
-	e = udp_bind_any(d);
+	e = d->bound ? 0 : datagram_port_take(&udp_ports, d);
 	if (e)
 		return e == -EADDRINUSE ? -EAGAIN : e;
 	if (o.local && !(raw_wanted(LX_IPPROTO_UDP) && lwip_takes(msg->size)))

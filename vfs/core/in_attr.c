@@ -17,18 +17,10 @@ int64_t in_chmod(struct request *r)
 	return e ? e : op_chmod(r, w.at, (uint32_t)request_arg(r, 1));
 }
 
-/* A descriptor of O_PATH names a file but cannot act on it. */
-static int64_t real_file(struct request *r, struct file **f)
-{
-	int64_t e = request_file(r, f);
-
-	return !e && (*f)->status & LX_O_PATH ? -EBADF : e;
-}
-
 int64_t in_fchmod(struct request *r)
 {
 	struct file *f;
-	int64_t e = real_file(r, &f);
+	int64_t e = request_real_file(r, &f);
 
 	return e ? e : op_chmod(r, f->at, (uint32_t)request_arg(r, 1));
 }
@@ -74,7 +66,7 @@ int64_t in_lchown(struct request *r)
 int64_t in_fchown(struct request *r)
 {
 	struct file *f;
-	int64_t e = real_file(r, &f);
+	int64_t e = request_real_file(r, &f);
 
 	return e ? e : op_chown(r, f->at, (uint32_t)request_arg(r, 1), (uint32_t)request_arg(r, 2));
 }
@@ -154,7 +146,7 @@ int64_t in_utimensat(struct request *r)
 	if (!request_arg(r, 1)) {	/* futimens: the descriptor itself */
 		if ((int)request_arg(r, 0) == LX_AT_FDCWD)
 			return -EFAULT;
-		e = flags ? -EINVAL : real_file(r, &f);
+		e = flags ? -EINVAL : request_real_file(r, &f);
 		return e ? e : op_utimes(r, f->at, t.atime, t.mtime, t.now);
 	}
 	e = request_walk_at(r, 0, request_arg(r, 1), flags, flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
@@ -189,7 +181,7 @@ int64_t in_futimesat(struct request *r)
 		return utimes_at(r, 0, 1, &t);
 	if ((int)request_arg(r, 0) == LX_AT_FDCWD)
 		return -EFAULT;
-	e = real_file(r, &f);
+	e = request_real_file(r, &f);
 	return e ? e : op_utimes(r, f->at, t.atime, t.mtime, t.now);
 }
 
@@ -252,7 +244,7 @@ int64_t in_truncate(struct request *r)
 /* A regular file that is open for writing. */
 static int64_t writable_file(struct request *r, struct file **f)
 {
-	int64_t e = real_file(r, f);
+	int64_t e = request_real_file(r, f);
 
 	if (e)
 		return e;
@@ -265,7 +257,7 @@ int64_t in_ftruncate(struct request *r)
 {
 	int64_t size = (int64_t)request_arg(r, 1);
 	struct file *f;
-	int64_t e = size < 0 ? -EINVAL : real_file(r, &f);
+	int64_t e = size < 0 ? -EINVAL : request_real_file(r, &f);
 
 	if (e)
 		return e;

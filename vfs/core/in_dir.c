@@ -135,12 +135,10 @@ static int64_t list_directory(struct request *r, bool old)
 {
 	size_t room = request_arg(r, 2);
 	struct file *f;
-	int64_t e = request_file(r, &f);
+	int64_t e = request_real_file(r, &f);
 
 	if (e)
 		return e;
-	if (f->status & LX_O_PATH)
-		return -EBADF;
 	if (f->kind != FILE_DIRECTORY)
 		return -ENOTDIR;
 	if (f->at.node->name && f->at.node->name->gone)

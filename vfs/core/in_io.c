@@ -136,12 +136,10 @@ int64_t in_lseek(struct request *r)
 	int64_t offset = (int64_t)request_arg(r, 1);
 	unsigned whence = (unsigned)request_arg(r, 2);
 	struct file *f;
-	int64_t e = request_file(r, &f);
+	int64_t e = request_real_file(r, &f);
 
 	if (e)
 		return e;
-	if (f->status & LX_O_PATH)
-		return -EBADF;
 	if (whence > LX_SEEK_HOLE)
 		return -EINVAL;
 	switch (f->kind) {
@@ -201,12 +199,10 @@ int64_t in_ioctl(struct request *r)
 	uint32_t command = (uint32_t)request_arg(r, 1), status;
 	struct file *f;
 	int32_t on;
-	int64_t e = request_file(r, &f);
+	int64_t e = request_real_file(r, &f);
 
 	if (e)
 		return e;
-	if (f->status & LX_O_PATH)
-		return -EBADF;
 	switch (command) {
 	case LX_FIOCLEX:
 		return kernel_fcntl(r, LX_F_SETFD, 1);
@@ -269,12 +265,10 @@ int64_t in_fcntl(struct request *r)
 static int64_t sync_file(struct request *r)
 {
 	struct file *f;
-	int64_t e = request_file(r, &f);
+	int64_t e = request_real_file(r, &f);
 
 	if (e)
 		return e;
-	if (f->status & LX_O_PATH)
-		return -EBADF;
 	return node_is(f->at.node, LX_S_IFREG) || node_is(f->at.node, LX_S_IFDIR) ? 0 : -EINVAL;
 }
 
@@ -286,9 +280,8 @@ int64_t in_fsync(struct request *r)
 int64_t in_syncfs(struct request *r)
 {
 	struct file *f;
-	int64_t e = request_file(r, &f);
 
-	return !e && f->status & LX_O_PATH ? -EBADF : e;
+	return request_real_file(r, &f);
 }
 
 int64_t in_sync(struct request *r)
@@ -312,12 +305,10 @@ int64_t in_sync_file_range(struct request *r)
 int64_t in_fadvise64(struct request *r)
 {
 	struct file *f;
-	int64_t e = request_file(r, &f);
+	int64_t e = request_real_file(r, &f);
 
 	if (e)
 		return e;
-	if (f->status & LX_O_PATH)
-		return -EBADF;
 	if (f->kind == FILE_PIPE || f->kind == FILE_SOCKET)
 		return -ESPIPE;
 	return request_arg(r, 3) > 5 || (int64_t)request_arg(r, 2) < 0 ? -EINVAL : 0;

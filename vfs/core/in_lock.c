@@ -129,12 +129,10 @@ int64_t in_flock(struct request *r)
 	unsigned how = (unsigned)request_arg(r, 1);
 	struct lock want = { .kind = LOCK_FLOCK, .end = LOCK_TO_END, .pid = r->m->pid };
 	struct file *f;
-	int64_t e = request_file(r, &f);
+	int64_t e = request_real_file(r, &f);
 
 	if (e)
 		return e;
-	if (f->status & LX_O_PATH)
-		return -EBADF;
 	switch (how & ~(unsigned)LX_LOCK_NB) {
 	case LX_LOCK_SH:
 		want.type = LX_F_RDLCK;

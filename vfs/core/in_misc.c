@@ -88,9 +88,9 @@ int64_t in_setxattr(struct request *r)
 int64_t in_fsetxattr(struct request *r)
 {
 	struct file *f;
-	int64_t e = request_file(r, &f);
+	int64_t e = request_real_file(r, &f);
 
-	return e == -EINVAL ? -EOPNOTSUPP : e ? e : f->status & LX_O_PATH ? -EBADF : -EOPNOTSUPP;
+	return !e || e == -EINVAL ? -EOPNOTSUPP : e;
 }
 
 int64_t in_listxattr(struct request *r)
@@ -103,7 +103,7 @@ int64_t in_listxattr(struct request *r)
 int64_t in_flistxattr(struct request *r)
 {
 	struct file *f;
-	int64_t e = request_file(r, &f);
+	int64_t e = request_real_file(r, &f);
 
-	return e == -EINVAL ? 0 : e ? e : f->status & LX_O_PATH ? -EBADF : 0;
+	return e == -EINVAL ? 0 : e;
 }

@@ -8,6 +8,7 @@
 #include "devpts.h"
 #include "fs.h"
 #include "in.h"
+#include "mount_options.h"
 #include "mounts.h"
 #include "path.h"
 
@@ -40,51 +41,28 @@ static int64_t size_parse(const char *s, uint64_t *out)
 	return *end ? -EINVAL : 0;
 }
 
-static int64_t number_parse(const char *s, int base, uint32_t *out)
+static int64_t tmpfs_option(const char *name, const char *value, void *to)
 {
-	char *end;
-
-	*out = (uint32_t)strtoul(s, &end, base);
-	return *end || !*s ? -EINVAL : 0;
-}
-
-static int64_t option_parse(char *option, struct tmpfs_options *o)
-{
-	char *value = strchr(option, '=');
+	struct tmpfs_options *o = to;
 	uint32_t n;
 	int64_t e;
 
 	if (!value)
-		return *option ? -EINVAL : 0;
-	*value++ = '\0';
-	if (!strcmp(option, "size"))
+		return -EINVAL;
+	if (!strcmp(name, "size"))
 		return size_parse(value, &o->size);
-	if (!strcmp(option, "mode"))
-		return number_parse(value, 8, &o->mode);
-	if (!strcmp(option, "uid"))
-		return number_parse(value, 10, &o->uid);
-	if (!strcmp(option, "gid"))
-		return number_parse(value, 10, &o->gid);
-	if (!strcmp(option, "nr_inodes")) {
-		e = number_parse(value, 10, &n);
+	if (!strcmp(name, "mode"))
+		return mount_option_number(value, 8, &o->mode);
+	if (!strcmp(name, "uid"))
+		return mount_option_number(value, 10, &o->uid);
+	if (!strcmp(name, "gid"))
+		return mount_option_number(value, 10, &o->gid);
+	if (!strcmp(name, "nr_inodes")) {
+		e = mount_option_number(value, 10, &n);
 		o->nodes = n;
 		return e;
 	}
-	return !strcmp(option, "huge") || !strcmp(option, "nr_blocks") ? 0 : -EINVAL;
-}
-
-static int64_t options_parse(char *text, struct tmpfs_options *o)
-{
-	char *next;
-	int64_t e = 0;
-
-	for (; text && !e; text = next) {
-		next = strchr(text, ',');
-		if (next)
-			*next++ = '\0';
-		e = option_parse(text, o);
-	}
-	return e;
+	return !strcmp(name, "huge") || !strcmp(name, "nr_blocks") ? 0 : -EINVAL;
 }
 
 /* --- mount -------------------------------------------------------------------------------------------------- */
@@ -113,7 +91,7 @@ static int64_t mount_new(struct request *r, struct pos at, struct mount_args *a)
 	int64_t e;
 
 	if (!strcmp(a->type, "tmpfs") || !strcmp(a->type, "ramfs")) {
-		e = options_parse(a->data, &o);
+		e = mount_options(a->data, tmpfs_option, &o);
 		if (e)
 			return e;
 		fs = mounts_tmpfs(&o);
@@ -215,7 +193,7 @@ static int64_t mount_remount(struct pos at, struct mount_args *a)
 	if (at.node != at.mount->root)
 		return -EINVAL;
 	if (!(a->flags & LX_MS_BIND) && at.mount->fs->kind == FS_TMPFS) {
-		e = options_parse(a->data, &o);
+		e = mount_options(a->data, tmpfs_option, &o);
 		if (!e && o.size)
 			e = mounts_resize(at.mount->fs, o.size);
 		if (e)

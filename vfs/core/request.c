@@ -128,6 +128,13 @@ int64_t request_file(struct request *r, struct file **out)
 	return *out ? 0 : -EBADF;
 }
 
+int64_t request_real_file(struct request *r, struct file **out)
+{
+	int64_t e = request_file(r, out);
+
+	return !e && (*out)->status & LX_O_PATH ? -EBADF : e;
+}
+
 int64_t request_to_posix(struct request *r, const struct srv_forward *f)
 {
 	struct srv_forward to = *f;

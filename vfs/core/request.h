@@ -79,6 +79,8 @@ int64_t request_walk(struct request *r, unsigned i, int dirfd, uint64_t from, un
 int64_t request_walk_at(struct request *r, int dirfd, uint64_t from, unsigned at_flags, unsigned flags, struct walk *w);
 /* The open file that argument 0 names (K_ROUTE_FD). -EBADF; REQUEST_DONE: it was another server's, and the caller was forwarded. */
 int64_t request_file(struct request *r, struct file **out);
+/* The same for calls that act on the file: a descriptor of O_PATH only names it. -EBADF */
+int64_t request_real_file(struct request *r, struct file **out);
 /* Commits, then forwards to the process server. Always REQUEST_DONE. */
 int64_t request_to_posix(struct request *r, const struct srv_forward *f);
 /* Fails the caller with errno and a signal; what a declined operation had done (extra[0]) is the result instead of the errno. REQUEST_DONE. */

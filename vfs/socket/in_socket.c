@@ -12,12 +12,10 @@ int request_network = -1;
 int64_t socket_file(struct request *r, struct socket **out)
 {
 	struct file *f;
-	int64_t e = request_file(r, &f);
+	int64_t e = request_real_file(r, &f);
 
 	if (e)
 		return e;
-	if (f->status & LX_O_PATH)
-		return -EBADF;
 	*out = socket_of(f);
 	return *out ? 0 : -ENOTSOCK;
 }

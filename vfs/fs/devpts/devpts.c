@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "in.h"
+#include "mount_options.h"
 #include "mounts.h"
 #include "open.h"
 
@@ -135,44 +136,29 @@ int devpts_fill(struct filesystem *fs)
 	return 0;
 }
 
-static int64_t number_parse(const char *s, int base, uint32_t *out)
+static int64_t option_parse(const char *name, const char *value, void *to)
 {
-	char *end;
-
-	*out = (uint32_t)strtoul(s, &end, base);
-	return *end || !*s ? -EINVAL : 0;
-}
-
-static int64_t option_parse(char *option, struct devpts_options *o)
-{
-	char *value = strchr(option, '=');
+	struct devpts_options *o = to;
 
 	if (!value)
-		return *option && strcmp(option, "newinstance") ? -EINVAL : 0;
-	*value++ = '\0';
-	if (!strcmp(option, "mode"))
-		return number_parse(value, 8, &o->mode);
-	if (!strcmp(option, "ptmxmode"))
-		return number_parse(value, 8, &o->ptmxmode);
-	if (!strcmp(option, "uid"))
-		return number_parse(value, 10, &o->uid) || !(o->uid_set = true) ? -EINVAL : 0;
-	if (!strcmp(option, "gid"))
-		return number_parse(value, 10, &o->gid) || !(o->gid_set = true) ? -EINVAL : 0;
+		return strcmp(name, "newinstance") ? -EINVAL : 0;
+	if (!strcmp(name, "mode"))
+		return mount_option_number(value, 8, &o->mode);
+	if (!strcmp(name, "ptmxmode"))
+		return mount_option_number(value, 8, &o->ptmxmode);
+	if (!strcmp(name, "uid"))
+		return mount_option_number(value, 10, &o->uid) || !(o->uid_set = true) ? -EINVAL : 0;
+	if (!strcmp(name, "gid"))
+		return mount_option_number(value, 10, &o->gid) || !(o->gid_set = true) ? -EINVAL : 0;
 	return -EINVAL;
 }
 
 int64_t devpts_parse(char *text, struct devpts_options *o)
 {
-	char *next;
-	int64_t e = 0;
+	int64_t e;
 
 	*o = (struct devpts_options){ .mode = 0600 };
-	for (; text && !e; text = next) {
-		next = strchr(text, ',');
-		if (next)
-			*next++ = '\0';
-		e = option_parse(text, o);
-	}
+	e = mount_options(text, option_parse, o);
 	o->mode &= 07777;
 	o->ptmxmode &= 07777;
 	return e;
