@@ -28,6 +28,6 @@ POSIX_LOGIC := tests/host/posix_mock.c sysroot/libsrv/parked.c $(addprefix posix
                proc/exit.c signal/send.c signal/stop.c signal/sigqueue.c)
 $(foreach t,posix_wait posix_jobcontrol posix_signal,$(call host_test,$t,tests/host/$t.c $(POSIX_LOGIC)))
 # Terminals and pseudo-terminals over the same kernel, with callers whose pages come and go.
-$(call host_test,pty,tests/host/pty.c $(wildcard posix/tty/*.c) $(POSIX_LOGIC))
+$(call host_test,pty,tests/host/pty.c sysroot/libsrv/ioctl.c $(wildcard posix/tty/*.c) $(POSIX_LOGIC))
 syscall_table_CPPFLAGS := -DSOURCE_TOP='"$(CURDIR)"'
 $(call host_test,syscall_table,tests/host/syscall_table.c)

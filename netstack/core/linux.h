@@ -150,9 +150,6 @@ _Static_assert(sizeof(struct lx_sockaddr_in) == 16 && sizeof(struct lx_sockaddr_
 #define LX_FIONREAD	0x541bu		/* = SIOCINQ */
 #define LX_SIOCOUTQ	0x5411u		/* = TIOCOUTQ */
 #define LX_SIOCOUTQNSD	0x894bu
-#define LX_FIONBIO	0x5421u
-#define LX_FIONCLEX	0x5450u
-#define LX_FIOCLEX	0x5451u
 #define LX_FIOASYNC	0x5452u
 #define LX_SIOCATMARK	0x8905u
 #define LX_FIOSETOWN	0x8901u

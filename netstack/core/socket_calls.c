@@ -188,43 +188,19 @@ int64_t in_getsockopt(struct net_request *r)
 
 /* --- descriptors ---------------------------------------------------------------------------------------------- */
 
-#define NR_FCNTL 72
-enum { F_SETFD = 2, F_SETFL = 4, F_SETOWN = 8, F_GETOWN, F_SETSIG, F_GETSIG, F_SETOWN_EX = 15, F_GETOWN_EX };
-
-static int64_t kernel_fcntl(struct net_request *r, int command, uint64_t value)
-{
-	uint64_t arg[6] = { r->m->arg[0], (uint64_t)command, value, 0, 0, 0 };
-
-	return net_forward_kernel(r, NR_FCNTL, arg);
-}
-
-static int64_t ioctl_nonblock(struct net_request *r)
-{
-	int32_t on;
-	int64_t e = net_read(r, &on, r->m->arg[2], sizeof on);
-
-	if (e)
-		return e;
-	return kernel_fcntl(r, F_SETFL, on ? r->m->fd_flags | LX_O_NONBLOCK : r->m->fd_flags & ~LX_O_NONBLOCK);
-}
+enum { F_SETOWN = 8, F_GETOWN, F_SETSIG, F_GETSIG, F_SETOWN_EX = 15, F_GETOWN_EX };
 
 int64_t in_ioctl(struct net_request *r)
 {
 	uint32_t command = (uint32_t)r->m->arg[1];
+	uint64_t arg[6];
 	int32_t zero = 0;
-	int64_t e;
+	int64_t e = srv_ioctl_as_fcntl(r->m, arg);
 
-	switch (command) {
-	case LX_FIOCLEX:
-		return kernel_fcntl(r, F_SETFD, 1);
-	case LX_FIONCLEX:
-		return kernel_fcntl(r, F_SETFD, 0);
-	case LX_FIONBIO:
-		return ioctl_nonblock(r);
-	case LX_FIOGETOWN:
-	case LX_SIOCGPGRP:
+	if (e)
+		return e < 0 ? e : net_forward_kernel(r, NR_FCNTL, arg);
+	if (command == LX_FIOGETOWN || command == LX_SIOCGPGRP)
 		return net_write(r, r->m->arg[2], &zero, sizeof zero);	/* nothing here sends SIGIO */
-	}
 	if (!r->s)	/* interface requests work on AF_UNIX sockets, too: the VFS has passed one on */
 		return interface_ioctl(r, command, r->m->arg[2]);
 	e = r->s->ops->ioctl ? r->s->ops->ioctl(r, command, r->m->arg[2]) : NET_PASS;

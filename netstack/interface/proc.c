@@ -7,9 +7,7 @@
 #include "proc.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "datagram.h"
@@ -20,73 +18,35 @@
 #include "memory.h"
 #include "neighbour.h"
 #include "posix_vfs.h"
+#include "proc_text.h"
 #include "request.h"
 #include "route.h"
 #include "server.h"
 #include "socket.h"
 #include "stream.h"
 
-/* --- a growing text ------------------------------------------------------------------------------------------ */
-
-struct text {
-	char *data;
-	size_t size, room;
-	size_t line;		/* where the line began */
-	bool failed;
-};
-
-static bool text_room(struct text *x, size_t more)
-{
-	size_t room = x->room ? x->room : 1024;
-	char *data;
-
-	while (room < x->size + more)
-		room *= 2;
-	if (room == x->room)
-		return true;
-	data = x->failed ? NULL : realloc(x->data, room);
-	if (!data) {
-		x->failed = true;
-		return false;
-	}
-	x->data = data;
-	x->room = room;
-	return true;
-}
-
-__attribute__((format(printf, 2, 3))) static void put(struct text *x, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	if (!text_room(x, 512))
-		return;
-	va_start(args, format);
-	n = vsnprintf(x->data + x->size, 512, format, args);
-	va_end(args);
-	x->size += n > 0 ? (size_t)(n < 511 ? n : 511) : 0;
-}
-
 /* Ends a line, filled with spaces up to `width`. */
 static void end(struct text *x, size_t width)
 {
-	while (x->size - x->line < width && text_room(x, 2))
-		x->data[x->size++] = ' ';
-	put(x, "\n");
-	x->line = x->size;
+	size_t line = x->size;
+
+	while (line > 0 && x->data[line - 1] != '\n')
+		line--;
+	line = x->size - line;
+	text_format(x, "%*s\n", line < width ? (int)(width - line) : 0, "");
 }
 
 /* --- interfaces, routes, neighbours --------------------------------------------------------------------------- */
 
 static void dev(struct text *x)
 {
-	put(x, "Inter-|   Receive                                                |  Transmit\n"
+	text_format(x, "Inter-|   Receive                                                |  Transmit\n"
 		" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n");
 	for (struct interface *i = interface_next(NULL); i; i = interface_next(i)) {
 		struct interface_counts c;
 
 		interface_counts(i, &c);
-		put(x, "%6s: %7lu %7lu %4lu %4lu %4d %5d %10d %9lu %8lu %7lu %4lu %4lu %4d %5d %7d %10d\n", i->name, (unsigned long)c.rx_bytes,
+		text_format(x, "%6s: %7lu %7lu %4lu %4lu %4d %5d %10d %9lu %8lu %7lu %4lu %4lu %4d %5d %7d %10d\n", i->name, (unsigned long)c.rx_bytes,
 			(unsigned long)c.rx_packets, (unsigned long)c.rx_errors, (unsigned long)c.rx_dropped, 0, 0, 0, (unsigned long)c.rx_multicast,
 			(unsigned long)c.tx_bytes, (unsigned long)c.tx_packets, (unsigned long)c.tx_errors, (unsigned long)c.tx_dropped, 0, 0, 0, 0);
 	}
@@ -112,7 +72,7 @@ static bool route_line(const struct route *r, void *arg)
 
 	if (IP_IS_V6(&r->to) || (r->index == 1 && r->protocol == LX_RTPROT_KERNEL))
 		return true;
-	put(x, "%s\t%08X\t%08X\t%04X\t%d\t%u\t%u\t%08X\t%d\t%u\t%u", i ? i->name : "*", (unsigned)ip_2_ip4(&r->to)->addr, (unsigned)ip_2_ip4(&r->gateway)->addr,
+	text_format(x, "%s\t%08X\t%08X\t%04X\t%d\t%u\t%u\t%08X\t%d\t%u\t%u", i ? i->name : "*", (unsigned)ip_2_ip4(&r->to)->addr, (unsigned)ip_2_ip4(&r->gateway)->addr,
 		(unsigned)route_flags(r), 0, 0, (unsigned)r->metric, (unsigned)interface_mask(r->length), 0, 0, 0);
 	end(x, 127);
 	return true;
@@ -131,7 +91,7 @@ static bool route_line_other(const struct route *r, void *arg)
 
 static void route(struct text *x)
 {
-	put(x, "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
+	text_format(x, "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
 	end(x, 127);
 	route_walk(route_line_default, x);
 	route_walk(route_line_other, x);
@@ -142,7 +102,7 @@ static void put_address6(struct text *x, const uint32_t address[4])
 	const uint8_t *b = (const uint8_t *)address;
 
 	for (int n = 0; n < 16; n++)
-		put(x, "%02x", b[n]);
+		text_format(x, "%02x", b[n]);
 }
 
 static void route6_line(struct text *x, const struct route *r, uint32_t flags)
@@ -151,11 +111,11 @@ static void route6_line(struct text *x, const struct route *r, uint32_t flags)
 	const struct interface *i = r->index ? interface_by_index(r->index) : NULL;
 
 	put_address6(x, ip_2_ip6(&r->to)->addr);
-	put(x, " %02x ", r->length);
+	text_format(x, " %02x ", r->length);
 	put_address6(x, none);
-	put(x, " 00 ");
+	text_format(x, " 00 ");
 	put_address6(x, ip_addr_isany(&r->gateway) ? none : ip_2_ip6(&r->gateway)->addr);
-	put(x, " %08x %08x %08x %08x %8s", (unsigned)r->metric, 1, 0, (unsigned)flags, i ? i->name : "lo");
+	text_format(x, " %08x %08x %08x %08x %8s", (unsigned)r->metric, 1, 0, (unsigned)flags, i ? i->name : "lo");
 	end(x, 0);
 }
 
@@ -200,7 +160,7 @@ static void if_inet6(struct text *x)
 			if (ip6_addr_isinvalid(state))
 				continue;
 			put_address6(x, a->addr);
-			put(x, " %02x %02x %02x %02x %8s\n", (unsigned)i->index, i->prefix6[slot],
+			text_format(x, " %02x %02x %02x %02x %8s\n", (unsigned)i->index, i->prefix6[slot],
 				ip6_addr_isloopback(a) ? 0x10 : ip6_addr_islinklocal(a) ? 0x20 : ip6_addr_issitelocal(a) ? 0x40 : 0, (fixed ? 0x80 : 0) | (ip6_addr_istentative(state) ? 0x40 : 0), i->name);
 		}
 	}
@@ -215,13 +175,13 @@ static bool arp_line(const struct neighbour *n, void *arg)
 		return true;
 	ip4addr_ntoa_r(ip_2_ip4(&n->address), address, sizeof address);
 	snprintf(hardware, sizeof hardware, "%02x:%02x:%02x:%02x:%02x:%02x", h[0], h[1], h[2], h[3], h[4], h[5]);
-	put(arg, "%-16s 0x%-10x0x%-10x%-17s     *        %s\n", address, 1, n->permanent ? 6 : 2, hardware, interface_by_index(n->index)->name);
+	text_format(arg, "%-16s 0x%-10x0x%-10x%-17s     *        %s\n", address, 1, n->permanent ? 6 : 2, hardware, interface_by_index(n->index)->name);
 	return true;
 }
 
 static void arp(struct text *x)
 {
-	put(x, "IP address       HW type     Flags       HW address            Mask     Device\n");
+	text_format(x, "IP address       HW type     Flags       HW address            Mask     Device\n");
 	neighbour_walk(arp_line, x);
 }
 
@@ -242,20 +202,20 @@ static void put_endpoint(struct text *x, const struct net_endpoint *e, bool six)
 	const uint32_t *a = ip_2_ip6(&e->ip)->addr;
 
 	if (!six)
-		put(x, "%08X:%04X ", (unsigned)ip_2_ip4(&e->ip)->addr, e->port);
+		text_format(x, "%08X:%04X ", (unsigned)ip_2_ip4(&e->ip)->addr, e->port);
 	else if (IP_IS_V6(&e->ip))
-		put(x, "%08X%08X%08X%08X:%04X ", (unsigned)a[0], (unsigned)a[1], (unsigned)a[2], (unsigned)a[3], e->port);
+		text_format(x, "%08X%08X%08X%08X:%04X ", (unsigned)a[0], (unsigned)a[1], (unsigned)a[2], (unsigned)a[3], e->port);
 	else if (ip_addr_isany(&e->ip))
-		put(x, "%032X:%04X ", 0, e->port);
+		text_format(x, "%032X:%04X ", 0, e->port);
 	else
-		put(x, "0000000000000000FFFF0000%08X:%04X ", (unsigned)ip_2_ip4(&e->ip)->addr, e->port);
+		text_format(x, "0000000000000000FFFF0000%08X:%04X ", (unsigned)ip_2_ip4(&e->ip)->addr, e->port);
 }
 
 static void put_line(struct text *x, const struct line *l, bool six)
 {
 	put_endpoint(x, l->local, six);
 	put_endpoint(x, l->peer, six);
-	put(x, "%02X %08X:%08X %02X:%08lX %08X %5u %8d %lu %d %016d", l->state, (unsigned)l->send_queue, (unsigned)l->receive_queue, 0, 0ul,
+	text_format(x, "%02X %08X:%08X %02X:%08lX %08X %5u %8d %lu %d %016d", l->state, (unsigned)l->send_queue, (unsigned)l->receive_queue, 0, 0ul,
 		l->retransmits, l->uid, 0, l->inode, l->references, 0);
 }
 
@@ -280,12 +240,12 @@ static unsigned line_number;
 
 static void tcp_line(struct text *x, const struct line *l, bool six)
 {
-	put(x, "%4u: ", line_number++);
+	text_format(x, "%4u: ", line_number++);
 	put_line(x, l, six);
 	if (l->state == 6)
 		end(x, six ? 0 : 149);
 	else {
-		put(x, " %lu %lu %u %u %d", 20ul, 4ul, 0, 10, l->state == 10 ? 0 : -1);
+		text_format(x, " %lu %lu %u %u %d", 20ul, 4ul, 0, 10, l->state == 10 ? 0 : -1);
 		end(x, six ? 0 : 149);
 	}
 }
@@ -327,9 +287,9 @@ static void tcp_pcb_line(struct text *x, const struct tcp_pcb *p, bool six)
 static void tcp(struct text *x, bool six)
 {
 	if (six)
-		put(x, "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode");
+		text_format(x, "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode");
 	else
-		put(x, "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode");
+		text_format(x, "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode");
 	end(x, six ? 0 : 149);
 	line_number = 0;
 	for (struct socket *s = socket_first; s; s = s->next) {
@@ -376,9 +336,9 @@ static void datagram_line(struct text *x, struct socket *s, bool six, bool udp)
 		local.port = s->protocol;	/* raw sockets have their protocol there */
 	else if (!local.port)
 		return;
-	put(x, udp ? "%5u: " : "%4u: ", udp ? local.port : s->protocol);
+	text_format(x, udp ? "%5u: " : "%4u: ", udp ? local.port : s->protocol);
 	put_line(x, &l, six);
-	put(x, " %u", 0);
+	text_format(x, " %u", 0);
 	end(x, udp && !six ? 127 : 0);
 }
 
@@ -387,9 +347,9 @@ static void datagrams(struct text *x, const struct socket_ops *ops, bool six)
 	bool udp = ops == &socket_udp_ops;
 
 	if (six)
-		put(x, "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops");
+		text_format(x, "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops");
 	else
-		put(x, "%s  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops", udp ? " " : "");
+		text_format(x, "%s  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops", udp ? " " : "");
 	end(x, udp && !six ? 127 : 0);
 	for (struct socket *s = socket_first; s; s = s->next) {
 		if (s->ops == ops && !s->closed && (s->family == LX_AF_INET6) == six)
@@ -409,7 +369,7 @@ static void sockstat(struct text *x)
 	}
 	for (const struct tcp_pcb *p = tcp_tw_pcbs; p; p = p->next)
 		waiting++;
-	put(x, "sockets: used %u\nTCP: inuse %u orphan %u tw %u alloc %u mem %lu\nUDP: inuse %u mem 0\nUDPLITE: inuse 0\nRAW: inuse %u\nFRAG: inuse %u memory 0\n",
+	text_format(x, "sockets: used %u\nTCP: inuse %u orphan %u tw %u alloc %u mem %lu\nUDP: inuse %u mem 0\nUDPLITE: inuse 0\nRAW: inuse %u\nFRAG: inuse %u memory 0\n",
 		socket_count(), count[0], orphans, waiting, count[0], (unsigned long)(net_memory_used() / 4096), count[1], count[2],
 		(unsigned)lwip_stats.memp[MEMP_REASSDATA]->used);
 }
@@ -423,27 +383,27 @@ static void snmp(struct text *x)
 
 	for (const struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next)
 		established += p->state == ESTABLISHED || p->state == CLOSE_WAIT;
-	put(x, "Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers OutRequests OutDiscards OutNoRoutes "
+	text_format(x, "Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers OutRequests OutDiscards OutNoRoutes "
 		"ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails FragCreates\n");
-	put(x, "Ip: 2 64 %u %u %u %u %u %u %u %u %u %u 0 %u %u %u %u %u %u\n", (unsigned)m->ipinreceives, (unsigned)m->ipinhdrerrors, (unsigned)m->ipinaddrerrors,
+	text_format(x, "Ip: 2 64 %u %u %u %u %u %u %u %u %u %u 0 %u %u %u %u %u %u\n", (unsigned)m->ipinreceives, (unsigned)m->ipinhdrerrors, (unsigned)m->ipinaddrerrors,
 		(unsigned)m->ipforwdatagrams, (unsigned)m->ipinunknownprotos, (unsigned)m->ipindiscards, (unsigned)m->ipindelivers, (unsigned)m->ipoutrequests,
 		(unsigned)m->ipoutdiscards, (unsigned)m->ipoutnoroutes, (unsigned)m->ipreasmreqds, (unsigned)m->ipreasmoks, (unsigned)m->ipreasmfails,
 		(unsigned)m->ipfragoks, (unsigned)m->ipfragfails, (unsigned)m->ipfragcreates);
-	put(x, "Icmp: InMsgs InErrors InCsumErrors InDestUnreachs InTimeExcds InParmProbs InSrcQuenchs InRedirects InEchos InEchoReps InTimestamps InTimestampReps "
+	text_format(x, "Icmp: InMsgs InErrors InCsumErrors InDestUnreachs InTimeExcds InParmProbs InSrcQuenchs InRedirects InEchos InEchoReps InTimestamps InTimestampReps "
 		"InAddrMasks InAddrMaskReps OutMsgs OutErrors OutDestUnreachs OutTimeExcds OutParmProbs OutSrcQuenchs OutRedirects OutEchos OutEchoReps "
 		"OutTimestamps OutTimestampReps OutAddrMasks OutAddrMaskReps\n");
-	put(x, "Icmp: %u %u 0 %u %u %u %u %u %u %u %u %u %u %u ", (unsigned)m->icmpinmsgs, (unsigned)m->icmpinerrors, (unsigned)m->icmpindestunreachs,
+	text_format(x, "Icmp: %u %u 0 %u %u %u %u %u %u %u %u %u %u %u ", (unsigned)m->icmpinmsgs, (unsigned)m->icmpinerrors, (unsigned)m->icmpindestunreachs,
 		(unsigned)m->icmpintimeexcds, (unsigned)m->icmpinparmprobs, (unsigned)m->icmpinsrcquenchs, (unsigned)m->icmpinredirects, (unsigned)m->icmpinechos,
 		(unsigned)m->icmpinechoreps, (unsigned)m->icmpintimestamps, (unsigned)m->icmpintimestampreps, (unsigned)m->icmpinaddrmasks, (unsigned)m->icmpinaddrmaskreps);
-	put(x, "%u %u %u %u 0 0 0 %u %u 0 0 0 0\n", (unsigned)m->icmpoutmsgs, (unsigned)m->icmpouterrors, (unsigned)m->icmpoutdestunreachs,
+	text_format(x, "%u %u %u %u 0 0 0 %u %u 0 0 0 0\n", (unsigned)m->icmpoutmsgs, (unsigned)m->icmpouterrors, (unsigned)m->icmpoutdestunreachs,
 		(unsigned)m->icmpouttimeexcds, (unsigned)m->icmpoutechos, (unsigned)m->icmpoutechoreps);
-	put(x, "Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors\n");
-	put(x, "Tcp: 1 200 120000 -1 %u %u %u %u %u %u %u %u %u %u %u\n", (unsigned)m->tcpactiveopens, (unsigned)m->tcppassiveopens, (unsigned)m->tcpattemptfails,
+	text_format(x, "Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors\n");
+	text_format(x, "Tcp: 1 200 120000 -1 %u %u %u %u %u %u %u %u %u %u %u\n", (unsigned)m->tcpactiveopens, (unsigned)m->tcppassiveopens, (unsigned)m->tcpattemptfails,
 		(unsigned)m->tcpestabresets, established, (unsigned)m->tcpinsegs, (unsigned)m->tcpoutsegs, (unsigned)m->tcpretranssegs, (unsigned)m->tcpinerrs,
 		(unsigned)m->tcpoutrsts, (unsigned)lwip_stats.tcp.chkerr);
-	put(x, "Udp: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors\nUdp: %u %u %u %u 0 0 %u 0 0\n",
+	text_format(x, "Udp: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors\nUdp: %u %u %u %u 0 0 %u 0 0\n",
 		(unsigned)m->udpindatagrams, (unsigned)m->udpnoports, (unsigned)m->udpinerrors, (unsigned)m->udpoutdatagrams, (unsigned)lwip_stats.udp.chkerr);
-	put(x, "UdpLite: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors\nUdpLite: 0 0 0 0 0 0 0 0 0\n");
+	text_format(x, "UdpLite: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors\nUdpLite: 0 0 0 0 0 0 0 0 0\n");
 }
 
 /* What autoconfiguration found out, in the form of Linux's kernel-level one: /etc/resolv.conf is a link to it. */
@@ -454,21 +414,21 @@ static void pnp(struct text *x)
 	ip4_addr_t dhcp;
 	bool leased = interface_dhcp_server(&dhcp);
 
-	put(x, leased ? "#PROTO: DHCP\n" : "#MANUAL\n");
+	text_format(x, leased ? "#PROTO: DHCP\n" : "#MANUAL\n");
 	for (unsigned n = 0; (server = interface_name_server(n)); n++) {
 		ip_addr_t zoneless = *server;
 
 		if (IP_IS_V6(&zoneless))
 			ip6_addr_clear_zone(ip_2_ip6(&zoneless));
-		put(x, "nameserver %s\n", ipaddr_ntoa_r(&zoneless, address, sizeof address));
+		text_format(x, "nameserver %s\n", ipaddr_ntoa_r(&zoneless, address, sizeof address));
 	}
 	if (leased)
-		put(x, "bootserver %s\n", ip4addr_ntoa_r(&dhcp, address, sizeof address));
+		text_format(x, "bootserver %s\n", ip4addr_ntoa_r(&dhcp, address, sizeof address));
 }
 
-static int text_make(uint64_t file, struct text *x)
+static int text_make(const struct k_message *m, struct text *x)
 {
-	switch (file) {
+	switch (m->arg[0]) {
 	case PROTO_PROC_NET_DEV: dev(x); break;
 	case PROTO_PROC_NET_ROUTE: route(x); break;
 	case PROTO_PROC_NET_ARP: arp(x); break;
@@ -485,56 +445,19 @@ static int text_make(uint64_t file, struct text *x)
 	case PROTO_PROC_NET_PNP: pnp(x); break;
 	default: return -ENOENT;
 	}
-	return x->failed ? -ENOMEM : 0;
+	return 0;
 }
 
 /* --- messages ------------------------------------------------------------------------------------------------ */
 
-static int text_put(int object, const struct text *x)
-{
-	long e = k_mobject_resize(object, x->size);
-
-	if (e >= 0 && x->size)
-		e = k_mobject_write(object, 0, x->data, x->size);
-	return e < 0 ? (int)e : 0;
-}
-
 void interface_proc_open(const struct k_message *m)
 {
-	struct srv_forward f = { .endpoint = srv_handle("vfs"), .number = PROTO_VFS_PROC_OPENED, .handle = { -1, -1 } };
-	struct text x = { 0 };
-	int e = text_make(m->arg[0], &x), object = -1;
-
-	if (!e) {
-		object = (int)k_mobject_create(x.size, 0);
-		e = object < 0 ? object : text_put(object, &x);
-	}
-	free(x.data);
-	if (e && object >= 0)
-		k_handle_close(object);
-	f.handle[0] = e ? -1 : object;
-	memcpy(f.arg, m->arg, sizeof f.arg);
-	f.arg[5] = (uint64_t)(int64_t)e;
-	srv_forward(m->call, &f);
+	proc_text_open(m, srv_handle("vfs"), text_make);
 }
-
-#define NR_LSEEK 8
 
 void interface_proc_refresh(const struct k_message *m)
 {
-	uint64_t arg[6] = { m->arg[3], m->arg[4], m->arg[5], 0, 0, 0 };
-	struct text x = { 0 };
-	int object = (int)k_caller_attached(srv_endpoint(), m->call, 0), e = object < 0 ? object : text_make(m->arg[0], &x);
-
-	if (!e)
-		e = text_put(object, &x);
-	free(x.data);
-	if (object >= 0)
-		k_handle_close(object);
-	if (e)
-		srv_answer(m->call, e);
-	else
-		srv_forward_kernel_args(m->call, NR_LSEEK, arg, false);
+	proc_text_refresh(m, text_make);
 }
 
 /* Nothing in /proc/net can be written. */

@@ -15,6 +15,7 @@
 #include "posix/proc/cred.h"
 #include "posix/tty/tty.h"
 #include "posix_vfs.h"
+#include "proc_text.h"
 #include "supervisor_wire.h"
 
 bool procfs_may_look(const struct thread *self, const struct process *p)
@@ -91,40 +92,6 @@ static int text_make(const struct k_message *m, struct text *x)
 	return procfs_process_text(x, file, p, t, (uint32_t)m->arg[2]);
 }
 
-static int text_put(int object, const struct text *x)
-{
-	long r = x->failed ? -ENOMEM : k_mobject_resize(object, x->size);
-
-	if (r >= 0 && x->size)
-		r = k_mobject_write(object, 0, x->data, x->size);
-	return r < 0 ? (int)r : 0;
-}
-
-static void opened(const struct k_message *m, int object, int error)
-{
-	struct srv_forward f = { .endpoint = grants.vfs, .number = PROTO_VFS_PROC_OPENED, .handle = { error ? -1 : object, -1 } };
-
-	memcpy(f.arg, m->arg, sizeof f.arg);
-	f.arg[5] = (uint64_t)(int64_t)error;
-	if (error && object >= 0)
-		k_handle_close(object);
-	srv_forward(m->call, &f);
-}
-
-static void text_open(const struct k_message *m)
-{
-	bool reading = (m->arg[3] & LX_O_ACCMODE) != LX_O_WRONLY;
-	struct text x = { 0 };
-	int r = reading ? text_make(m, &x) : 0, object = -1;
-
-	if (!r)
-		object = (int)k_mobject_create(x.size, 0);
-	if (!r)
-		r = object < 0 ? object : text_put(object, &x);
-	text_free(&x);
-	opened(m, object, r);
-}
-
 /* The VFS's descriptions that a process maps, each once. */
 static uint32_t mapped_files(const struct process *p, uint64_t *cookie, uint32_t max)
 {
@@ -162,7 +129,7 @@ void ps_proc_open(const struct k_message *m)
 
 	procfs_names.count = 0;
 	if (!p || !procfs_may_look(thread_of(m), p)) {
-		text_open(m);
+		proc_text_open(m, grants.vfs, text_make);
 		return;
 	}
 	names.count = mapped_files(p, names.cookie, PROTO_NAMES);
@@ -187,27 +154,13 @@ void ps_named(const struct k_message *m)
 		procfs_names.count = i + 1;
 		at = stop + 1;
 	}
-	text_open(m);
+	proc_text_open(m, grants.vfs, text_make);
 	procfs_names.count = 0;
 }
 
-#define NR_LSEEK 8
-
 void ps_proc_refresh(const struct k_message *m)
 {
-	uint64_t arg[6] = { m->arg[3], m->arg[4], m->arg[5], 0, 0, 0 };
-	struct text x = { 0 };
-	int object = (int)k_caller_attached(grants.endpoint, m->call, 0), r = object < 0 ? object : text_make(m, &x);
-
-	if (!r)
-		r = text_put(object, &x);
-	text_free(&x);
-	if (object >= 0)
-		k_handle_close(object);
-	if (r)
-		srv_answer(m->call, r);
-	else
-		srv_forward_kernel_args(m->call, NR_LSEEK, arg, false);
+	proc_text_refresh(m, text_make);
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */

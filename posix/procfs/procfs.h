@@ -6,7 +6,6 @@
  *	of_process.c files of processes and threads
  *	of_system.c  files of the system
  *	objects.c    what lives, for leak checks
- *	text.c       a growing text
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,7 +13,7 @@
 #define POSIX_PROCFS_H
 
 #include "posix/proc/process.h"
-#include "posix/procfs/text.h"
+#include "text.h"
 
 /* tid's thread is NULL for files of the process. 0 or a negative errno. */
 /* Whose reading makes the text now: it runs, whatever it seems to do. */

@@ -352,47 +352,16 @@ void in_lseek(const struct k_message *m)
 	srv_answer(m->call, !f ? -EBADF : f->tty ? -ESPIPE : 0);
 }
 
-#define FIONCLEX 0x5450u
-#define FIOCLEX 0x5451u
-#define FIONBIO 0x5421u
-#define NR_FCNTL 72
-#define F_SETFD 2
-#define F_SETFL 4
-
-/* Requests that concern the descriptor, whatever it is. */
-static bool ioctl_common(const struct k_message *m)
-{
-	uint64_t arg[6] = { m->arg[0], F_SETFD, (uint32_t)m->arg[1] == FIOCLEX, 0, 0, 0 };
-	int32_t on;
-	int r;
-
-	switch ((uint32_t)m->arg[1]) {
-	case FIOCLEX:
-	case FIONCLEX:
-		srv_forward_kernel_args(m->call, NR_FCNTL, arg, false);
-		return true;
-	case FIONBIO:
-		r = caller_read(m, &on, m->arg[2], sizeof on);
-		if (r) {
-			caller_answer(m, r);
-			return true;
-		}
-		arg[1] = F_SETFL;
-		arg[2] = on ? m->fd_flags | LX_O_NONBLOCK : m->fd_flags & ~(uint32_t)LX_O_NONBLOCK;
-		srv_forward_kernel_args(m->call, NR_FCNTL, arg, false);
-		return true;
-	}
-	return false;
-}
-
 void in_ioctl(const struct k_message *m)
 {
 	struct file *f = file_of_call(m);
+	uint64_t arg[6];
+	int r = f ? srv_ioctl_as_fcntl(m, arg) : -EBADF;
 
-	if (!f)
-		srv_answer(m->call, -EBADF);
-	else if (ioctl_common(m))
-		return;
+	if (r < 0)
+		caller_answer(m, r);
+	else if (r)
+		srv_forward_kernel_args(m->call, NR_FCNTL, arg, false);
 	else if (f->tty)
 		tty_ioctl(m, f);
 	else

@@ -109,6 +109,12 @@ void srv_flush(void);
 int srv_forward_kernel(uint64_t call);
 /* Runs another number or other arguments. hook: K_MSG_DONE comes here when the operation ends. */
 int srv_forward_kernel_args(uint64_t call, int number, const uint64_t arg[6], bool hook);
+#define NR_FCNTL 72
+/*
+ * For an ioctl: 1 if it is FIOCLEX, FIONCLEX or FIONBIO (ioctl(2), "descriptor" requests), with the arguments of the fcntl that does
+ * the same in arg, to be forwarded to the kernel; 0 if it is another; or a negative errno of reading its argument. Forwards nothing.
+ */
+int srv_ioctl_as_fcntl(const struct k_message *m, uint64_t arg[6]);
 /* To another server, as it came. */
 int srv_forward_as_is(uint64_t call, int endpoint);
 /* As it came to the server behind the descriptor in arg[0], another one than this. EBADF; EINVAL, ELOOP (see K_FORWARD_DESCRIPTOR). */

@@ -164,15 +164,6 @@ int64_t in_lseek(struct request *r)
 
 /* --- ioctl, fcntl ------------------------------------------------------------------------------------------- */
 
-static int64_t kernel_fcntl(struct request *r, int command, uint64_t value)
-{
-	const uint64_t arg[6] = { request_arg(r, 0), (uint64_t)command, value };
-
-	request_commit();
-	srv_forward_kernel_args(r->m->call, 72, arg, false);
-	return REQUEST_DONE;
-}
-
 static int64_t ioctl_available(struct request *r, struct file *f)
 {
 	static int32_t n;
@@ -196,30 +187,23 @@ static int64_t ioctl_available(struct request *r, struct file *f)
 
 int64_t in_ioctl(struct request *r)
 {
-	uint32_t command = (uint32_t)request_arg(r, 1), status;
+	uint64_t arg[6];
 	struct file *f;
-	int32_t on;
 	int64_t e = request_real_file(r, &f);
 
-	if (e)
+	if (!e)
+		e = srv_ioctl_as_fcntl(r->m, arg);
+	if (e < 0)
 		return e;
-	switch (command) {
-	case LX_FIOCLEX:
-		return kernel_fcntl(r, LX_F_SETFD, 1);
-	case LX_FIONCLEX:
-		return kernel_fcntl(r, LX_F_SETFD, 0);
-	case LX_FIONBIO:
-		e = k_caller_read(srv_endpoint(), r->m->call, &on, request_arg(r, 2), sizeof on);
-		if (e < 0)
-			return e;
-		status = on ? r->m->fd_flags | LX_O_NONBLOCK : r->m->fd_flags & ~LX_O_NONBLOCK;
-		return kernel_fcntl(r, LX_F_SETFL, status);
-	case LX_FIONREAD:
-		if (f->kind != FILE_SOCKET)
-			return ioctl_available(r, f);
+	if (e) {
+		request_commit();
+		srv_forward_kernel_args(r->m->call, NR_FCNTL, arg, false);
+		return REQUEST_DONE;
 	}
+	if ((uint32_t)request_arg(r, 1) == LX_FIONREAD && f->kind != FILE_SOCKET)
+		return ioctl_available(r, f);
 	if (f->kind == FILE_SOCKET)
-		return socket_ioctl(r, socket_of(f), command);
+		return socket_ioctl(r, socket_of(f), (uint32_t)request_arg(r, 1));
 	return -ENOTTY;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A growing text. Running out of memory is noted, and makes everything after it do nothing. */
-#ifndef POSIX_TEXT_H
-#define POSIX_TEXT_H
+#ifndef TROUPE_LIBSRV_TEXT_H
+#define TROUPE_LIBSRV_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A growing text. */
-#include "posix/procfs/text.h"
+#include "text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
