@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The parts of the Linux x86-64 ABI that sockets speak: families, flags, options, layouts. Prefix LX_ or lx_, since lwIP and newlib
+ * The parts of the Linux x86-64 ABI that internet sockets speak, beside linux_socket.h. Prefix LX_ or lx_, since lwIP and newlib
  * have names of their own for some of them with other numbers, and the host's headers define them all.
  */
 #ifndef NETSTACK_CORE_LINUX_H
@@ -8,12 +8,8 @@
 
 #include <stdint.h>
 
-enum { LX_AF_UNSPEC, LX_AF_UNIX, LX_AF_INET, LX_AF_INET6 = 10, LX_AF_NETLINK = 16, LX_AF_PACKET };
-enum { LX_SOCK_STREAM = 1, LX_SOCK_DGRAM, LX_SOCK_RAW, LX_SOCK_RDM, LX_SOCK_SEQPACKET };
-#define LX_SOCK_TYPE_MASK	0xf
-#define LX_SOCK_TYPES		10	/* the largest */
-#define LX_SOCK_NONBLOCK	04000
-#define LX_SOCK_CLOEXEC		02000000
+#include "linux_socket.h"
+
 #define LX_O_RDWR		2u
 #define LX_O_NONBLOCK		04000u
 
@@ -21,18 +17,7 @@ enum { LX_IPPROTO_IP = 0, LX_IPPROTO_ICMP = 1, LX_IPPROTO_IGMP = 2, LX_IPPROTO_T
 	LX_IPPROTO_ICMPV6 = 58, LX_IPPROTO_UDPLITE = 136, LX_IPPROTO_RAW = 255 };
 
 /* levels of socket options (beside the protocols) */
-#define LX_SOL_SOCKET	1
 #define LX_SOL_NETLINK	270
-
-enum {
-	LX_SO_DEBUG = 1, LX_SO_REUSEADDR, LX_SO_TYPE, LX_SO_ERROR, LX_SO_DONTROUTE, LX_SO_BROADCAST, LX_SO_SNDBUF, LX_SO_RCVBUF, LX_SO_KEEPALIVE,
-	LX_SO_OOBINLINE, LX_SO_NO_CHECK, LX_SO_PRIORITY, LX_SO_LINGER, LX_SO_BSDCOMPAT, LX_SO_REUSEPORT, LX_SO_PASSCRED, LX_SO_PEERCRED,
-	LX_SO_RCVLOWAT, LX_SO_SNDLOWAT, LX_SO_RCVTIMEO, LX_SO_SNDTIMEO, LX_SO_BINDTODEVICE = 25, LX_SO_PEERNAME = 28, LX_SO_TIMESTAMP = 29,
-	LX_SO_ACCEPTCONN = 30, LX_SO_PEERSEC, LX_SO_SNDBUFFORCE, LX_SO_RCVBUFFORCE, LX_SO_PASSSEC, LX_SO_TIMESTAMPNS, LX_SO_MARK,
-	LX_SO_TIMESTAMPING, LX_SO_PROTOCOL, LX_SO_DOMAIN, LX_SO_RXQ_OVFL, LX_SO_WIFI_STATUS, LX_SO_PEEK_OFF, LX_SO_NOFCS, LX_SO_LOCK_FILTER,
-	LX_SO_SELECT_ERR_QUEUE, LX_SO_BUSY_POLL, LX_SO_MAX_PACING_RATE, LX_SO_BPF_EXTENSIONS, LX_SO_INCOMING_CPU, LX_SO_COOKIE = 57,
-	LX_SO_ZEROCOPY = 60, LX_SO_BINDTOIFINDEX = 62, LX_SO_RCVTIMEO_NEW = 66, LX_SO_SNDTIMEO_NEW = 67
-};
 
 enum {
 	LX_IP_TOS = 1, LX_IP_TTL, LX_IP_HDRINCL, LX_IP_OPTIONS, LX_IP_ROUTER_ALERT, LX_IP_RECVOPTS, LX_IP_RETOPTS, LX_IP_PKTINFO, LX_IP_PKTOPTIONS,
@@ -59,55 +44,7 @@ enum {
 	LX_TCP_FASTOPEN = 23, LX_TCP_NOTSENT_LOWAT = 25
 };
 
-#define LX_MSG_OOB		0x1u
-#define LX_MSG_PEEK		0x2u
-#define LX_MSG_DONTROUTE	0x4u
-#define LX_MSG_CTRUNC		0x8u
-#define LX_MSG_TRUNC		0x20u
-#define LX_MSG_DONTWAIT		0x40u
-#define LX_MSG_EOR		0x80u
-#define LX_MSG_WAITALL		0x100u
-#define LX_MSG_CONFIRM		0x800u
-#define LX_MSG_ERRQUEUE		0x2000u
-#define LX_MSG_NOSIGNAL		0x4000u
-#define LX_MSG_MORE		0x8000u
-#define LX_MSG_WAITFORONE	0x10000u
-#define LX_MSG_ZEROCOPY		0x4000000u
-#define LX_MSG_FASTOPEN		0x20000000u
-#define LX_MSG_CMSG_CLOEXEC	0x40000000u
-
-enum { LX_SHUT_RD, LX_SHUT_WR, LX_SHUT_RDWR };
-#define LX_SOMAXCONN 4096
 #define LX_SIGPIPE 13
-
-#define LX_POLLIN	0x0001u
-#define LX_POLLPRI	0x0002u
-#define LX_POLLOUT	0x0004u
-#define LX_POLLERR	0x0008u
-#define LX_POLLHUP	0x0010u
-#define LX_POLLRDHUP	0x2000u
-
-struct lx_iovec {
-	uint64_t base, size;
-};
-struct lx_msghdr {
-	uint64_t name;
-	int32_t name_size, pad;
-	uint64_t iov, iov_count;
-	uint64_t control, control_size;
-	uint32_t flags, pad2;
-};
-_Static_assert(sizeof(struct lx_msghdr) == 56, "msghdr layout");
-struct lx_mmsghdr {
-	struct lx_msghdr header;
-	uint32_t size, pad;
-};
-_Static_assert(sizeof(struct lx_mmsghdr) == 64, "mmsghdr layout");
-struct lx_cmsghdr {
-	uint64_t size;		/* with this header */
-	int32_t level, type;
-};
-#define LX_CMSG_ALIGN(n) (((n) + 7) & ~(uint64_t)7)
 
 struct lx_timespec {
 	int64_t sec, nsec;
@@ -117,10 +54,6 @@ struct lx_timeval {
 };
 struct lx_linger {
 	int32_t on, seconds;
-};
-struct lx_ucred {
-	int32_t pid;
-	uint32_t uid, gid;
 };
 
 /* addresses and ports are in network byte order, as on the wire */

@@ -92,7 +92,7 @@ int64_t in_listen(struct net_request *r)
 {
 	uint32_t backlog = (uint32_t)r->m->arg[1];	/* negative ones are large, as on Linux */
 
-	return r->s->ops->listen ? r->s->ops->listen(r, backlog > LX_SOMAXCONN ? LX_SOMAXCONN : (int)backlog) : -EOPNOTSUPP;
+	return r->s->ops->listen ? r->s->ops->listen(r, (int)(backlog > LX_SOMAXCONN ? LX_SOMAXCONN : backlog)) : -EOPNOTSUPP;
 }
 
 static int64_t accept_with(struct net_request *r, uint32_t flags)

@@ -11,6 +11,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "bench.h"
 #include "net.h"
 
 #include <errno.h>
@@ -42,22 +43,13 @@ extern char **environ;
 
 /* --- helpers ---------------------------------------------------------------------------- */
 
-static _Noreturn void die(const char *what)
+_Noreturn void die(const char *what)
 {
 	dprintf(2, "bench: %s: %s\n", what, strerror(errno));
 	_exit(1);
 }
 
-/* The value of a call that must not fail. */
-#define MUST(call)                                                                                 \
-	__extension__({                                                                            \
-		__typeof__(call) result_ = (call);                                                 \
-		if (result_ == (__typeof__(call))-1)                                               \
-			die(#call);                                                                \
-		result_;                                                                           \
-	})
-
-static int64_t now(void)
+int64_t now(void)
 {
 	struct timespec at;
 
@@ -80,7 +72,7 @@ static void expect(long got, long wanted, const char *what)
 		die(what);
 }
 
-static void child_reap(pid_t pid)
+void child_reap(pid_t pid)
 {
 	int status;
 

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include "bench.h"
 #include "net.h"
 
 #include <arpa/inet.h>
@@ -13,42 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { CHUNK = 64 * 1024 };
 static char chunk[CHUNK] __attribute__((aligned(4096)));
-
-static _Noreturn void die(const char *what)
-{
-	perror(what);
-	_exit(1);
-}
-
-#define MUST(call)                                                                                 \
-	__extension__({                                                                            \
-		__typeof__(call) result_ = (call);                                                 \
-		if (result_ < 0)                                                                   \
-			die(#call);                                                                \
-		result_;                                                                           \
-	})
-
-static int64_t now(void)
-{
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	return at.tv_sec * 1000000000LL + at.tv_nsec;
-}
-
-static void child_reap(pid_t pid)
-{
-	int status;
-
-	if (waitpid(pid, &status, 0) != pid || status != 0)
-		die("a child failed");
-}
 
 static void read_all(int fd, long size)
 {

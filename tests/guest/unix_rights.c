@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "test.h"
+#include "unix.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -18,11 +18,6 @@
 #include <unistd.h>
 
 static char buffer[8192];
-
-static void pair(int sv[2], int type)
-{
-	CHECK_OK(socketpair(AF_UNIX, type, 0, sv));
-}
 
 /* Sends n bytes of "abcdef.." with these descriptors. */
 static ssize_t send_fds(int s, size_t n, const int *fd, int count, int flags)

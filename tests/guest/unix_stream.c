@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "test.h"
+#include "unix.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -26,19 +26,6 @@
 #include <unistd.h>
 
 static char buffer[1 << 20];
-
-static void pair(int sv[2], int type)
-{
-	CHECK_OK(socketpair(AF_UNIX, type, 0, sv));
-}
-
-static short ready(int fd)
-{
-	struct pollfd p = { fd, POLLIN | POLLOUT | POLLPRI | POLLRDHUP, 0 };
-
-	CHECK_OK(poll(&p, 1, 0));
-	return p.revents;
-}
 
 TEST(unix_stream, bytes_both_ways)
 {

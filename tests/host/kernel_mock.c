@@ -610,20 +610,97 @@ static int64_t clock_ns(int realtime)
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
+static long handle_call(long n, long a, long b)
+{
+	struct mock_object *o = get(a, K_OBJECT_NONE);
+
+	if (!o)
+		return -EBADF;
+	switch (n) {
+	case K_NATIVE_handle_close:
+		handle[a] = NULL;
+		object_put(o);
+		return 0;
+	case K_NATIVE_handle_duplicate:
+		o->references++;
+		return give(o);
+	default:
+		*(struct k_handle_info *)b = (struct k_handle_info){
+			.type = o->type, .id = o->id, .references = o->references,
+		};
+		return 0;
+	}
+}
+
+/* The caller's memory is the test's own. */
+static long caller_copy(struct mock_caller *caller, void *to, const void *from, uint64_t his, long size)
+{
+	if (!caller)
+		return -ESRCH;
+	if (bad(his))
+		return -EFAULT;
+	memcpy(to, from, (size_t)size);
+	return 0;
+}
+
+static long source_set(struct mock_object *o, uint32_t set, uint32_t clear)
+{
+	if (!o)
+		return -EBADF;
+	o->bits = (o->bits & ~clear) | set;
+	return 0;
+}
+
+static long mobject_create(uint64_t size)
+{
+	struct mock_object *o = object_new(K_OBJECT_MOBJECT);
+
+	resize(o, size);
+	return give(o);
+}
+
+static long system_info(struct k_system_info *info)
+{
+	info->tsc_hz = 1000000000;
+	info->memory_total = 256u << 20;
+	return 0;
+}
+
+/* What concerns a call that the server holds. */
+static long call_call(long n, long b, long c, long d, long e)
+{
+	struct mock_caller *caller = caller_of((uint64_t)b);
+
+	switch (n) {
+	case K_NATIVE_caller_read:
+		return caller_copy(caller, (void *)c, (const void *)d, (uint64_t)d, e);
+	case K_NATIVE_caller_write:
+		return caller_copy(caller, (void *)c, (const void *)d, (uint64_t)c, e);
+	case K_NATIVE_caller_take:
+		return take(caller, c);
+	case K_NATIVE_caller_install:
+		return install_now(caller, c, d, e);
+	case K_NATIVE_caller_read_string:
+		return caller ? read_string(caller, (char *)c, (uint64_t)d, (size_t)e) : -ESRCH;
+	case K_NATIVE_caller_forward:
+		return forward((const struct k_forward *)b);
+	default:
+		return caller_call(n, caller, b, c, d);
+	}
+}
+
 long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 {
-	struct mock_object *o;
-
 	(void)f;
 	if (mock_kill_at && ++mock_calls >= mock_kill_at)
 		longjmp(mock_death, 1);
 	switch (n) {
 	case K_NATIVE_log_write:
+	case K_NATIVE_account_set:
+	case K_NATIVE_space_unmap:
 		return 0;
 	case K_NATIVE_system_info:
-		((struct k_system_info *)a)->tsc_hz = 1000000000;
-		((struct k_system_info *)a)->memory_total = 256u << 20;
-		return 0;
+		return system_info((struct k_system_info *)a);
 	case K_NATIVE_clock_get:
 		return clock_ns((int)a);
 	case K_NATIVE_receive:
@@ -631,42 +708,20 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 	case K_NATIVE_answer:
 		return answer((const struct k_answer *)b);
 	case K_NATIVE_handle_close:
-		if (!get(a, K_OBJECT_NONE))
-			return -EBADF;
-		o = handle[a];
-		handle[a] = NULL;
-		object_put(o);
-		return 0;
 	case K_NATIVE_handle_duplicate:
-		o = get(a, K_OBJECT_NONE);
-		if (!o)
-			return -EBADF;
-		o->references++;
-		return give(o);
 	case K_NATIVE_handle_info:
-		o = get(a, K_OBJECT_NONE);
-		if (!o)
-			return -EBADF;
-		*(struct k_handle_info *)b = (struct k_handle_info){ .type = o->type, .id = o->id, .references = o->references };
-		return 0;
+		return handle_call(n, a, b);
 	case K_NATIVE_caller_read:
-		if (!caller_of((uint64_t)b))
-			return -ESRCH;
-		if (bad((uint64_t)d))
-			return -EFAULT;
-		memcpy((void *)c, (const void *)d, (size_t)e);
-		return 0;
 	case K_NATIVE_caller_write:
-		if (!caller_of((uint64_t)b))
-			return -ESRCH;
-		if (bad((uint64_t)c))
-			return -EFAULT;
-		memcpy((void *)c, (const void *)d, (size_t)e);
-		return 0;
 	case K_NATIVE_caller_take:
-		return take(caller_of((uint64_t)b), c);
 	case K_NATIVE_caller_install:
-		return install_now(caller_of((uint64_t)b), c, d, e);
+	case K_NATIVE_caller_read_string:
+	case K_NATIVE_caller_cookie:
+	case K_NATIVE_caller_attached:
+	case K_NATIVE_caller_scratch:
+	case K_NATIVE_caller_watch_table:
+	case K_NATIVE_caller_forward:
+		return call_call(n, b, c, d, e);
 	case K_NATIVE_pipe_hold:
 	case K_NATIVE_pipe_read:
 	case K_NATIVE_pipe_write:
@@ -674,15 +729,6 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 	case K_NATIVE_pipe_bind:
 	case K_NATIVE_pipe_arm:
 		return pipe_native(n, get(a, K_OBJECT_PIPE), b, c, d, e);
-	case K_NATIVE_caller_read_string:
-		return caller_of((uint64_t)b) ? read_string(caller_of((uint64_t)b), (char *)c, (uint64_t)d, (size_t)e) : -ESRCH;
-	case K_NATIVE_caller_cookie:
-	case K_NATIVE_caller_attached:
-	case K_NATIVE_caller_scratch:
-	case K_NATIVE_caller_watch_table:
-		return caller_call(n, caller_of((uint64_t)b), b, c, d);
-	case K_NATIVE_caller_forward:
-		return forward((const struct k_forward *)b);
 	case K_NATIVE_description_create:
 		return description_create((const struct k_description *)b);
 	case K_NATIVE_pipe_create:
@@ -690,22 +736,14 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 	case K_NATIVE_source_create:
 		return give(object_new(K_OBJECT_SOURCE));
 	case K_NATIVE_source_set:
-		o = get(a, K_OBJECT_SOURCE);
-		if (!o)
-			return -EBADF;
-		o->bits = (o->bits & ~(uint32_t)c) | (uint32_t)b;
-		return 0;
+		return source_set(get(a, K_OBJECT_SOURCE), (uint32_t)b, (uint32_t)c);
 	case K_NATIVE_account_create:
 		return give(object_new(K_OBJECT_ACCOUNT));
 	case K_NATIVE_account_info:
 		memset((void *)b, 0, sizeof(struct k_account_info));
 		return 0;
-	case K_NATIVE_account_set:
-		return 0;
 	case K_NATIVE_mobject_create:
-		o = object_new(K_OBJECT_MOBJECT);
-		resize(o, (uint64_t)a);
-		return give(o);
+		return mobject_create((uint64_t)a);
 	case K_NATIVE_mobject_clone:
 		return mobject_clone(a, (uint64_t)b, (uint64_t)c);
 	case K_NATIVE_mobject_read:
@@ -717,8 +755,6 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 		return mobject_call(n, get(a, K_OBJECT_MOBJECT), b, c, d);
 	case K_NATIVE_space_map:
 		return space_map((struct k_map *)a);
-	case K_NATIVE_space_unmap:
-		return 0;
 	case K_NATIVE_endpoint_descriptions:
 		return descriptions((uint64_t *)b, (uint64_t *)c, (size_t)d);
 	}

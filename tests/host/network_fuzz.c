@@ -871,125 +871,160 @@ static void connection(void)
 
 /* --- one call ----------------------------------------------------------------------------------------------- */
 
+/* --- one call after the other ------------------------------------------------------------- */
+
+static void try_socket(uint64_t fd)
+{
+	static const int families[] = { 2, 2, 2, 2, 10, 10, 10, 16, 16, 1, 99 };
+	static const int types[] = { 1, 1, 1, 2, 2, 2, 3, 3, 5, 0 };
+	static const int protocols[] = { 0, 0, 0, 0, 0, 0, 0, 0, 6, 17, 1, 58, 255, 99, -1 };
+	int type = PICK(types) | (chance(3) ? 04000 : 0) | (chance(20) ? 0 : (int)number_odd());
+
+	(void)fd;
+	call(41, (uint64_t[6]){ (uint64_t)PICK(families), (uint64_t)type, (uint64_t)PICK(protocols) });
+}
+
+static void try_bind(uint64_t fd)
+{
+	uint32_t n;
+	uint64_t at = address_make(&n);
+
+	call(49, (uint64_t[6]){ fd, at, n });
+}
+
+static void try_connect(uint64_t fd)
+{
+	uint32_t n;
+	uint64_t at = address_make(&n);
+
+	call(42, (uint64_t[6]){ fd, at, n });
+}
+
+static void try_listen(uint64_t fd)
+{
+	call(50, (uint64_t[6]){ fd, chance(5) });
+}
+
+static void try_accept(uint64_t fd)
+{
+	uint64_t length = size_make(28);
+
+	call(288, (uint64_t[6]){ fd, chance(2) ? 0 : pointer(28), length, chance(9) ? 0 : number_odd() });
+}
+
+static void try_sendto(uint64_t fd)
+{
+	uint32_t n = 0;
+	uint64_t at = chance(2) ? address_make(&n) : 0;
+
+	call(44, (uint64_t[6]){ fd, pointer(3000), chance(12) ? chance(3000) : number_odd(), flags_make(), at, n });
+}
+
+static void try_recvfrom(uint64_t fd)
+{
+	uint64_t length = size_make(28);
+
+	call(45, (uint64_t[6]){ fd, pointer(3000), chance(12) ? chance(3000) : number_odd(), flags_make(),
+				chance(2) ? 0 : pointer(28), length });
+}
+
+static void try_sendmsg(uint64_t fd)
+{
+	uint64_t at = header_make(true);
+
+	call(46, (uint64_t[6]){ fd, at, flags_make() });
+}
+
+static void try_recvmsg(uint64_t fd)
+{
+	uint64_t at = header_make(false);
+
+	call(47, (uint64_t[6]){ fd, at, flags_make() });
+}
+
+static void try_many_messages(uint64_t fd)
+{
+	bool sending = chance(2);
+
+	for (int i = 0; i < 3; i++)
+		header_fill(memory + 1024 + 64 * i, sending);
+	call(sending ? 307 : 299, (uint64_t[6]){ fd, (uint64_t)(uintptr_t)memory + 1024,
+						 chance(9) ? chance(4) : number_odd(), flags_make(),
+						 chance(3) ? 0 : pointer(16) });
+}
+
+static void try_shutdown(uint64_t fd)
+{
+	call(48, (uint64_t[6]){ fd, chance(9) ? chance(3) : number_odd() });
+}
+
+static void try_names(uint64_t fd)
+{
+	uint64_t length = size_make(28);
+
+	call(chance(2) ? 51 : 52, (uint64_t[6]){ fd, pointer(28), length });
+}
+
+static void try_ioctl(uint64_t fd)
+{
+	uint64_t command, at = ioctl_make(&command);
+
+	call(16, (uint64_t[6]){ fd, command, at });
+}
+
+static void try_netlink(uint64_t fd)
+{
+	uint64_t size = 0, at = netlink_make(&size);
+
+	call(44, (uint64_t[6]){ fd, at, size });
+}
+
+static void try_read_write(uint64_t fd)
+{
+	call(chance(2) ? 0 : 1, (uint64_t[6]){ fd, pointer(3000), chance(3000) });
+}
+
+static void try_proc(uint64_t fd)
+{
+	(void)fd;
+	private_call(chance(4) ? PROTO_PS_PROC_OPEN : PROTO_PS_PROC_WRITE, PROTO_PROC_NET + chance(18));
+}
+
+static void try_other(uint64_t fd)
+{
+	static const int numbers[] = { 72, 8, 17, 18, 19, 20, 40, 53, 5, 327, 328 };
+
+	call(PICK(numbers), (uint64_t[6]){ fd, chance(2) ? number_odd() : pointer(200), number_odd(), pointer(16),
+					   number_odd(), number_odd() });
+}
+
+static void try_connection(uint64_t fd)
+{
+	(void)fd;
+	connection();
+}
+
+static void try_close_or_wait(uint64_t fd)
+{
+	(void)fd;
+	if (chance(2))
+		fd_close((int)chance(FDS));
+	else
+		server_run();	/* time passes */
+}
+
+/* Listed as often as they are to be tried. */
 static void one(void)
 {
-	static const int families[] = { 2, 2, 2, 2, 10, 10, 10, 16, 16, 1, 99 }, types[] = { 1, 1, 1, 2, 2, 2, 3, 3, 5, 0 };
-	static const int protocols[] = { 0, 0, 0, 0, 0, 0, 0, 0, 6, 17, 1, 58, 255, 99, -1 };
-	uint64_t fd = fd_pick(), size = 0;
-	uint32_t n;
+	static void (*const tries[])(uint64_t fd) = {
+		try_socket, try_socket, try_bind, try_connect, try_connect, try_listen, try_accept, try_accept,
+		try_sendto, try_sendto, try_recvfrom, try_recvfrom, try_sendmsg, try_recvmsg, try_many_messages,
+		option_call, option_call, try_shutdown, try_names, try_ioctl, try_netlink, try_read_write,
+		try_proc, try_other, try_connection, try_close_or_wait,
+	};
+	uint64_t fd = fd_pick();
 
-	switch (chance(26)) {
-	case 0:
-	case 1: {
-		int type = PICK(types) | (chance(3) ? 04000 : 0) | (chance(20) ? 0 : (int)number_odd());
-
-		call(41, (uint64_t[6]){ (uint64_t)PICK(families), (uint64_t)type, (uint64_t)PICK(protocols) });
-		return;
-	}
-	case 2: {
-		uint64_t at = address_make(&n);
-
-		call(49, (uint64_t[6]){ fd, at, n });
-		return;
-	}
-	case 3:
-	case 4: {
-		uint64_t at = address_make(&n);
-
-		call(42, (uint64_t[6]){ fd, at, n });
-		return;
-	}
-	case 5:
-		call(50, (uint64_t[6]){ fd, chance(5) });
-		return;
-	case 6:
-	case 7: {
-		uint64_t length = size_make(28);
-
-		call(288, (uint64_t[6]){ fd, chance(2) ? 0 : pointer(28), length, chance(9) ? 0 : number_odd() });
-		return;
-	}
-	case 8:
-	case 9: {
-		uint64_t at = chance(2) ? address_make(&n) : 0;
-
-		call(44, (uint64_t[6]){ fd, pointer(3000), chance(12) ? chance(3000) : number_odd(), flags_make(), at, at ? n : 0 });
-		return;
-	}
-	case 10:
-	case 11: {
-		uint64_t length = size_make(28);
-
-		call(45, (uint64_t[6]){ fd, pointer(3000), chance(12) ? chance(3000) : number_odd(), flags_make(), chance(2) ? 0 : pointer(28), length });
-		return;
-	}
-	case 12: {
-		uint64_t at = header_make(true);
-
-		call(46, (uint64_t[6]){ fd, at, flags_make() });
-		return;
-	}
-	case 13: {
-		uint64_t at = header_make(false);
-
-		call(47, (uint64_t[6]){ fd, at, flags_make() });
-		return;
-	}
-	case 14: {
-		bool sending = chance(2);
-
-		for (int i = 0; i < 3; i++)
-			header_fill(memory + 1024 + 64 * i, sending);
-		call(sending ? 307 : 299, (uint64_t[6]){ fd, (uint64_t)(uintptr_t)memory + 1024, chance(9) ? chance(4) : number_odd(), flags_make(),
-							chance(3) ? 0 : pointer(16) });
-		return;
-	}
-	case 15:
-	case 16:
-		option_call(fd);
-		return;
-	case 17:
-		call(48, (uint64_t[6]){ fd, chance(9) ? chance(3) : number_odd() });
-		return;
-	case 18: {
-		uint64_t length = size_make(28);
-
-		call(chance(2) ? 51 : 52, (uint64_t[6]){ fd, pointer(28), length });
-		return;
-	}
-	case 19: {
-		uint64_t command, at = ioctl_make(&command);
-
-		call(16, (uint64_t[6]){ fd, command, at });
-		return;
-	}
-	case 20: {
-		uint64_t at = netlink_make(&size);
-
-		call(44, (uint64_t[6]){ fd, at, size });
-		return;
-	}
-	case 21:
-		call(chance(2) ? 0 : 1, (uint64_t[6]){ fd, pointer(3000), chance(3000) });
-		return;
-	case 22:
-		private_call(chance(4) ? PROTO_PS_PROC_OPEN : PROTO_PS_PROC_WRITE, PROTO_PROC_NET + chance(18));
-		return;
-	case 23: {
-		static const int numbers[] = { 72, 8, 17, 18, 19, 20, 40, 53, 5, 327, 328 };
-
-		call(PICK(numbers), (uint64_t[6]){ fd, chance(2) ? number_odd() : pointer(200), number_odd(), pointer(16), number_odd(), number_odd() });
-		return;
-	}
-	case 24:
-		connection();
-		return;
-	default:
-		if (chance(2))
-			fd_close((int)chance(FDS));
-		else
-			server_run();	/* time passes */
-	}
+	PICK(tries)(fd);
 }
 
 /* What goes on beside: calls that were taken back come again, some end. */

@@ -46,10 +46,10 @@ static int64_t read_cred(struct request *r, struct message *m, const struct lx_u
 	const struct proto_cred *c = r->cred;
 	struct proto_pid p;
 
-	if (u->pid != r->m->pid) {
+	if ((uint32_t)u->pid != r->m->pid) {
 		if (!cred_can(c, PROTO_CAP_SYS_ADMIN))
 			return -EPERM;
-		if (!proc_pid_find(u->pid, &p))
+		if (!proc_pid_find((uint32_t)u->pid, &p))
 			return -ESRCH;
 	}
 	if (u->uid != c->ruid && u->uid != c->euid && u->uid != c->suid && !cred_can(c, CAP_SETUID))

@@ -31,14 +31,14 @@ static struct lx_ucred own_cred(const struct request *r)
 static int64_t kind_of(struct request *r, bool pair, uint8_t *kind)
 {
 	uint64_t family = request_arg(r, 0), protocol = (uint32_t)request_arg(r, 2);
-	uint32_t type = (uint32_t)request_arg(r, 1), flags = type & ~LX_SOCK_TYPE;
+	uint32_t type = (uint32_t)request_arg(r, 1), flags = type & ~LX_SOCK_TYPE_MASK;
 
-	type &= LX_SOCK_TYPE;
+	type &= LX_SOCK_TYPE_MASK;
 	if (flags & ~(LX_SOCK_NONBLOCK | LX_SOCK_CLOEXEC))
 		return -EINVAL;
 	if ((uint32_t)family >= LX_AF_MAX)
 		return -EAFNOSUPPORT;
-	if (type >= LX_SOCK_MAX)
+	if (type > LX_SOCK_TYPES)
 		return -EINVAL;
 	switch ((uint32_t)family) {
 	case LX_AF_UNIX:

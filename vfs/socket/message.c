@@ -61,7 +61,7 @@ int64_t message_header(struct request *r, struct message *m, uint64_t header, ui
 	message_begin(r, m, flags);
 	m->header = header;
 	m->name = h.name;
-	m->name_size = h.name ? h.name_size : 0;
+	m->name_size = h.name ? (uint32_t)h.name_size : 0;
 	m->control = h.control;
 	m->control_size = h.control_size;
 	if ((int32_t)m->name_size < 0)

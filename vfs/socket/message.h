@@ -17,9 +17,7 @@ struct message {
 	bool batch;			/* one of many: what is done of the call is counted in messages */
 	uint64_t size;			/* of all buffers */
 	unsigned count;
-	struct {
-		uint64_t base, size;
-	} buffer[LX_IOV_MAX];
+	struct lx_iovec buffer[LX_IOV_MAX];
 	/* sending: what the control data say */
 	bool has_cred;
 	struct lx_ucred cred;
