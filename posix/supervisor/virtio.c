@@ -28,23 +28,34 @@ static uint32_t kind_id(const char *kind)
 	return 0;
 }
 
+/* Maps the page with `size` bytes of a device's registers at `address`; the caller unmaps map->address. 0 or a negative errno. */
+static int registers_map(uint64_t address, unsigned size, struct k_map *map)
+{
+	long r;
+
+	if ((address & (PAGE - 1)) + size > PAGE)
+		return -EINVAL;
+	*map = (struct k_map){ .space = -1, .size = PAGE, .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_UNCACHED };
+	map->object = device_object(address, size);
+	if (map->object < 0)
+		return map->object;
+	r = k_space_map(map);
+	k_handle_close(map->object);
+	return r < 0 ? (int)r : 0;
+}
+
 /* Writes 0 into the status register and waits for the device to say so. 0 or -EIO. */
 int virtio_reset(const struct device *d)
 {
 	uint64_t address = d->status_address;
 	unsigned width = d->status_width;
-	struct k_map map = { .space = -1, .size = PAGE, .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_UNCACHED };
 	volatile uint8_t *at;
 	uint32_t status = 0;
-	long r;
+	struct k_map map;
+	int r = registers_map(address, width, &map);
 
-	map.object = device_object(address, width);
-	if (map.object < 0)
-		return map.object;
-	r = k_space_map(&map);
-	k_handle_close(map.object);
-	if (r < 0)
-		return (int)r;
+	if (r)
+		return r;
 	at = (volatile uint8_t *)map.address + (address & (PAGE - 1));
 	if (width == 1)
 		*at = 0;
@@ -246,21 +257,13 @@ static void slots_parse(void)
 /* What sits in the slot: magic, version, device number. */
 static int slot_probe(const struct slot *s, uint32_t out[3])
 {
-	struct k_map map = { .space = -1, .size = PAGE, .flags = K_MAP_READ | K_MAP_UNCACHED };
-	uint64_t skip = s->address & (PAGE - 1);
-	long r;
+	struct k_map map;
+	int r = registers_map(s->address, 12, &map);
 
-	if (skip + 12 > PAGE)
-		return -EINVAL;
-	map.object = device_object(s->address, 12);
-	if (map.object < 0)
-		return map.object;
-	r = k_space_map(&map);
-	k_handle_close(map.object);
-	if (r < 0)
-		return (int)r;
+	if (r)
+		return r;
 	for (int i = 0; i < 3; i++)
-		out[i] = ((volatile uint32_t *)(map.address + skip))[i];
+		out[i] = ((volatile uint32_t *)(map.address + (s->address & (PAGE - 1))))[i];
 	k_space_unmap(-1, map.address, map.size);
 	return 0;
 }
