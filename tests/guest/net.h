@@ -60,10 +60,23 @@ static inline struct address address_in6(struct in6_addr addr, int port)
 	return at;
 }
 
+/* In many containers there is no IPv6, not even on the loopback interface. */
+static inline void ipv6_needed(void)
+{
+	struct sockaddr_in6 one = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0), result = bind(fd, (void *)&one, sizeof(one));
+
+	if (fd < 0 || (result < 0 && errno == EADDRNOTAVAIL))
+		SKIP("the host has no ::1");
+	close(fd);
+}
+
 static inline struct address loopback(int family, int port)
 {
 	struct in6_addr one = IN6ADDR_LOOPBACK_INIT;
 
+	if (family == AF_INET6)
+		ipv6_needed();
 	return family == AF_INET ? address_in(INADDR_LOOPBACK, port) : address_in6(one, port);
 }
 

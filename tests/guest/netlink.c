@@ -195,6 +195,7 @@ static void address_check(struct nlmsghdr *message)
 
 TEST(netlink, addresses)
 {
+	ipv6_needed();
 	CHECK_GE(dump(RTM_GETADDR, AF_UNSPEC, sizeof(struct ifaddrmsg), address_check), 2);
 	CHECK_EQ(four_seen, 1);
 	CHECK_EQ(six_seen, 1);
@@ -256,6 +257,7 @@ TEST(netlink, getifaddrs)
 	struct ifaddrs *list;
 	int four = 0, six = 0, packet = 0;
 
+	ipv6_needed();
 	CHECK_OK(getifaddrs(&list));
 	for (struct ifaddrs *at = list; at; at = at->ifa_next) {
 		struct address address;
