@@ -106,6 +106,7 @@ TEST(badlen, memory)
 
 TEST(badlen, others)
 {
+	ROOT_NEEDED();
 	char name[8] = "f";
 
 	file_write("f", "", 0);

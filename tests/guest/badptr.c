@@ -328,6 +328,7 @@ TEST(badptr, each_pointer_in_turn_3)
 
 TEST(badptr, each_pointer_in_turn_4)
 {
+	ROOT_NEEDED();
 	check_calls(79, LENGTH(calls));
 }
 

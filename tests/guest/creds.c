@@ -39,6 +39,7 @@ static void check_gids(gid_t r, gid_t e, gid_t s)
 
 TEST(creds, root_drops_everything)
 {
+	ROOT_NEEDED();
 	SUBPROCESS {
 		CHECK_OK(setuid(1000));
 		check_uids(1000, 1000, 1000);
@@ -54,6 +55,7 @@ TEST(creds, root_drops_everything)
 
 TEST(creds, effective_id_goes_and_comes_back)
 {
+	ROOT_NEEDED();
 	SUBPROCESS {
 		CHECK_OK(seteuid(1000));
 		check_uids(0, 1000, 0);
@@ -65,6 +67,7 @@ TEST(creds, effective_id_goes_and_comes_back)
 
 TEST(creds, saved_id)
 {
+	ROOT_NEEDED();
 	SUBPROCESS {
 		CHECK_OK(setresuid(1000, 2000, 3000));
 		check_uids(1000, 2000, 3000);
@@ -85,6 +88,7 @@ TEST(creds, saved_id)
 
 TEST(creds, setreuid_moves_the_saved_id)
 {
+	ROOT_NEEDED();
 	SUBPROCESS {
 		CHECK_OK(setreuid(1000, 2000));
 		check_uids(1000, 2000, 2000);
@@ -110,6 +114,7 @@ TEST(creds, setreuid_moves_the_saved_id)
 
 TEST(creds, groups_of_ids)
 {
+	ROOT_NEEDED();
 	SUBPROCESS {
 		CHECK_OK(setresgid(10, 20, 30));
 		check_gids(10, 20, 30);
@@ -135,6 +140,7 @@ TEST(creds, groups_of_ids)
 
 TEST(creds, supplementary_groups)
 {
+	ROOT_NEEDED();
 	SUBPROCESS {
 		gid_t groups[64], got[64];
 
@@ -161,6 +167,7 @@ TEST(creds, supplementary_groups)
 
 TEST(creds, new_files_belong_to_the_effective_user)
 {
+	ROOT_NEEDED();
 	struct stat info;
 
 	CHECK_OK(chmod(".", 0777));
@@ -191,6 +198,7 @@ HELPER(print_ids)
 
 TEST(creds, exec_saves_the_effective_id)
 {
+	ROOT_NEEDED();
 	file_copy(test_self, "prog", 0755);
 	pid_t pid = FORK();
 	if (pid == 0) {
@@ -205,6 +213,7 @@ TEST(creds, exec_saves_the_effective_id)
 
 TEST(creds, set_user_id_program)
 {
+	ROOT_NEEDED();
 	file_copy(test_self, "prog", 0755);
 	CHECK_OK(chown("prog", 5000, 0));
 	CHECK_OK(chmod("prog", 04755));
@@ -240,6 +249,7 @@ HELPER(script_ids)
 
 TEST(creds, changing_them_takes_effect_at_once)
 {
+	ROOT_NEEDED();
 	file_write("f", "x", 1);
 	CHECK_OK(chown("f", 1000, 1000));
 	CHECK_OK(chmod("f", 0600));

@@ -104,6 +104,7 @@ TEST(dirs, removed_while_in_use)
 
 TEST(dirs, set_group_id_is_inherited)
 {
+	ROOT_NEEDED();
 	CHECK_OK(mkdir("d", 0755));
 	CHECK_OK(chown("d", 0, 4343));
 	CHECK_OK(chmod("d", 02777));

@@ -693,6 +693,7 @@ HELPER(identity)
 
 TEST(exec, set_user_and_group_id)
 {
+	ROOT_NEEDED();
 	char *argv[] = { "x", "--helper=identity", NULL };
 
 	file_copy(test_self, "prog", 0755);

@@ -229,6 +229,7 @@ TEST(open, relative_to_a_directory)
 
 TEST(open, by_path_only)
 {
+	ROOT_NEEDED();
 	struct stat info;
 	char byte;
 

@@ -15,6 +15,7 @@ enum { OWNER = 4242, GROUP = 4343, OTHER = 4444 };
 
 static void make(const char *name, uid_t uid, gid_t gid, mode_t mode)
 {
+	ROOT_NEEDED();
 	file_write(name, "x", 1);
 	CHECK_OK(chown(name, uid, gid));
 	CHECK_OK(chmod(name, mode));

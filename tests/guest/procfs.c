@@ -103,6 +103,7 @@ TEST(procfs, stat_line)
 
 TEST(procfs, status_lines)
 {
+	ROOT_NEEDED();
 	SUBPROCESS {
 		CHECK_OK(setresgid(10, 20, 30));
 		CHECK_OK(setresuid(1000, 2000, 3000));

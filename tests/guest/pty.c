@@ -166,6 +166,7 @@ static void wait_signal(int sig)
 
 TEST(pty, nodes)
 {
+	ROOT_NEEDED();
 	struct stat info, opened;
 	unsigned number;
 
@@ -219,6 +220,7 @@ TEST(pty, directory)
 
 TEST(pty, file_system)
 {
+	ROOT_NEEDED();
 	struct statfs info;
 
 	pair_open();
@@ -282,6 +284,7 @@ TEST(pty, many)
 
 TEST(pty, owner_and_permission)
 {
+	ROOT_NEEDED();
 	struct stat info;
 
 	pair_open();
@@ -360,6 +363,7 @@ TEST(pty, requests_of_the_master_alone)
 
 TEST(pty, exclusive)
 {
+	ROOT_NEEDED();
 	int value = -1;
 
 	pair_open();
@@ -1041,6 +1045,7 @@ TEST(pty, controlling_terminal_by_open)
 
 TEST(pty, controlling_terminal_by_request)
 {
+	ROOT_NEEDED();
 	pair_open();
 	SUBPROCESS {
 		struct gate ready, done;
@@ -1194,6 +1199,7 @@ TEST(pty, leader_exits)
 
 TEST(pty, virtual_hang_up)
 {
+	ROOT_NEEDED();
 	char c;
 
 	master_open();
@@ -1437,6 +1443,7 @@ TEST(pty, foreground_group)
 
 TEST(pty, false_input)
 {
+	ROOT_NEEDED();
 	pair_open();
 	flag_clear(ECHO);
 	CHECK_OK(ioctl(slave, TIOCSTI, "q")); /* root may, whosever terminal it is */

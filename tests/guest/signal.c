@@ -74,6 +74,7 @@ TEST(signal, thread_directed_information)
 
 TEST(signal, information_from_another_user)
 {
+	ROOT_NEEDED();
 	struct gate done;
 
 	gate_init(&done);
@@ -94,6 +95,7 @@ TEST(signal, information_from_another_user)
 
 TEST(signal, permission_by_real_and_saved_id)
 {
+	ROOT_NEEDED();
 	struct gate ready;
 
 	gate_init(&ready);
@@ -657,6 +659,7 @@ TEST(signal, to_a_process_group)
 
 TEST(signal, to_everyone_allowed)
 {
+	ROOT_NEEDED();
 	SUBPROCESS {
 		struct gate ready;
 		pid_t mine;

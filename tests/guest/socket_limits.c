@@ -54,6 +54,7 @@ static int open_without_end(int family, int type, int most)
 
 TEST(socket_limits, sockets_without_end)
 {
+	ROOT_NEEDED();
 	struct gate opened, done;
 
 	gate_init(&opened);

@@ -280,6 +280,7 @@ TEST(socket_misc, list_of_interfaces)
 
 TEST(socket_misc, interfaces_are_changed_by_root)
 {
+	ROOT_NEEDED();
 	struct ifreq lo = named("lo");
 	int fd = socket_new(AF_INET, SOCK_DGRAM);
 

@@ -15,6 +15,7 @@
 
 TEST(stat, fields_of_a_file)
 {
+	ROOT_NEEDED();
 	struct stat info, again;
 	static char data[10000];
 

@@ -137,6 +137,7 @@ TEST(symlink, circles)
 
 TEST(symlink, owner_changes_without_following)
 {
+	ROOT_NEEDED();
 	struct stat info;
 
 	file_write("f", "", 0);

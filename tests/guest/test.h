@@ -73,6 +73,8 @@ _Noreturn void test_skip(const char *reason);
 
 /* Only for what the Linux host forbids (a container without a capability). Never for Troupe. */
 #define SKIP(reason) test_skip(reason)
+/* Begins a test of what only root may do. (In the guest tests run as root.) */
+#define ROOT_NEEDED() do { if (geteuid() != 0) SKIP("needs root"); } while (0)
 
 #define CHECK(cond)                                                                                \
 	do {                                                                                       \

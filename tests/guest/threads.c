@@ -675,6 +675,7 @@ static void *check_ids(void *arg)
 /* In the kernel each thread has its own credentials; musl changes all of them together. */
 TEST(threads, change_of_user_reaches_every_thread)
 {
+	ROOT_NEEDED();
 	SUBPROCESS {
 		pthread_t threads[4];
 		struct gate gate;

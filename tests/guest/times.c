@@ -72,6 +72,7 @@ TEST(times, of_a_new_file)
 
 TEST(times, writing_and_changing)
 {
+	ROOT_NEEDED();
 	file_write("f", "x", 1);
 	int fd = CHECK_OK(open("f", O_RDWR));
 	CHECK_STR(MOVED("f", CHECK_EQ(write(fd, "y", 1), 1)), "mc");

@@ -374,6 +374,7 @@ TEST(unix_names, types_do_not_mix)
 
 TEST(unix_names, credentials_of_the_peer)
 {
+	ROOT_NEEDED();
 	struct ucred u;
 	socklen_t size = sizeof(u);
 	int l = listener("s", 5), none = stream(0);

@@ -444,6 +444,7 @@ static void want_creds(int s, int on)
 
 TEST(unix_rights, credentials)
 {
+	ROOT_NEEDED();
 	struct got g;
 	int sv[2];
 
@@ -511,6 +512,7 @@ static ssize_t send_cred(int s, pid_t pid, uid_t uid, gid_t gid)
 
 TEST(unix_rights, given_credentials)
 {
+	ROOT_NEEDED();
 	struct got g;
 	int sv[2];
 
