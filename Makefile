@@ -36,9 +36,9 @@ all: $(KERNEL) $(ARCHIVE)
 run: all
 	@tests/harness/qemu --build $(BUILD) run $(QEMU)
 
-# Into the machine that `make run` started last; ARGS="command" runs one.
+# Into the machine that `make run` started last; ARGS="command" runs one: all of it there, pipes and semicolons included.
 ssh:
-	@tests/harness/qemu --build $(BUILD) ssh -- $(ARGS)
+	@tests/harness/qemu --build $(BUILD) ssh -- $(if $(ARGS),'$(subst ','\'',$(ARGS))')
 
 debug: all
 	@tests/harness/qemu --build $(BUILD) debug $(QEMU)
