@@ -33,6 +33,7 @@ static inline long k_syscall6(long n, long a, long b, long c, long d, long e, lo
 #define K3(name, a, b, c) k_syscall6(K_NATIVE_##name, (long)(a), (long)(b), (long)(c), 0, 0, 0)
 #define K4(name, a, b, c, d) k_syscall6(K_NATIVE_##name, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 #define K5(name, a, b, c, d, e) k_syscall6(K_NATIVE_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+#define K6(name, a, b, c, d, e, f) k_syscall6(K_NATIVE_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 /* handles */
 static inline long k_handle_close(int h) { return K1(handle_close, h); }
@@ -58,6 +59,9 @@ static inline long k_endpoint_create(void) { return K0(endpoint_create); }
  */
 static inline long k_receive(int ep, const struct k_answer *answer, struct k_message *msg, int64_t deadline)
 {
+	/* An answer that is nothing but a result goes in registers. */
+	if (answer && !(answer->flags | answer->copies | answer->installs))
+		return K6(receive, ep, 0, msg, deadline, answer->call, answer->result);
 	return K4(receive, ep, answer, msg, deadline);
 }
 static inline long k_answer(int ep, const struct k_answer *answer) { return K2(answer, ep, answer); }

@@ -178,11 +178,13 @@ int64_t answer_run(struct thread *server, struct endpoint *e, uint32_t rights, u
 	if (r)
 		return caller_copied(caller, r);
 	/* Nothing can fail from here on. */
-	installs_commit(server, caller, &a, slot);
-	/* Replacing a handle may have ended an endpoint, even this one with all its calls. */
-	if (!call_lookup(e, a.call, &caller))
-		call_finish(caller, a.result, a.flags);
-	server->lender_call = 0;
+	if (a.installs) {
+		installs_commit(server, caller, &a, slot);
+		/* Replacing a handle may have ended an endpoint, even this one with all its calls. */
+		if (call_lookup(e, a.call, &caller))
+			return 0;
+	}
+	call_finish(caller, a.result, a.flags);
 	return 0;
 }
 
@@ -190,9 +192,13 @@ int64_t native_answer(struct thread *t, const uint64_t *a)
 {
 	struct handle *h = table_slot(t->task->table, (uint32_t)a[0]);
 	struct object *o;
-	int r = native_lookup(t, a[0], K_OBJECT_ENDPOINT, K_RIGHT_RECEIVE, &o);
+	int64_t r = native_lookup(t, a[0], K_OBJECT_ENDPOINT, K_RIGHT_RECEIVE, &o);
 
-	return r ? r : answer_run(t, endpoint_of(o), h->rights, a[1]);
+	if (!r)
+		r = answer_run(t, endpoint_of(o), h->rights, a[1]);
+	if (!r)
+		t->lender_call = 0;
+	return r;
 }
 
 /* --- receive --------------------------------------------------------------------------------------------- */
@@ -205,7 +211,7 @@ static void receiver_detach(struct thread *t)
 
 static void serving_set(struct thread *t, struct endpoint *e)
 {
-	if (t->serving == e)
+	if (likely(t->serving == e))
 		return;
 	if (t->serving)
 		object_put(&t->serving->object);
@@ -214,14 +220,12 @@ static void serving_set(struct thread *t, struct endpoint *e)
 }
 
 /* Finds the message buffer in the direct map, for deliver_direct(), if it lies in one page. */
-static void inbox_find(struct thread *t, uint64_t address)
+static RARELY void inbox_find(struct thread *t, uint64_t address)
 {
 	struct arch_space *s = space_arch(t->task->space);
 	uint64_t pa;
 	unsigned flags;
 
-	if (t->inbox_address == address && t->inbox_generation == s->generation && t->inbox)
-		return;
 	t->inbox = NULL;
 	t->inbox_address = address;
 	t->inbox_generation = s->generation;
@@ -231,32 +235,55 @@ static void inbox_find(struct thread *t, uint64_t address)
 }
 
 /* The receiver looks again, or for the first time: a message, or it waits. */
-int64_t receive_run(struct thread *t)
+static int64_t receive_run(struct thread *t, struct endpoint *e, uint64_t message, int64_t deadline)
 {
-	struct endpoint *e = t->serving;
-	int64_t deadline = t->progress.deadline, r;
+	int64_t r = endpoint_deliver(e, t, message);
+	bool wait = r == -EAGAIN;
 
-	r = endpoint_deliver(e, t, arch_frame_arg(&t->frame, 2));
-	if (r != -EAGAIN)
+	if (wait) {
+		if (deadline != K_FOREVER && deadline <= time_now()) {
+			t->lender_call = 0;
+			return -ETIMEDOUT;
+		}
+		if (e->receiver)
+			return -EBUSY;
+		if (t->inbox_address != message || t->inbox_generation != space_arch(t->task->space)->generation || !t->inbox)
+			inbox_find(t, message);
+		e->receiver = t;
+		r = OP_BLOCK;
+	} else if (r && !op_result_is_special(r)) {
 		return r;
-	if (deadline != K_FOREVER && deadline <= time_now())
-		return -ETIMEDOUT;
-	if (e->receiver)
-		return -EBUSY;
-	t->lender_call = 0;
-	inbox_find(t, arch_frame_arg(&t->frame, 2));
-	e->receiver = t;
-	return wait_custom(t, K_WAIT_RECEIVE, EINTR, receiver_detach);
+	}
+	/* It counts as serving from here on: not one that is refused. */
+	serving_set(t, e);
+	if (!r)
+		return 0;
+	t->progress.active = true;
+	t->progress.deadline = deadline;
+	return wait ? wait_custom(t, K_WAIT_RECEIVE, EINTR, receiver_detach) : r;
 }
 
-int64_t native_receive(struct thread *t, const uint64_t *a)
+static RARELY int64_t receive_answering(struct thread *t, struct endpoint *e, uint32_t rights, const uint64_t *a)
 {
+	int64_t r;
+
+	object_get(&e->object);		/* what the answer installs may replace our own handle */
+	r = answer_run(t, e, rights, a[1]);
+	if (!r)
+		r = receive_run(t, e, a[2], (int64_t)a[3]);
+	object_put(&e->object);
+	return r;
+}
+
+WHOLE int64_t native_receive(struct thread *t, const uint64_t *a)
+{
+	struct thread *caller;
 	struct handle *h;
 	struct endpoint *e;
 	int64_t r;
 
 	if (t->progress.active)		/* again: the answer has gone out */
-		return receive_run(t);
+		return receive_run(t, t->serving, a[2], t->progress.deadline);
 	h = table_slot(t->task->table, (uint32_t)a[0]);
 	if (!h)
 		return -EBADF;
@@ -265,40 +292,41 @@ int64_t native_receive(struct thread *t, const uint64_t *a)
 	if (!(h->rights & K_RIGHT_RECEIVE))
 		return -EPERM;
 	e = endpoint_of(h->object);
-	if (a[1]) {
-		object_get(&e->object);		/* what the answer installs may replace our own handle */
-		r = answer_run(t, e, h->rights, a[1]);
-		if (!r)
-			serving_set(t, e);
-		object_put(&e->object);
+	if (a[1])
+		return receive_answering(t, e, h->rights, a);
+	if (a[4]) {			/* a plain answer: call and result */
+		r = call_lookup(e, a[4], &caller);
 		if (r)
 			return r;
+		call_finish(caller, (int64_t)a[5], K_ANSWER_RESULT);
 	}
-	serving_set(t, e);
-	t->progress.active = true;
-	t->progress.deadline = (int64_t)a[3];
-	return receive_run(t);
+	return receive_run(t, e, a[2], (int64_t)a[3]);
 }
 
-int64_t native_call(struct thread *t, const uint64_t *a)
+/* What user mode supplies lies in a message as in struct k_private_call: it is read right there. */
+#define CALL_AT offsetof(struct k_message, umask)
+_Static_assert(offsetof(struct k_message, number) - CALL_AT == offsetof(struct k_private_call, number), "number");
+_Static_assert(offsetof(struct k_message, arg) - CALL_AT == offsetof(struct k_private_call, arg), "arguments");
+_Static_assert(offsetof(struct k_private_call, endpoint) == 0, "endpoint");
+
+WHOLE int64_t native_call(struct thread *t, const uint64_t *a)
 {
-	struct k_private_call c;
-	struct object *o;
+	struct k_message *m = &t->message;
 	struct handle *h;
-	int64_t r = user_read(t, &c, a[0], sizeof(c));
+	int32_t number;
+	int64_t r = user_read(t, (char *)m + CALL_AT, a[0], sizeof(struct k_private_call));
 
 	if (r)
 		return r;
-	r = native_lookup(t, (uint32_t)c.endpoint, K_OBJECT_ENDPOINT, K_RIGHT_CALL, &o);
-	if (r)
-		return r;
-	h = table_slot(t->task->table, (uint32_t)c.endpoint);
+	h = table_slot(t->task->table, m->umask);
+	if (!h || h->object->type != K_OBJECT_ENDPOINT || !(h->rights & K_RIGHT_CALL))
+		return !h ? -EBADF : h->object->type != K_OBJECT_ENDPOINT ? -EINVAL : -EPERM;
+	number = m->number;
 	message_begin(t);
-	t->message.number = c.number;
-	t->message.cookie = h->badge;
-	memcpy(t->message.arg, c.arg, sizeof(c.arg));
+	m->number = number;
+	m->cookie = h->badge;
 	t->op = 0;
-	call_send(t, endpoint_of(o), K_MSG_PRIVATE);
+	call_send(t, endpoint_of(h->object), K_MSG_PRIVATE);
 	return OP_QUEUED;
 }
 

@@ -22,7 +22,7 @@
 
 #define CLOSES_MAX 32	/* then an idle server is woken */
 
-static struct list lazy_endpoints = LIST_INIT(lazy_endpoints);
+HOT_DATA static struct list lazy_endpoints = LIST_INIT(lazy_endpoints);
 
 int endpoint_create(struct endpoint **out)
 {
@@ -50,7 +50,7 @@ void endpoint_destroy(struct object *o)
 	kfree(e);
 }
 
-static void receiver_wake(struct endpoint *e)
+static RARELY void receiver_wake(struct endpoint *e)
 {
 	struct thread *r = e->receiver;
 
@@ -128,21 +128,25 @@ bool endpoint_flush_lazy(void)
 	return true;
 }
 
+/* A message without its closes, as words: both sides lie on a multiple of 8. */
+struct message_words {
+	uint64_t word[offsetof(struct k_message, closed) / 8];
+};
+
 /*
  * The short way to an idle receiver: the message goes through the direct map straight into its buffer, and its
  * receive() is complete before it runs. False: not possible just now, it will look for itself.
  */
-static bool deliver_direct(struct endpoint *e, struct thread *caller)
+static inline bool deliver_direct(struct endpoint *e, struct thread *caller)
 {
-	struct thread *r = e->receiver;
+	struct thread *r = e->receiver;		/* if there is one, nothing is queued */
 	struct k_message *m = &caller->message;
 
-	if (!r || e->shut || !r->inbox || r->inbox_generation != space_arch(r->task->space)->generation || e->close_count ||
-	    !list_empty(&e->notices) || !list_empty(&e->queue))
+	if (unlikely(!r) || e->shut || !r->inbox || r->inbox_generation != space_arch(r->task->space)->generation || e->close_count)
 		return false;
 	m->call = caller->call;
 	m->closed_count = 0;
-	memcpy(r->inbox, m, offsetof(struct k_message, closed));
+	*(struct message_words *)r->inbox = *(const struct message_words *)m;
 	list_append(&e->held, &caller->call_link);
 	caller->state = THREAD_HELD;
 	e->receiver = NULL;
@@ -152,7 +156,7 @@ static bool deliver_direct(struct endpoint *e, struct thread *caller)
 	r->op = 0;
 	r->lender_call = caller->call;
 	arch_frame_set_result(&r->frame, 0);
-	if (caller->flags & THREAD_EVENT && m->kind == K_MSG_CALL)
+	if (unlikely(caller->flags & THREAD_EVENT) && m->kind == K_MSG_CALL)
 		call_cancel(caller, false);
 	sched_next(r);
 	return true;
@@ -165,7 +169,7 @@ void call_send(struct thread *t, struct endpoint *e, enum k_message_kind kind)
 	t->message.kind = kind;
 	t->endpoint = e;
 	object_get(&e->object);
-	if (t->state == THREAD_READY && !list_empty(&t->run_link))
+	if (unlikely(t->state == THREAD_READY) && !list_empty(&t->run_link))
 		sched_unready(t);
 	stat_calls++;
 	if (deliver_direct(e, t))
@@ -196,7 +200,7 @@ void call_detach(struct thread *t)
 
 	list_remove(&t->call_link);
 	t->endpoint = NULL;
-	object_put(&e->object);
+	object_unpin(&e->object);
 }
 
 void call_forget(struct thread *t)
@@ -217,7 +221,7 @@ void call_set_aside(struct thread *t)
 }
 
 /* Back from home 0, which may have found memory: the page is tried again, then the call. */
-static void call_take_up(struct thread *t)
+static RARELY void call_take_up(struct thread *t)
 {
 	call_detach(t);
 	t->message = t->aside;
@@ -228,7 +232,7 @@ static void call_take_up(struct thread *t)
 	sched_next(t);
 }
 
-void call_release_attached(struct thread *t)
+void call_drop_attached(struct thread *t)
 {
 	for (int i = 0; i < 2; i++) {
 		if (!t->attached[i])
@@ -250,16 +254,6 @@ void call_release(struct thread *t)
 		object_put(t->call_fd);
 		t->call_fd = NULL;
 	}
-}
-
-int call_lookup(struct endpoint *e, uint64_t id, struct thread **out)
-{
-	struct thread *t = thread_by_call(id);
-
-	if (!t || t->state != THREAD_HELD || t->endpoint != e)
-		return -ESRCH;
-	*out = t;
-	return 0;
 }
 
 void call_cancel(struct thread *t, bool dead)
@@ -319,7 +313,7 @@ void endpoint_shut(struct endpoint *e)
 }
 
 /* The thread that made an interrupted system call goes on with it as if nothing had happened. */
-static void event_resume(struct thread *t)
+static RARELY void event_resume(struct thread *t)
 {
 	int64_t r = (int64_t)t->message.extra[0];
 
@@ -335,11 +329,17 @@ static void call_result(struct thread *t, int64_t result)
 		t->flags |= THREAD_EVENT;
 }
 
-void call_finish(struct thread *t, int64_t result, uint32_t flags)
+static inline void call_unpin(struct thread *t)
 {
-	uint32_t kind = t->message.kind;
-	struct endpoint *e = t->endpoint;
+	if (!t->op && t->call_fd) {	/* else the operation goes on, with the descriptor that it began with */
+		object_put(t->call_fd);
+		t->call_fd = NULL;
+	}
+}
 
+/* The end of a visit, or of a call that has a say in what comes after. */
+static RARELY void call_finish_visit(struct thread *t, uint32_t kind, struct endpoint *e, int64_t result, uint32_t flags)
+{
 	if (kind == K_MSG_MEMORY && t->aside_endpoint && !(flags & K_ANSWER_EXIT)) {
 		call_take_up(t);
 		return;
@@ -369,11 +369,24 @@ void call_finish(struct thread *t, int64_t result, uint32_t flags)
 	} else {
 		call_result(t, result);
 	}
-	if (!t->op && t->call_fd) {	/* else the operation goes on, with the descriptor that it began with */
-		object_put(t->call_fd);
-		t->call_fd = NULL;
-	}
+	call_unpin(t);
 	sched_next(t);
+}
+
+void call_finish(struct thread *t, int64_t result, uint32_t flags)
+{
+	uint32_t kind = t->message.kind;
+	struct endpoint *e = t->endpoint;
+
+	if (likely(flags == K_ANSWER_RESULT && (kind == K_MSG_CALL || kind == K_MSG_PRIVATE) && e)) {
+		call_detach(t);
+		call_release_attached(t);
+		call_result(t, result);
+		call_unpin(t);
+		sched_next(t);
+		return;
+	}
+	call_finish_visit(t, kind, e, result, flags);
 }
 
 /* --- delivery -------------------------------------------------------------------------------------------- */
@@ -391,7 +404,7 @@ static void closes_fill(struct endpoint *e, struct k_message *m)
 	}
 }
 
-static int64_t deliver_notice(struct endpoint *e, struct thread *t, uint64_t to)
+static RARELY int64_t deliver_notice(struct endpoint *e, struct thread *t, uint64_t to)
 {
 	struct k_message m;
 	struct notice *n;
@@ -399,6 +412,7 @@ static int64_t deliver_notice(struct endpoint *e, struct thread *t, uint64_t to)
 
 	if (r)
 		return r;
+	t->lender_call = 0;
 	memset(&m, 0, sizeof(m));
 	m.number = -1;
 	if (list_empty(&e->notices)) {
@@ -413,7 +427,7 @@ static int64_t deliver_notice(struct endpoint *e, struct thread *t, uint64_t to)
 	return user_write(t, to, &m, sizeof(m));
 }
 
-static int64_t deliver_call(struct endpoint *e, struct thread *t, uint64_t to)
+static RARELY int64_t deliver_call(struct endpoint *e, struct thread *t, uint64_t to)
 {
 	struct thread *caller = list_first(&e->queue, struct thread, call_link);
 	struct k_message *m = &caller->message;

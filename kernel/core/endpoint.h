@@ -6,7 +6,8 @@
 #ifndef TROUPE_CORE_ENDPOINT_H
 #define TROUPE_CORE_ENDPOINT_H
 
-#include "core/thread.h"
+#include "core/sched.h"
+#include "lib/errno.h"
 
 struct endpoint {
 	struct object object;
@@ -45,12 +46,25 @@ bool endpoint_flush_lazy(void);
 /* Sends t (the current thread, or one that is in no queue) with its t->message to e. */
 void call_send(struct thread *t, struct endpoint *e, enum k_message_kind kind);
 /* The thread whose call `id` e holds: 0, or ESRCH. */
-int call_lookup(struct endpoint *e, uint64_t id, struct thread **out);
+static inline int call_lookup(struct endpoint *e, uint64_t id, struct thread **out)
+{
+	struct thread *t = thread_by_call(id);
+
+	if (!t || t->state != THREAD_HELD || t->endpoint != e)
+		return -ESRCH;
+	*out = t;
+	return 0;
+}
 /* The holder is done with t: result or registers are set as `flags` (K_ANSWER_*) say, and t goes on. */
 void call_finish(struct thread *t, int64_t result, uint32_t flags);
 /* Drops what a call pins: scratch, attached handles, the descriptor. */
 void call_release(struct thread *t);
-void call_release_attached(struct thread *t);	/* all but the descriptor */
+RARELY void call_drop_attached(struct thread *t);
+static inline void call_release_attached(struct thread *t)	/* all but the descriptor */
+{
+	if (unlikely(t->attached[0] || t->attached[1] || t->scratch))
+		call_drop_attached(t);
+}
 /* Takes t out of an endpoint's queue or held list. */
 void call_detach(struct thread *t);
 /* t dies: a call that it would have made again is none any more. Harmless without one. */
@@ -58,9 +72,9 @@ void call_forget(struct thread *t);
 /* The call that t was to make again waits until t has been to home 0 for memory; call_finish() brings it back. */
 void call_set_aside(struct thread *t);
 /* A signal (or death) for a thread that a server holds: its holder hears K_MSG_CANCEL. */
-void call_cancel(struct thread *t, bool dead);
+RARELY void call_cancel(struct thread *t, bool dead);
 /* Fails every call that waits in e, and from now on every new one. */
-void endpoint_shut(struct endpoint *e);
+RARELY void endpoint_shut(struct endpoint *e);
 /* The last handle that may receive is gone: calls fail, and what would be told is told to nobody. */
 void endpoint_abandon(struct endpoint *e);
 /* Takes the call back from its holder: the caller faults thread.need_page in, then it is delivered again. */

@@ -11,7 +11,7 @@
 #include "lib/string.h"
 #include "mm/kmalloc.h"
 
-uint64_t handle_count;
+HOT_DATA uint64_t handle_count;
 
 static bool may_receive(const struct object *o, uint32_t rights)
 {

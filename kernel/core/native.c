@@ -21,16 +21,11 @@
 #include "mm/reclaim.h"
 #include "mm/usercopy.h"
 
-static native_function *const native_table[] = {
+native_function *const native_table[] = {
 #define X(name, args) native_##name,
 #include "abi/native.def"
 #undef X
 };
-
-int64_t native_run(struct thread *t, unsigned index, const uint64_t *arg)
-{
-	return native_table[index](t, arg);
-}
 
 int64_t native_give(struct thread *t, struct object *o, uint32_t rights)
 {

@@ -7,9 +7,9 @@
 #include "lib/print.h"
 #include "mm/kmalloc.h"
 
-uint64_t object_count[K_OBJECT_TYPES];
+HOT_DATA uint64_t object_count[K_OBJECT_TYPES];
 
-static uint64_t object_last_id;
+HOT_DATA static uint64_t object_last_id;
 
 void object_init(struct object *o, enum k_object_type type)
 {
@@ -75,8 +75,11 @@ void object_put(struct object *o)
 	if (!o)
 		return;
 	ASSERT(o->references > 0);
-	if (--o->references)
-		return;
+	object_unpin(o);
+}
+
+void object_end(struct object *o)
+{
 	object_count[o->type]--;
 	object_bury(o);
 }

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 #include "abi/native.h"
+#include "lib/shape.h"
 
 struct object {
 	uint32_t references;
@@ -25,7 +26,14 @@ static inline void object_get(struct object *o)
 {
 	o->references++;
 }
-void object_put(struct object *o);	/* may free it; NULL is allowed */
+RARELY void object_put(struct object *o);	/* may free it; NULL is allowed */
+RARELY void object_end(struct object *o);
+/* The same, inline, where it is nearly never the last one. */
+static inline void object_unpin(struct object *o)
+{
+	if (unlikely(!--o->references))
+		object_end(o);
+}
 
 /* One per type, defined beside the type. Frees the object's memory; called with no references left. */
 void space_destroy(struct object *o);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The kernel lock, ready queues, slices and the way out of the kernel. See sched.h. */
 #include "core/sched.h"
-#include "arch/paging.h"
+#include "arch/switch.h"
 #include "arch/time.h"
 #include "core/endpoint.h"
 #include "core/timer.h"
@@ -17,15 +17,16 @@
 #define ROUNDS_MAX 64		/* pieces of work on the way out of the kernel, before interrupts are let in */
 #define LOCK_PATIENCE 64	/* rounds of spinning */
 
-bool kernel_smp;
+HOT_DATA bool kernel_smp;
 
-static struct cpu cpus[ARCH_CPU_MAX];
-static unsigned cpu_count;
-static struct list ready_queue[K_PRIORITIES];
-static uint32_t ready_mask, ready_count;
-static unsigned timer_cpu;		/* the CPU whose timer follows the earliest deadline */
-static uint64_t load_ns, load_since;	/* integral of runnable threads */
-static uint32_t lock_word, lock_wanted;
+static __attribute__((section(".data.hot.cpus"))) struct cpu cpus[ARCH_CPU_MAX];	/* behind HOT_DATA, since they are many */
+HOT_DATA static unsigned cpu_count;
+HOT_DATA static struct list ready_queue[K_PRIORITIES];
+HOT_DATA static uint32_t ready_mask, ready_count;
+HOT_DATA static unsigned timer_cpu;		/* the CPU whose timer follows the earliest deadline */
+HOT_DATA static uint64_t load_ns, load_since;	/* integral of runnable threads */
+HOT_DATA uint32_t lock_word;
+HOT_DATA static uint32_t lock_wanted;
 
 /* Waits until *word is 0, but not longer than `limit` rounds. In each pause an emulator may run another CPU in our place. */
 static void lock_spin(const uint32_t *word, unsigned limit)
@@ -38,10 +39,8 @@ static void lock_spin(const uint32_t *word, unsigned limit)
 }
 
 /* Not quite fair, so that a CPU that the host has put aside stops nobody; but who has waited for long goes first. */
-void kernel_lock(void)
+void lock_take(void)
 {
-	if (!kernel_smp)
-		return;
 	if (__builtin_expect(__atomic_load_n(&lock_wanted, __ATOMIC_RELAXED), 0))
 		lock_spin(&lock_wanted, 4 * LOCK_PATIENCE);
 	if (__builtin_expect(!__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE), 1))
@@ -52,12 +51,6 @@ void kernel_lock(void)
 			__atomic_store_n(&lock_wanted, 1, __ATOMIC_RELAXED);
 	} while (__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE));
 	__atomic_store_n(&lock_wanted, 0, __ATOMIC_RELAXED);
-}
-
-void kernel_unlock(void)
-{
-	if (kernel_smp)
-		__atomic_store_n(&lock_word, 0, __ATOMIC_RELEASE);
 }
 
 int64_t time_now(void)
@@ -126,11 +119,6 @@ static void queue_remove(struct thread *t)
 		ready_mask &= ~(1u << t->priority);
 }
 
-static int ready_top(void)
-{
-	return ready_mask ? 31 - __builtin_clz(ready_mask) : -1;
-}
-
 static bool may_run_on(const struct thread *t, unsigned cpu)
 {
 	return t->affinity >> cpu & 1;
@@ -179,7 +167,7 @@ void sched_ready(struct thread *t)
 	cpu_find_for(t);
 }
 
-void sched_next(struct thread *t)
+void sched_next_elsewhere(struct thread *t)
 {
 	struct cpu *c = cpu_self();
 
@@ -216,7 +204,7 @@ void sched_poke(struct thread *t)
 
 /* --- time ----------------------------------------------------------------------------------------------- */
 
-static int64_t slice_of(const struct thread *t)
+static RARELY int64_t slice_of(const struct thread *t)
 {
 	int64_t s = SLICE_NS;
 
@@ -227,7 +215,7 @@ static int64_t slice_of(const struct thread *t)
 	return s < SLICE_MIN_NS ? SLICE_MIN_NS : s;
 }
 
-static void account_time(struct thread *t, uint64_t ns)
+static inline void account_time(struct thread *t, uint64_t ns)
 {
 	struct thread *lender = t->lender_call ? thread_by_call(t->lender_call) : NULL;
 
@@ -254,7 +242,7 @@ void sched_timer_changed(void)
 	cpu_self()->timer_stale = true;
 }
 
-static void cpu_timer_update(struct cpu *c)
+static RARELY void cpu_timer_update(struct cpu *c)
 {
 	int64_t want = K_FOREVER;
 
@@ -321,7 +309,7 @@ bool preempt_needed(void)
 
 /* --- switching ------------------------------------------------------------------------------------------ */
 
-static void cpu_run(struct cpu *c, struct thread *t)
+static inline __attribute__((always_inline)) void cpu_run(struct cpu *c, struct thread *t)
 {
 	int64_t now = time_now();
 	struct thread *old = c->current;
@@ -331,14 +319,15 @@ static void cpu_run(struct cpu *c, struct thread *t)
 		if (old->state != THREAD_READY)		/* it blocked: cpu_preempt has not said what is left */
 			old->slice_left = c->slice_end - now;
 	}
-	if (t->slice_left <= 0)
+	if (unlikely(t->slice_left <= 0))
 		t->slice_left = slice_of(t);
 	c->switch_time = now;
 	c->slice_end = now + t->slice_left;
 	c->current = t;
 	c->switches++;
 	c->slice_over = false;
-	c->timer_stale |= ready_mask || c->armed != K_FOREVER || t->event_cpu_ns;
+	if (unlikely(ready_mask || c->armed != K_FOREVER || t->event_cpu_ns))
+		c->timer_stale = true;
 	t->state = THREAD_RUNNING;
 	t->cpu = (int)c->index;
 	arch_switch(&t->frame);
@@ -389,6 +378,14 @@ static struct thread *queue_take(struct cpu *c, int above)
 	return NULL;
 }
 
+/* Nobody in a queue has a better claim to the CPU than n. */
+static inline bool goes_first(const struct thread *n)
+{
+	uint32_t rivals = ready_mask >> n->priority;
+
+	return likely(!rivals) || (rivals == 1 && n->slice_left > 0);
+}
+
 /* Decides who runs on c now; NULL: nobody. */
 static struct thread *cpu_choose(struct cpu *c)
 {
@@ -403,8 +400,7 @@ static struct thread *cpu_choose(struct cpu *c)
 	}
 	if (t && t->state == THREAD_RUNNING)
 		floor = t->priority - c->slice_over;
-	if (n && n->priority > floor && n->priority >= ready_top() &&
-	    (n->slice_left > 0 || !(ready_mask >> n->priority))) {
+	if (n && n->priority > floor && goes_first(n)) {
 		if (t && t->state == THREAD_RUNNING)
 			cpu_preempt(c, t);
 	} else {
@@ -468,9 +464,8 @@ static _Noreturn void cpu_breathe(struct cpu *c)
 	cpu_idle(c, true);
 }
 
-_Noreturn void kernel_exit(void)
+static _Noreturn RARELY void exit_long(struct cpu *c)
 {
-	struct cpu *c = cpu_self();
 	struct thread *t;
 
 	for (unsigned rounds = 1;; rounds++) {
@@ -497,6 +492,24 @@ _Noreturn void kernel_exit(void)
 		cpu_timer_update(c);
 	kernel_unlock();
 	arch_resume(&t->frame);
+}
+
+/* The end of nearly every call and answer: one thread has made way for another, and nothing else is due. */
+_Noreturn WHOLE void kernel_exit(void)
+{
+	struct cpu *c = cpu_self();
+	struct thread *t = c->current, *n = c->next;
+
+	if (unlikely(!t || !n || c->due || t->state == THREAD_RUNNING || n->flags & THREAD_WORK || !goes_first(n) ||
+		     !arch_switch_is_plain(&n->frame)))
+		exit_long(c);
+	c->next = NULL;
+	cpu_run(c, n);
+	if (unlikely(c->due))
+		exit_long(c);
+	arch_space_switch(space_arch(n->task->space));
+	kernel_unlock();
+	arch_resume(&n->frame);
 }
 
 void sched_drop_current(struct thread *t)

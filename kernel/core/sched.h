@@ -16,12 +16,17 @@
 struct cpu {
 	struct thread *current;	/* RUNNING here, or NULL */
 	struct thread *next;	/* READY, in no queue: runs next unless somebody is more urgent */
+	union {
+		struct {
+			bool resched;		/* look at the ready queues before going on */
+			bool slice_over;	/* current has used its slice up */
+			bool timer_stale;	/* deadline or competition changed */
+			bool breathe;		/* a slice of long kernel work is over: let interrupts and other CPUs in */
+		};
+		uint32_t due;		/* any of these: not the short way out */
+	};
 	uint32_t index;
-	bool resched;		/* look at the ready queues before going on */
-	bool slice_over;	/* current has used its slice up */
 	bool idle, kicked;	/* halted; an IPI is on its way */
-	bool timer_stale;	/* deadline or competition changed */
-	bool breathe;		/* a slice of long kernel work is over: let interrupts and other CPUs in */
 	int64_t slice_end, armed;
 	int64_t switch_time;	/* since when current runs */
 	uint64_t idle_ns, switches;
@@ -29,8 +34,20 @@ struct cpu {
 
 extern bool kernel_smp;
 
-void kernel_lock(void);
-void kernel_unlock(void);
+extern uint32_t lock_word;
+RARELY void lock_take(void);
+
+static inline void kernel_lock(void)
+{
+	if (unlikely(kernel_smp))
+		lock_take();
+}
+
+static inline void kernel_unlock(void)
+{
+	if (unlikely(kernel_smp))
+		__atomic_store_n(&lock_word, 0, __ATOMIC_RELEASE);
+}
 
 static inline struct cpu *cpu_self(void)
 {
@@ -40,11 +57,22 @@ static inline struct cpu *cpu_self(void)
 void sched_init(void);
 void sched_cpu_online(unsigned index);
 /* t, in no queue, waits for a CPU. */
-void sched_ready(struct thread *t);
+RARELY void sched_ready(struct thread *t);
 /* The same, preferably on this CPU and next. */
-void sched_next(struct thread *t);
+RARELY void sched_next_elsewhere(struct thread *t);	/* when that cannot be had just so */
+static inline void sched_next(struct thread *t)
+{
+	struct cpu *c = cpu_self();
+
+	if (unlikely(c->next || !(t->affinity >> c->index & 1))) {
+		sched_next_elsewhere(t);
+		return;
+	}
+	t->state = THREAD_READY;
+	c->next = t;
+}
 /* Takes a READY thread out of its queue (or out of a CPU's `next`). */
-void sched_unready(struct thread *t);
+RARELY void sched_unready(struct thread *t);
 /* A thread that runs on some CPU must look at its flags soon. */
 void sched_poke(struct thread *t);
 /* The current thread is gone from this CPU for good. */
@@ -65,7 +93,18 @@ void sched_system_info(struct k_system_info *info);
 void thread_work(struct thread *t);
 /* thread.c: frames charged to the accounts of servers */
 uint64_t thread_server_frames(void);
-/* thread.c: the thread with that call id whether held or not, or NULL. */
-struct thread *thread_by_call(uint64_t call);
+/* thread.c: the thread table. The low bits of a call's id are its thread's slot. */
+#define CALL_SLOT_BITS 20
+extern struct thread **thread_table;
+extern uint32_t thread_capacity;
+
+/* The thread with that call id whether held or not, or NULL. */
+static inline struct thread *thread_by_call(uint64_t call)
+{
+	uint32_t s = call & ((1u << CALL_SLOT_BITS) - 1);
+	struct thread *t = s < thread_capacity ? thread_table[s] : NULL;
+
+	return t && t->call == call ? t : NULL;
+}
 
 #endif

@@ -11,6 +11,7 @@
 #include "arch/entry.h"
 #include "core/device.h"
 #include "core/endpoint.h"
+#include "core/native.h"
 #include "core/ops.h"
 #include "core/routes.h"
 #include "core/sched.h"
@@ -19,8 +20,8 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-bool shortcuts_off;
-uint64_t stat_calls, stat_shortcuts;
+HOT_DATA bool shortcuts_off;
+HOT_DATA uint64_t stat_calls, stat_shortcuts;
 
 static op_function *const op_table[K_OPS] = {
 #define X(name) [K_OP_##name] = op_##name,
@@ -37,23 +38,7 @@ static const struct k_route *route_of(const struct thread *t, uint32_t number)
 
 /* --- messages -------------------------------------------------------------------------------------------- */
 
-void message_begin(struct thread *t)
-{
-	struct k_message *m = &t->message;
-
-	m->flags = 0;
-	m->tid = t->tid;
-	m->pid = t->task->cookie;
-	m->table = t->task->table ? t->task->table->object.id : 0;
-	m->cred = t->cred;
-	m->cookie = m->cwd = m->root = 0;
-	m->umask = 0;
-	m->number = -1;
-	m->fd_flags = 0;
-	m->extra[0] = m->extra[1] = m->extra[2] = m->extra[3] = 0;
-	t->call_crashes = 0;
-	thread_new_call(t);
-}
+HOT_DATA uint64_t call_sequence;
 
 /* What endpoint e may know of the caller: cookies of its own descriptions only. */
 void message_resolve(struct thread *t, struct endpoint *e)
@@ -77,7 +62,7 @@ void message_resolve(struct thread *t, struct endpoint *e)
 }
 
 /* The call goes to the server its route names. arg are the operation's arguments or the registers'. */
-static void call_route(struct thread *t, const struct k_route *route, const uint64_t *arg, uint32_t flags)
+static WHOLE void call_route(struct thread *t, const struct k_route *route, const uint64_t *arg, uint32_t flags)
 {
 	struct k_message *m = &t->message;
 	struct endpoint *e = NULL;
@@ -123,18 +108,22 @@ static void call_route(struct thread *t, const struct k_route *route, const uint
 
 /* --- operations ------------------------------------------------------------------------------------------ */
 
-static inline void op_arguments(const struct thread *t, uint64_t *arg)
+static inline void registers_read(const struct thread *t, uint64_t *arg)
 {
-	if (t->flags & THREAD_ARGS) {
-		memcpy(arg, t->op_args, sizeof(t->op_args));
-		return;
-	}
 	arg[0] = arch_frame_arg(&t->frame, 0);
 	arg[1] = arch_frame_arg(&t->frame, 1);
 	arg[2] = arch_frame_arg(&t->frame, 2);
 	arg[3] = arch_frame_arg(&t->frame, 3);
 	arg[4] = arch_frame_arg(&t->frame, 4);
 	arg[5] = arch_frame_arg(&t->frame, 5);
+}
+
+static void op_arguments(const struct thread *t, uint64_t *arg)
+{
+	if (t->flags & THREAD_ARGS)
+		memcpy(arg, t->op_args, sizeof(t->op_args));
+	else
+		registers_read(t, arg);
 }
 
 void op_end(struct thread *t)
@@ -195,12 +184,9 @@ static void op_completed(struct thread *t, int64_t r)
 	object_put(&hook->object);
 }
 
-void op_finish(struct thread *t, int64_t r)
+void op_finish_rest(struct thread *t, int64_t r)
 {
 	switch (r) {
-	case OP_BLOCK:
-	case OP_QUEUED:
-		break;
 	case OP_DECLINE:
 		op_declined(t);
 		break;
@@ -219,30 +205,24 @@ void op_finish(struct thread *t, int64_t r)
 	}
 }
 
-static void syscall_native(struct thread *t, const uint64_t *arg)
-{
-	t->op = (uint16_t)(OP_NATIVE | (t->number - K_NATIVE_BASE));
-	op_finish(t, native_run(t, (unsigned)(t->number - K_NATIVE_BASE), arg));
-}
-
-void syscall_run(struct thread *t)
+/* A system call from its beginning. */
+static inline __attribute__((always_inline)) void syscall_begin(struct thread *t)
 {
 	const struct k_route *route;
+	unsigned native = (unsigned)t->number - K_NATIVE_BASE;
 	uint64_t arg[7];
 	int64_t r;
 
-	op_arguments(t, arg);
-	if (t->op & OP_NATIVE) {
-		syscall_native(t, arg);
-		return;
-	}
-	if (t->op) {			/* again, or forwarded */
-		arg[6] = route_of(t, (uint32_t)t->op_number)->argument;
-		op_finish(t, op_table[t->op](t, arg));
-		return;
-	}
-	if (t->number >= K_NATIVE_BASE && t->number < K_NATIVE_END && t->routes->flags & K_ROUTES_NATIVE) {
-		syscall_native(t, arg);
+	registers_read(t, arg);
+	if (native < K_NATIVE_END - K_NATIVE_BASE && t->routes->flags & K_ROUTES_NATIVE) {
+		t->op = (uint16_t)(OP_NATIVE | native);
+		if (native == K_NATIVE_receive - K_NATIVE_BASE)	/* as the table would, without its page */
+			r = native_receive(t, arg);
+		else if (native == K_NATIVE_call - K_NATIVE_BASE)
+			r = native_call(t, arg);
+		else
+			r = native_table[native](t, arg);
+		op_finish(t, r);
 		return;
 	}
 	route = route_of(t, (uint32_t)t->number);
@@ -259,6 +239,21 @@ void syscall_run(struct thread *t)
 	call_route(t, route, arg, 0);
 }
 
+void syscall_run(struct thread *t)
+{
+	uint64_t arg[7];
+
+	op_arguments(t, arg);
+	if (t->op & OP_NATIVE) {
+		op_finish(t, native_table[t->op & ~OP_NATIVE](t, arg));
+	} else if (t->op) {			/* again, or forwarded */
+		arg[6] = route_of(t, (uint32_t)t->op_number)->argument;
+		op_finish(t, op_table[t->op](t, arg));
+	} else {
+		syscall_begin(t);
+	}
+}
+
 void kernel_syscall(struct arch_frame *frame)
 {
 	struct thread *t = (struct thread *)frame;
@@ -272,11 +267,11 @@ void kernel_syscall(struct arch_frame *frame)
 		progress_end(t);
 	/* Killed or asked to visit while it waited for the lock: nobody would take the call back from a server's queue. */
 	if (!(t->flags & (THREAD_KILLED | THREAD_EVENT)))
-		syscall_run(t);
+		syscall_begin(t);
 	else
 		arch_frame_set_result(frame, -K_RESTART_ALWAYS);
 	c = cpu_self();
-	if (t->state == THREAD_RUNNING && !(t->flags & THREAD_WORK) && !c->resched && !c->next && !c->timer_stale) {
+	if (likely(t->state == THREAD_RUNNING && !(t->flags & THREAD_WORK) && !c->due && !c->next)) {
 		kernel_unlock();
 		return;		/* the short way back to user mode */
 	}

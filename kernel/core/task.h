@@ -27,7 +27,5 @@ int thread_fpu_copy(struct thread *to, struct thread *from);
 void thread_event(struct thread *t);
 void thread_kill(struct thread *t);
 void thread_visit(struct thread *t, enum k_message_kind kind);
-void thread_new_call(struct thread *t);
-void progress_end(struct thread *t);
 
 #endif

@@ -22,10 +22,10 @@
 #include "mm/space.h"
 
 #define THREADS_MAX 65536u
-#define CALL_SLOT_BITS 20
 
-static struct thread **thread_table;
-static uint32_t thread_capacity, thread_hint;
+HOT_DATA struct thread **thread_table;
+HOT_DATA uint32_t thread_capacity;
+static uint32_t thread_hint;
 
 static int slot_alloc(uint32_t *out)
 {
@@ -70,22 +70,6 @@ uint64_t thread_server_frames(void)
 			frames += t->task->account->frames;
 	}
 	return frames;
-}
-
-struct thread *thread_by_call(uint64_t call)
-{
-	uint32_t s = call & ((1u << CALL_SLOT_BITS) - 1);
-	struct thread *t = s < thread_capacity ? thread_table[s] : NULL;
-
-	return t && t->call == call ? t : NULL;
-}
-
-/* Never the same twice, whoever had the slot before. */
-void thread_new_call(struct thread *t)
-{
-	static uint64_t sequence;
-
-	t->call = ++sequence << CALL_SLOT_BITS | t->slot;
 }
 
 static void cancel_fill(struct notice *n, struct k_message *m)
@@ -182,7 +166,7 @@ void thread_destroy(struct object *o)
 }
 
 /* Frees everything but the struct itself. */
-void thread_retire(struct thread *t)
+RARELY void thread_retire(struct thread *t)
 {
 	struct task *task = t->task;
 	bool started = t->state != THREAD_NEW;	/* else its creation failed half-way */
@@ -217,12 +201,10 @@ void thread_retire(struct thread *t)
 
 /* --- progress and waiting -------------------------------------------------------------------------------- */
 
-void progress_end(struct thread *t)
+void progress_clear(struct thread *t)
 {
 	struct progress *p = &t->progress;
 
-	if (!(p->active || p->reason || p->done || p->release || p->interrupted))
-		return;
 	timer_disarm(t);
 	if (p->release)
 		p->release(t);

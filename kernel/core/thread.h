@@ -39,12 +39,11 @@ struct notice {
 
 /* What a kernel operation returns besides a result >= 0 or a negative errno. */
 #define OP_BLOCK	(INT64_MIN + 1)	/* the thread is on a wait queue: run the operation again when woken */
-#define OP_DECLINE	(INT64_MIN + 2)	/* the server must decide; thread->progress.done and .reason say how far */
+#define OP_QUEUED	(INT64_MIN + 2)	/* the thread has been sent to an endpoint */
+#define OP_DECLINE	(INT64_MIN + 6)	/* the server must decide; thread->progress.done and .reason say how far */
 #define OP_PREEMPT	(INT64_MIN + 3)	/* a slice of long work is done: let others run, then again */
 #define OP_MEMORY	(INT64_MIN + 4)	/* no frame for a user page: tell home 0, then again */
 #define OP_DONE		(INT64_MIN + 5)	/* registers are already as they should be */
-
-#define OP_QUEUED	(INT64_MIN + 6)	/* the thread has been sent to an endpoint */
 
 #define OP_NATIVE 0x8000u		/* thread.op: a native call's index */
 
@@ -58,10 +57,15 @@ static inline bool op_result_is_special(int64_t r)
  * that needs it tests `active` first and fills in what it needs.
  */
 struct progress {
-	bool active;
-	bool finish_on_interrupt;	/* set by the operation: when interrupted it runs once more, with `interrupted`, to */
-	bool interrupted;	/* ... compute its own result (-class, short count); it must not block then */
-	int reason;		/* positive errno for OP_DECLINE, else 0 */
+	union {
+		struct {
+			bool active;
+			bool finish_on_interrupt;	/* set by the operation: when interrupted it runs once more, with */
+			bool interrupted;	/* ... `interrupted`, to compute its own result (-class, short count); it must not block then */
+			int reason;		/* positive errno for OP_DECLINE, else 0 */
+		};
+		uint64_t used;		/* all of them at once */
+	};
 	uint64_t done;		/* bytes that are already transferred: a signal turns them into a short count */
 	int64_t deadline;	/* absolute monotonic ns, K_FOREVER */
 	uint64_t aux[4];	/* the operation's own */
@@ -215,6 +219,16 @@ void thread_complete(struct thread *t, int64_t result);
 
 /* True when long work should return OP_PREEMPT: an interrupt is pending or the slice is over. */
 bool preempt_needed(void);
+
+/* The operation is over, however: what it remembers is forgotten and what it holds released. */
+RARELY void progress_clear(struct thread *t);
+static inline void progress_end(struct thread *t)
+{
+	struct progress *p = &t->progress;
+
+	if (unlikely(p->used || p->done || p->release))
+		progress_clear(t);
+}
 
 /* absolute monotonic ns */
 int64_t time_now(void);

@@ -9,7 +9,7 @@
 #include "core/timer.h"
 #include "core/sched.h"
 
-static struct list timer_root = LIST_INIT(timer_root);
+HOT_DATA static struct list timer_root = LIST_INIT(timer_root);
 
 static struct thread *node_of(struct list *link)
 {
@@ -87,12 +87,10 @@ void timer_arm(struct thread *t, int64_t deadline)
 		sched_timer_changed();
 }
 
-void timer_disarm(struct thread *t)
+void timer_remove(struct thread *t)
 {
 	struct thread *rest;
 
-	if (list_empty(&t->timer_link))
-		return;
 	list_remove(&t->timer_link);
 	rest = heap_gather(&t->timer_children);
 	if (rest)

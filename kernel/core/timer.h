@@ -10,8 +10,13 @@
 
 void timer_init(struct thread *t);
 /* At `deadline` (absolute monotonic ns) t is woken, if it is still blocked. Replaces an earlier deadline of t. */
-void timer_arm(struct thread *t, int64_t deadline);
-void timer_disarm(struct thread *t);	/* harmless when not armed */
+RARELY void timer_arm(struct thread *t, int64_t deadline);
+RARELY void timer_remove(struct thread *t);	/* one that is armed */
+static inline void timer_disarm(struct thread *t)
+{
+	if (!list_empty(&t->timer_link))
+		timer_remove(t);
+}
 /* Wakes everyone whose deadline has come. */
 void timer_expire(int64_t now);
 /* The earliest deadline, K_FOREVER: none. */

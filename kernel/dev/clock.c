@@ -20,7 +20,7 @@
 #define APIC_DEFAULT_HZ NS
 #define FAR_NS (1ull << 56) /* two years */
 
-struct arch_clock arch_clock;
+HOT_DATA struct arch_clock arch_clock;
 static uint64_t apic_hz;
 static uint64_t apic_mult; /* timer ticks per ns, 32.32 */
 static bool deadline_mode;

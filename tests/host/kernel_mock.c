@@ -691,7 +691,8 @@ static long call_call(long n, long b, long c, long d, long e)
 
 long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 {
-	(void)f;
+	const struct k_answer plain = { .call = (uint64_t)e, .result = f };
+
 	if (mock_kill_at && ++mock_calls >= mock_kill_at)
 		longjmp(mock_death, 1);
 	switch (n) {
@@ -704,7 +705,7 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 	case K_NATIVE_clock_get:
 		return clock_ns((int)a);
 	case K_NATIVE_receive:
-		return receive((const struct k_answer *)b, (struct k_message *)c);
+		return receive(b ? (const struct k_answer *)b : e ? &plain : NULL, (struct k_message *)c);
 	case K_NATIVE_answer:
 		return answer((const struct k_answer *)b);
 	case K_NATIVE_handle_close:

@@ -479,7 +479,8 @@ static long make(enum k_object_type type, uint64_t size)
 
 long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 {
-	(void)f;
+	const struct k_answer plain = { .call = (uint64_t)e, .result = f };
+
 	switch (n) {
 	case K_NATIVE_log_write:
 		return 0;
@@ -490,7 +491,7 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 	case K_NATIVE_clock_get:
 		return clock_ns();
 	case K_NATIVE_receive:
-		return receive((const struct k_answer *)b, (struct k_message *)c);
+		return receive(b ? (const struct k_answer *)b : e ? &plain : NULL, (struct k_message *)c);
 	case K_NATIVE_answer:
 		return answer((const struct k_answer *)b);
 	case K_NATIVE_caller_forward:

@@ -293,3 +293,114 @@ TEST(round_trip_cost_between_spaces)
 	k_handle_close(c);
 	k_handle_close(e);
 }
+
+/* --- whose time it is ----------------------------------------------------------------------------------------- */
+
+static void burn(int64_t ns)
+{
+	int64_t end = k_clock_get(0) + ns;
+
+	while (k_clock_get(0) < end)
+		;
+}
+
+static void burning_main(void *arg)
+{
+	struct k_message m;
+	struct k_answer a = { 0 };
+	int e = *(int *)arg;
+
+	k_receive(e, NULL, &m, K_FOREVER);
+	for (;;) {
+		burn(10 * MS);
+		a.call = m.call;
+		k_receive(e, &a, &m, K_FOREVER);
+	}
+}
+
+/* Also with an answer that goes out with the next receive. */
+TEST(a_servers_time_is_its_callers)
+{
+	int e = (int)k_endpoint_create(), c = (int)k_handle_duplicate(e, K_RIGHT_CALL, 1);
+	struct k_private_call call = { .endpoint = c, .number = 1 };
+	struct k_thread_info server;
+	struct k_task_info before, after;
+	int t = ktest_thread(burning_main, &e);
+
+	CHECK_EQ(k_task_info(ktest_task, &before), 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(k_call(&call), 0);
+	CHECK_EQ(k_task_info(ktest_task, &after), 0);
+	CHECK_EQ(k_thread_info(t, &server), 0);
+	CHECK(after.system_ns - before.system_ns > (uint64_t)(15 * MS));
+	CHECK(server.user_ns < (uint64_t)(10 * MS));
+	ktest_thread_free(t);
+	k_handle_close(c);
+	k_handle_close(e);
+}
+
+/* --- who serves ------------------------------------------------------------------------------------------------ */
+
+static struct greedy {
+	int holds, other, never;
+	volatile int refused, caller_done;
+	volatile long result;
+	int call;
+} greedy;
+
+static void greedy_main(void *arg)
+{
+	struct greedy *g = arg;
+	struct k_private_call never = { .endpoint = g->never };
+	struct k_message m;
+
+	k_receive(g->holds, NULL, &m, K_FOREVER);
+	g->refused = (int)k_receive(g->other, NULL, &m, K_FOREVER);
+	k_call(&never);		/* waits, and serves nothing else */
+}
+
+static void other_main(void *arg)
+{
+	struct k_message m;
+
+	k_receive(((struct greedy *)arg)->other, NULL, &m, K_FOREVER);
+}
+
+static void greedy_caller(void *arg)
+{
+	struct greedy *g = arg;
+	struct k_private_call call = { .endpoint = g->call, .number = 1 };
+
+	g->result = k_call(&call);
+	g->caller_done = 1;
+}
+
+/* A receiver that is refused, because another waits there, still serves where it served: what it holds is delivered again. */
+TEST(a_refused_receiver_serves_where_it_did)
+{
+	struct k_message m;
+	int a, b, c;
+
+	greedy = (struct greedy){ .holds = (int)k_endpoint_create(), .other = (int)k_endpoint_create(),
+				   .never = (int)k_endpoint_create() };
+	greedy.call = (int)k_handle_duplicate(greedy.holds, K_RIGHT_CALL, 1);
+	b = ktest_thread(other_main, &greedy);
+	CHECK(ktest_wait_state(b, K_THREAD_BLOCKED));
+	a = ktest_thread(greedy_main, &greedy);
+	CHECK(ktest_wait_state(a, K_THREAD_BLOCKED));
+	c = ktest_thread(greedy_caller, &greedy);
+	CHECK(ktest_wait(&greedy.refused));
+	CHECK_EQ(greedy.refused, -EBUSY);
+	ktest_thread_free(a);
+	CHECK_EQ(ktest_receive(greedy.holds, &m), 0);
+	CHECK_EQ(m.flags & K_MSGF_REDELIVERED, K_MSGF_REDELIVERED);
+	CHECK_EQ(ktest_answer(greedy.holds, m.call, 7), 0);
+	CHECK(ktest_wait(&greedy.caller_done));
+	CHECK_EQ(greedy.result, 7);
+	ktest_thread_free(c);
+	ktest_thread_free(b);
+	k_handle_close(greedy.call);
+	k_handle_close(greedy.other);
+	k_handle_close(greedy.never);
+	ktest_endpoint_free(greedy.holds);
+}

@@ -39,7 +39,8 @@ TEST(bad_pointers_are_efault)
 	CHECK_EQ(k_handle_info(e, (void *)8), -EFAULT);
 	CHECK_EQ(k_handle_info(e, (void *)0xffff800000000000), -EFAULT);
 	CHECK_EQ(k_system_info((void *)0x8000000000000000), -EFAULT);
-	CHECK_EQ(k_receive(e, (void *)wild, wild, 0), -EFAULT);
+	CHECK_EQ(K4(receive, e, wild, wild, 0), -EFAULT);	/* the stub would look at it */
+	CHECK_EQ(K6(receive, e, 0, wild, 0, 1, 0), -ESRCH);
 	CHECK_EQ(k_handle_close(e), 0);
 }
 

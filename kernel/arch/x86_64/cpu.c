@@ -18,7 +18,7 @@
 #define AP_TIMEOUT_NS 200000000ull  /* for a CPU that the firmware lists but that stays silent */
 #define AP_SILENCE_NS 10000000ull   /* when nobody says how many there are */
 
-struct arch_features arch_features;
+HOT_DATA struct arch_features arch_features;
 struct arch_cpu *arch_cpus[ARCH_CPU_MAX];
 static unsigned cpu_count = 1, cpus_online = 1;
 static volatile bool released;

@@ -220,25 +220,6 @@ entry_paranoid:
 	addq $16, %rsp
 	iretq
 
-/* One stub of 16 bytes for each vector; the hardware pushes an error code for some. */
-	.balign 16
-	.globl entry_stubs
-entry_stubs:
-	.set vector, 0
-	.rept 256
-	.balign 16
-	.if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
-	pushq $0
-	.endif
-	pushq $(0x100 + vector)
-	.if vector == 1 || vector == 2 || vector == 8 || vector == 18
-	jmp entry_paranoid
-	.else
-	jmp entry_common
-	.endif
-	.set vector, vector + 1
-	.endr
-
 /*
  * size_t user_copy(void *to, const void *from, size_t size): either side may be user memory. The
  * addresses below are in the fixup table: a fault there goes on at its fixup, with what is left in
@@ -301,4 +282,25 @@ user_clear:
 	.pushsection .fixup, "a"
 	.quad 3b, 6b, 4b, 7b
 	.popsection
+
+	/* Behind all that calls need. */
+	.section .text.stubs, "ax"
+/* One stub of 16 bytes for each vector; the hardware pushes an error code for some. */
+	.balign 16
+	.globl entry_stubs
+entry_stubs:
+	.set vector, 0
+	.rept 256
+	.balign 16
+	.if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
+	pushq $0
+	.endif
+	pushq $(0x100 + vector)
+	.if vector == 1 || vector == 2 || vector == 8 || vector == 18
+	jmp entry_paranoid
+	.else
+	jmp entry_common
+	.endif
+	.set vector, vector + 1
+	.endr
 	.section .note.GNU-stack, "", @progbits

@@ -22,7 +22,7 @@
 #define HEADER_SIZE 64
 #define MXCSR_DEFAULT 0x1f80
 
-bool fpu_eager;
+static bool fpu_eager;
 static uint64_t xcr0;
 static size_t area_size = LEGACY_SIZE;
 static uint32_t mxcsr_mask = 0xffbf;
@@ -55,6 +55,7 @@ static void trap_set(struct arch_cpu *cpu, bool on)
 	if (cpu->fpu_trap == on)
 		return;
 	cpu->fpu_trap = on;
+	cpu->switch_plain = on && !fpu_eager && arch_features.fsgsbase;
 	if (on)
 		cr0_write(cr0_read() | CR0_TS);
 	else

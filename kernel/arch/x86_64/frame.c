@@ -133,45 +133,16 @@ int arch_frame_set_gs(struct arch_frame *f, uint64_t base)
 	return 0;
 }
 
-/* Where user mode can write the bases itself, they are read and written at every switch. */
-static inline void bases_exchange(struct arch_frame *old, const struct arch_frame *next)
+void bases_exchange(struct arch_cpu *cpu, struct arch_frame *old, const struct arch_frame *next)
 {
-	uint64_t gs;
-	if (old)
-		__asm__ volatile("rdfsbase %0" : "=r"(old->fs_base));
-	if (next)
-		__asm__ volatile("wrfsbase %0" ::"r"(next->fs_base));
-	__asm__ volatile("swapgs; rdgsbase %0; swapgs" : "=r"(gs));
-	if (old)
-		old->gs_base = gs;
-	if (next && next->gs_base != gs)
-		__asm__ volatile("swapgs; wrgsbase %0; swapgs" ::"r"(next->gs_base));
-}
-
-void arch_switch(struct arch_frame *next)
-{
-	struct arch_cpu *cpu = arch_cpu_self();
-	struct arch_frame *old = cpu->frame;
-	if (old == next)
-		return;
-	if (arch_features.fsgsbase) {
-		bases_exchange(old, next);
-	} else {
-		if (old) {
-			old->fs_base = cpu->fs_base;
-			old->gs_base = cpu->gs_base;
-		}
-		if (next) {
-			fs_write(cpu, next->fs_base);
-			gs_write(cpu, next->gs_base);
-		}
+	if (old) {
+		old->fs_base = fs_read(cpu);
+		old->gs_base = gs_read(cpu);
 	}
-	/* Nothing to do if the trap is armed and the next one's state lies in no CPU. */
-	if (fpu_eager || !cpu->fpu_trap || (next && next->fpu_cpu >= 0))
-		fpu_switch(cpu, old, next);
-	cpu->frame = next;
-	cpu->tss.rsp[0] = (uint64_t)next + FRAME_END;
-	cpu->frame_rsp = (uint64_t)next + FRAME_SS;
+	if (next) {
+		fs_write(cpu, next->fs_base);
+		gs_write(cpu, next->gs_base);
+	}
 }
 
 void arch_frame_get_regs(const struct arch_frame *f, struct arch_user_regs *regs)

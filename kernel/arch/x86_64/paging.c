@@ -232,7 +232,7 @@ void arch_space_destroy(struct arch_space *space)
 }
 
 /* The CR3 value for a space under PCIDs: its slot, with "do not flush" if nothing changed. */
-static uint64_t pcid_root(struct arch_cpu *cpu, struct arch_space *space)
+static RARELY uint64_t pcid_root(struct arch_cpu *cpu, struct arch_space *space)
 {
 	for (unsigned i = 0; i < ARCH_PCID_SLOTS; i++) {
 		if (cpu->pcid[i].space_id != space->id)
@@ -247,12 +247,10 @@ static uint64_t pcid_root(struct arch_cpu *cpu, struct arch_space *space)
 	return space->root | (i + 1);
 }
 
-void arch_space_switch(struct arch_space *space)
+void arch_space_load(struct arch_space *space)
 {
 	struct arch_cpu *cpu = arch_cpu_self();
 	struct arch_space *old = cpu->space;
-	if (old == space)
-		return;
 	uint64_t bit = 1ull << cpu->index;
 	cpu->space = space;
 	if (space)

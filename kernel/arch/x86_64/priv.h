@@ -175,10 +175,8 @@ size_t user_copy(void *to, const void *from, size_t size);
 size_t user_clear(void *to, size_t size);
 
 /* fpu.c */
-extern bool fpu_eager;
 void fpu_init(void);     /* on each CPU */
 bool fpu_trap(struct arch_frame *f); /* #NM: false if the thread has no area */
-void fpu_switch(struct arch_cpu *cpu, struct arch_frame *old, struct arch_frame *next);
 void fpu_flush(struct arch_cpu *cpu, struct arch_frame *f, bool keep);
 
 /* copy.S; cpu.c chooses */

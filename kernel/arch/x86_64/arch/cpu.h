@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "arch/frame.h"
+#include "lib/shape.h"
 
 #define ARCH_CPU_MAX 64
 #define ARCH_PCID_SLOTS 6
@@ -41,6 +42,7 @@ struct arch_cpu {
 	uint32_t apic_id;             /* [I] */
 	struct arch_frame *fpu_owner; /* whose state is in this CPU's FPU registers, or NULL */
 	bool fpu_trap;                /* CR0.TS is set */
+	bool switch_plain;            /* it is, and a switch writes the bases without MSRs */
 	bool lazy;                    /* in arch_idle: flush the TLB on waking instead of by IPI */
 	bool lazy_stale;              /* ...and it has to */
 	bool online, started;
@@ -87,13 +89,9 @@ unsigned arch_cpu_count(void);
  * portable kernel's per-CPU data is ready. */
 void arch_cpu_start_others(void);
 
-/*
- * Makes `next` (NULL: nobody) the current frame of this CPU: saves the old current thread's bases
- * and, where it must, FPU state, and loads those of `next`. Called under the kernel lock whenever
- * the current thread changes, before another CPU may pick up the old one. It does not switch the
- * address space: arch_space_switch() does.
- */
-void arch_switch(struct arch_frame *next);
+/* The parts of a switch, for arch/switch.h alone. Bases on a CPU where only the kernel writes them; FPU state, if it moves. */
+RARELY void bases_exchange(struct arch_cpu *cpu, struct arch_frame *old, const struct arch_frame *next);
+RARELY void fpu_switch(struct arch_cpu *cpu, struct arch_frame *old, struct arch_frame *next);
 
 /* A thread is going away: no CPU may keep its FPU state or its frame. Kernel lock held. */
 void arch_frame_drop(struct arch_frame *f);

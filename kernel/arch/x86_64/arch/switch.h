@@ -1,0 +1,57 @@
+/*
+ * The change of the current thread and of the loaded space: inline, since every call and every answer goes through
+ * here, and under an emulator each return costs a look-up after the space has changed.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef ARCH_SWITCH_H
+#define ARCH_SWITCH_H
+
+#include "arch/cpu.h"
+#include "arch/paging.h"
+
+/*
+ * True if a switch to `next` is nothing but registers: user mode writes the bases itself, the FPU's trap is armed, and
+ * the FPU state of `next` lies in no CPU.
+ */
+static inline bool arch_switch_is_plain(const struct arch_frame *next)
+{
+	return arch_cpu_self()->switch_plain && next->fpu_cpu < 0;
+}
+
+/*
+ * Makes `next` (NULL: nobody) the current frame of this CPU: saves the old current thread's bases
+ * and, where it must, FPU state, and loads those of `next`. Called under the kernel lock whenever
+ * the current thread changes, before another CPU may pick up the old one. It does not switch the
+ * address space: arch_space_switch() does.
+ */
+static inline void arch_switch(struct arch_frame *next)
+{
+	struct arch_cpu *cpu = arch_cpu_self();
+	struct arch_frame *old = cpu->frame;
+	uint64_t gs;
+
+	if (likely(old && next && arch_switch_is_plain(next))) {
+		__asm__ volatile("rdfsbase %0" : "=r"(old->fs_base));
+		__asm__ volatile("wrfsbase %0" ::"r"(next->fs_base));
+		__asm__ volatile("swapgs; rdgsbase %0; swapgs" : "=r"(gs));
+		old->gs_base = gs;
+		if (unlikely(next->gs_base != gs))
+			__asm__ volatile("swapgs; wrgsbase %0; swapgs" ::"r"(next->gs_base));
+	} else if (old != next) {
+		bases_exchange(cpu, old, next);
+		fpu_switch(cpu, old, next);
+	}
+	cpu->frame = next;
+	cpu->frame_rsp = (uint64_t)next + offsetof(struct arch_frame, ss);
+	cpu->tss.rsp[0] = (uint64_t)next + offsetof(struct arch_frame, number);	/* the end of what the hardware pushes */
+}
+
+/* Loads the space on this CPU. Nothing happens if it is loaded. NULL: the kernel's own. */
+static inline void arch_space_switch(struct arch_space *space)
+{
+	if (arch_cpu_self()->space != space)
+		arch_space_load(space);
+}
+
+#endif
