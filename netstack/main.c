@@ -34,6 +34,7 @@ static const struct entry {
 } entries[] = {
 	{ 0, 0, in_read, "read" }, { 1, 0, in_write, "write" }, { 19, 0, in_readv, "readv" }, { 20, 0, in_writev, "writev" },
 	{ 327, 0, in_readv, "preadv2" }, { 328, 0, in_writev, "pwritev2" },
+	{ 3, ANY, in_close, "close" }, { 33, ANY, in_dup, "dup2" }, { 292, ANY, in_dup, "dup3" },
 	{ 8, ANY, in_no_position, "lseek" }, { 17, ANY, in_no_position, "pread64" }, { 18, ANY, in_no_position, "pwrite64" },
 	{ 295, ANY, in_no_position, "preadv" }, { 296, ANY, in_no_position, "pwritev" },
 	{ 16, ANY, in_ioctl, "ioctl" }, { 72, ANY, in_fcntl, "fcntl" }, { 40, 0, in_sendfile, "sendfile" },
@@ -80,6 +81,12 @@ static void closed(uint64_t cookie)
 		socket_close(s);
 }
 
+/* With the shortcuts off: what the kernel would have left to us. */
+static bool declines(const struct k_message *m)
+{
+	return m->number == 3 && socket_lingers(socket_find(m->cookie));
+}
+
 static const char *number_name(int number)
 {
 	return number >= 0 && number < K_ROUTE_NUMBERS ? syscall_names[number] : NULL;
@@ -87,7 +94,9 @@ static const char *number_name(int number)
 
 static struct srv_ops ops = {
 	.shortcuts = &syscall_shortcuts,
+	.declines = declines,
 	.closed = closed,
+	.done = closing_done,
 	.notify = net_lwip_notify,
 	.pipe = pipe_notice,
 	.number_name = number_name,

@@ -12,10 +12,10 @@ $(foreach name,$(GUEST_NAMES),$(call guest_program,$(name),tests/guest/$(name).c
 # --- what the harness itself brings into the guest ----------------------------------------
 
 HARNESS       := $(BUILD)/tests/harness
-HARNESS_FILES := $(HARNESS)/runner $(HARNESS)/hello-static $(HARNESS)/hello-static-pie \
+HARNESS_FILES := $(HARNESS)/runner $(HARNESS)/wire $(HARNESS)/hello-static $(HARNESS)/hello-static-pie \
                  $(HARNESS)/hello-dynamic $(BUILD)/tests/busybox-static
 
-$(HARNESS)/runner: tests/harness/runner.c $(SYSROOT_STAMP)
+$(HARNESS)/runner $(HARNESS)/wire: $(HARNESS)/%: tests/harness/%.c $(SYSROOT_STAMP)
 	@echo "  CC(guest) $<"
 	@mkdir -p $(@D)
 	@$(GUEST_CC) $(GUEST_CFLAGS) -static -o $@ $<

@@ -131,6 +131,7 @@ struct k_caller_cookie {
  * bits say whether it is ready: the pipe counts neither for POLLIN, POLLRDHUP nor for POLLOUT, but for POLLHUP.
  * K_SOURCE_CALLS_* send the calls to the server and leave the readiness to the pipe (timeouts, something in the stream that is not bytes).
  * POLLERR in the source does the same for both directions (a pending error).
+ * K_SOURCE_CALLS_CLOSE sends close, dup2, dup3 and close_range of a descriptor to the server, as K_DECLINE_CLOSE does (SO_LINGER).
  *
  * When one of these bits comes, threads that are blocked in the pipe run again and decline (with what they had moved as
  * their result, if that is something); when a DECLINE bit goes, whoever polls looks again. A server that forwards a
@@ -140,6 +141,7 @@ struct k_caller_cookie {
 #define K_SOURCE_DECLINE_WRITE	0x20000u
 #define K_SOURCE_CALLS_READ	0x40000u
 #define K_SOURCE_CALLS_WRITE	0x80000u
+#define K_SOURCE_CALLS_CLOSE	0x100000u
 
 /* --- pipes from a server's side ------------------------------------------------------------------------------- */
 /*

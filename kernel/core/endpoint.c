@@ -156,7 +156,7 @@ static inline bool deliver_direct(struct endpoint *e, struct thread *caller)
 	r->op = 0;
 	r->lender_call = caller->call;
 	arch_frame_set_result(&r->frame, 0);
-	if (unlikely(caller->flags & THREAD_EVENT) && m->kind == K_MSG_CALL)
+	if (unlikely(caller->flags & THREAD_EVENT) && call_may_wait(caller))
 		call_cancel(caller, false);
 	sched_next(r);
 	return true;
@@ -254,6 +254,13 @@ void call_release(struct thread *t)
 		object_put(t->call_fd);
 		t->call_fd = NULL;
 	}
+}
+
+bool call_may_wait(const struct thread *t)
+{
+	uint32_t kind = t->message.kind;
+
+	return kind == K_MSG_CALL || (kind == K_MSG_DONE && t->endpoint != t->routes->home[0]);
 }
 
 void call_cancel(struct thread *t, bool dead)
@@ -449,7 +456,7 @@ static RARELY int64_t deliver_call(struct endpoint *e, struct thread *t, uint64_
 	list_move(&e->held, &caller->call_link);
 	caller->state = THREAD_HELD;
 	t->lender_call = caller->call;
-	if (caller->flags & THREAD_EVENT && m->kind == K_MSG_CALL)
+	if (caller->flags & THREAD_EVENT && call_may_wait(caller))
 		call_cancel(caller, false);
 	return 0;
 }

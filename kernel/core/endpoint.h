@@ -71,6 +71,11 @@ void call_detach(struct thread *t);
 void call_forget(struct thread *t);
 /* The call that t was to make again waits until t has been to home 0 for memory; call_finish() brings it back. */
 void call_set_aside(struct thread *t);
+/*
+ * A held message whose holder may keep it until something happens, so a signal has to reach it: a call, or the end of
+ * a forwarded operation.
+ */
+RARELY bool call_may_wait(const struct thread *t);
 /* A signal (or death) for a thread that a server holds: its holder hears K_MSG_CANCEL. */
 RARELY void call_cancel(struct thread *t, bool dead);
 /* Fails every call that waits in e, and from now on every new one. */

@@ -349,7 +349,7 @@ void thread_event(struct thread *t)
 		}
 		break;
 	case THREAD_HELD:
-		if (t->message.kind == K_MSG_CALL)
+		if (call_may_wait(t))
 			call_cancel(t, false);
 		break;
 	default:

@@ -2,7 +2,8 @@
 /*
  * Operations on descriptors: close, dup, fcntl.
  *
- * Whoever must know before a descriptor goes (record locks: a watched table; K_DECLINE_CLOSE) gets the call instead.
+ * Whoever must know before a descriptor goes (record locks: a watched table; K_DECLINE_CLOSE; K_SOURCE_CALLS_CLOSE) gets the call
+ * instead.
  */
 #include "core/ops.h"
 #include "data/linux.h"
@@ -13,6 +14,7 @@
 static bool close_is_ours(struct thread *t, uint32_t n)
 {
 	struct table *table = t->task->table;
+	struct description *d;
 	struct handle *h;
 
 	if (op_authority(t))
@@ -20,7 +22,10 @@ static bool close_is_ours(struct thread *t, uint32_t n)
 	h = table_slot(table, n);
 	if (!h || h->object->type != K_OBJECT_DESCRIPTION)
 		return true;
-	return !table->watched && !(description_of(h->object)->decline & K_DECLINE_CLOSE);
+	d = description_of(h->object);
+	if (d->plane == K_PLANE_SOCKET && d->source && d->source->decline & K_SOURCE_CALLS_CLOSE)
+		return false;
+	return !table->watched && !(d->decline & K_DECLINE_CLOSE);
 }
 
 int64_t op_close(struct thread *t, const uint64_t *arg)

@@ -44,7 +44,7 @@ void source_destroy(struct object *o)
 #define SOURCE_BITS 0xffffu	/* what poll can report */
 #define SOURCE_READ (K_SOURCE_DECLINE_READ | K_SOURCE_CALLS_READ)
 #define SOURCE_WRITE (K_SOURCE_DECLINE_WRITE | K_SOURCE_CALLS_WRITE)
-#define SOURCE_DECLINE (SOURCE_READ | SOURCE_WRITE)
+#define SOURCE_DECLINE (SOURCE_READ | SOURCE_WRITE | K_SOURCE_CALLS_CLOSE)
 
 /* Descriptions count a reference, pollers and watches pin or follow a description: there can be none. */
 void source_fini(struct source *s)

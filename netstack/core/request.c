@@ -115,7 +115,8 @@ static void waiter_cancel(struct srv_parked *p, bool dead)
 {
 	struct waiter *w = p->arg;
 	uint64_t call = p->message.call;
-	int64_t result = w->messages ? (int64_t)w->messages : w->done ? (int64_t)w->done : w->deadline != K_FOREVER ? -EINTR : -K_RESTART_SYS;
+	bool closed = p->message.kind == K_MSG_DONE;	/* what waits has been done: closing.c */
+	int64_t result = closed ? 0 : w->messages ? (int64_t)w->messages : w->done ? (int64_t)w->done : w->deadline != K_FOREVER ? -EINTR : -K_RESTART_SYS;
 
 	unpark(p);
 	if (!dead)

@@ -45,6 +45,8 @@ struct socket_ops {
 	int64_t (*send)(struct net_request *r, struct net_message *msg);
 	int64_t (*recv)(struct net_request *r, struct net_message *msg);
 
+	/* close() has closed it, with SO_LINGER, and `destroy` goes on with it: net_wait() until all is delivered. NULL: never waits */
+	int64_t (*linger)(struct net_request *r);
 	int64_t (*sendfile)(struct net_request *r);	/* the kernel left it to us; NULL: EINVAL */
 
 	/*
@@ -120,6 +122,7 @@ struct socket *socket_restore(uint64_t cookie, const struct socket_ops *ops, int
 void socket_renumber(struct socket *s);	/* a new cookie: the description with the old one is closed, and that must not reach it */
 void socket_numbers_after(uint64_t cookie);	/* cookies of a predecessor: never used again */
 void socket_free(struct socket *s);	/* source and memory; after ops->destroy */
+bool socket_lingers(const struct socket *s);	/* close() may have to wait. s may be NULL */
 void socket_close(struct socket *s);	/* the description is gone, or there was none: destroy and free */
 extern uint32_t socket_default_buffer[2];	/* SO_RCVBUF, SO_SNDBUF of new sockets: 212992 */
 

@@ -9,7 +9,7 @@
 #include "posix_vfs.h"
 #include "socket.h"
 
-static int vfs_endpoint(void)
+int socket_vfs_endpoint(void)
 {
 	static int handle = -2;
 
@@ -223,7 +223,7 @@ int64_t in_fcntl(struct net_request *r)
 int64_t in_node(struct net_request *r)
 {
 	struct proto_node node = { .number = r->m->number, .mode = 0140777, .inode = (uint32_t)r->m->cookie };
-	struct srv_forward f = { .endpoint = vfs_endpoint(), .number = PROTO_VFS_NODE, .scratch = &node, .scratch_size = sizeof node,
+	struct srv_forward f = { .endpoint = socket_vfs_endpoint(), .number = PROTO_VFS_NODE, .scratch = &node, .scratch_size = sizeof node,
 		.handle = { -1, -1 } };
 
 	if (f.endpoint < 0)

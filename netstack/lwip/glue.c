@@ -51,6 +51,13 @@ static void tcp_clock_set(int64_t now)
 	tcp_ticks = (u32_t)(now / NET_TCP_TICK_NS);
 }
 
+static bool (*syn_again)(void *arg, unsigned repeated);
+
+void net_tcp_on_syn(bool (*fn)(void *arg, unsigned repeated))
+{
+	syn_again = fn;
+}
+
 /*
  * lwIP measures round trips in ticks, so on a fast network it would send again after one or none. Linux's least time is kept instead, and a SYN is
  * sent again after 1, 2, 4, ... seconds.
@@ -59,7 +66,7 @@ static void tcp_estimates_raise(void)
 {
 	for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next) {
 		if (p->state == SYN_SENT) {
-			p->rto = (s16_t)(RTO_SYN << p->nrtx);
+			p->rto = syn_again && !syn_again(p->callback_arg, p->nrtx) ? INT16_MAX : (s16_t)(RTO_SYN << LWIP_MIN(p->nrtx, 7));
 			continue;
 		}
 		if ((p->sa >> 3) + p->sv < RTO_LEAST)
@@ -345,6 +352,13 @@ static struct tcp_pcb *half_open_oldest(const struct tcp_pcb_listen *listener)
 	return oldest;
 }
 
+static void (*on_closing)(void *arg);
+
+void net_tcp_on_closing(void (*fn)(void *arg))
+{
+	on_closing = fn;
+}
+
 /*
  * A SYN for a listener whose queue is full: the oldest half-open connection makes room, so that a flood of SYNs that never go on does
  * not keep others out for longer than it takes to answer one.
@@ -356,6 +370,8 @@ int net_tcp_segment(struct tcp_pcb *pcb, struct tcp_hdr *header, uint32_t size)
 
 	if (pcb->state == ESTABLISHED && size)
 		acknowledge_later(pcb);
+	if (on_closing && pcb->callback_arg && (pcb->state == FIN_WAIT_1 || pcb->state == CLOSING || pcb->state == LAST_ACK))
+		on_closing(pcb->callback_arg);
 	if (pcb->state != LISTEN || (TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
 		return ERR_OK;
 	if (listener->accepts_pending < listener->backlog)

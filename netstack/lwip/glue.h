@@ -25,6 +25,10 @@ int64_t net_lwip_deadline(void);
 void net_lwip_notify(const struct k_message *m);
 /* lwIP was given something to do by time that sends nothing at once (keepalive was switched on). Frames say it themselves. */
 void net_lwip_activity(void);
+/* fn says whether a SYN that was repeated so often is to be sent once more. arg: the connection's callback argument. */
+void net_tcp_on_syn(bool (*fn)(void *arg, unsigned repeated));
+/* fn is called with the callback argument of a connection that a segment has come for while its FIN is not acknowledged, before lwIP looks at it. */
+void net_tcp_on_closing(void (*fn)(void *arg));
 /* An lwIP err_t as a negative errno. */
 int net_lwip_errno(int err);
 

@@ -356,25 +356,10 @@ int64_t datagram_ioctl(struct net_request *r, uint32_t command, uint64_t arg)
 	return NET_PASS;
 }
 
-/* From the first socket on. (ICMP: for its errors.) */
-static int taps_make(void)
-{
-	static const uint8_t protocols[] = { LX_IPPROTO_UDP, LX_IPPROTO_ICMP, LX_IPPROTO_ICMPV6 };
-	static unsigned made;
-
-	for (; made < sizeof protocols; made++) {
-		int e = tap_add(protocols[made]);
-
-		if (e)
-			return e;
-	}
-	return 0;
-}
-
 int datagram_create(struct net_request *r, struct socket *s)
 {
 	struct datagram *d;
-	int e = taps_make();
+	int e = tap_begin();
 
 	(void)r;
 	if (e)

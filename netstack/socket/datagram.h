@@ -173,6 +173,7 @@ void raw_deliver(const struct arrival *a, struct pbuf *p, uint16_t header);
 void raw_fault(const struct fault *f, uint8_t protocol);
 
 /* tap.c: a protocol that somebody wants to see. */
+int tap_begin(void);	/* from the first datagram socket, and the first connection over the wire, on. 0 or errno */
 int tap_add(uint8_t protocol);
 void tap_remove(uint8_t protocol);
 bool raw_wanted(uint8_t protocol);	/* are there raw sockets for it? */

@@ -54,7 +54,8 @@ bool stream_settle(void)
 /* --- readiness ------------------------------------------------------------------------------------------------ */
 
 #define DECLINE (K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE)
-#define BITS (LX_POLLIN | LX_POLLOUT | LX_POLLERR | LX_POLLHUP | LX_POLLRDHUP | DECLINE | K_SOURCE_CALLS_READ | K_SOURCE_CALLS_WRITE)
+#define BITS (LX_POLLIN | LX_POLLOUT | LX_POLLERR | LX_POLLHUP | LX_POLLRDHUP | DECLINE | K_SOURCE_CALLS_READ | K_SOURCE_CALLS_WRITE | \
+	K_SOURCE_CALLS_CLOSE)
 
 /* The other's description still counts as a writer of what we read, so the kernel would not give end of file. */
 static bool end_is_ours(const struct stream *st)
@@ -74,6 +75,8 @@ static uint32_t connected_bits(struct stream *st)
 		bits |= K_SOURCE_DECLINE_WRITE | LX_POLLOUT;
 	else if (st->s->option.send_timeout)
 		bits |= K_SOURCE_CALLS_WRITE;
+	if (!st->joined && socket_lingers(st->s))
+		bits |= K_SOURCE_CALLS_CLOSE;
 	if (st->ended && st->reset)	/* all at once: the pipes' own ends come one after the other */
 		bits |= LX_POLLIN | LX_POLLOUT | LX_POLLRDHUP;
 	if ((st->ended || st->shut_read) && (st->reset || st->shut_write))
@@ -628,6 +631,7 @@ const struct socket_ops socket_stream_ops = {
 	.name_of = stream_name_of,
 	.send = stream_send,
 	.recv = stream_recv,
+	.linger = wire_linger,
 	.sendfile = stream_sendfile,
 	.set_option = stream_set_option,
 	.get_option = stream_get_option,

@@ -65,6 +65,9 @@ struct stream {
 	struct wire_chunk *chunk, *chunk_last;	/* written, not yet acknowledged */
 	bool bulk;			/* the last read was large */
 	bool fin_sent, aborting, starved;
+	bool lingering;			/* a close() waits for the end of the orphan */
+	int soft_error;			/* what ICMP said since the last acknowledgement: the reason, if the connection ends for want of one */
+	int64_t connect_until;		/* connecting: when it is given up */
 	uint64_t sent_total, received_total;
 
 	/* listening */
@@ -131,6 +134,10 @@ void wire_run(struct stream *st);		/* moves what can be moved */
 void wire_accepted(struct stream *st);		/* it has left the listener's queue */
 void wire_abort(struct stream *st);		/* RST (now, so not from a callback) */
 bool wire_close(struct stream *st);		/* the socket is closed. True: goes on as an orphan */
+int64_t wire_linger(struct net_request *r);	/* of an orphan: waits until the other side has acknowledged all, the FIN, too */
+/* An ICMP error for a segment of ours with this sequence number. */
+struct fault;
+void wire_fault(const struct fault *f, uint32_t sequence);
 uint64_t wire_unsent(const struct stream *st, bool only_unsent);
 void wire_setup(void);
 

@@ -17,6 +17,7 @@
 #include "lwip/raw.h"
 #include "lwip/stats.h"
 #include "lwip_hooks.h"
+#include "stream.h"
 
 static struct tap {
 	struct raw_pcb *pcb;
@@ -172,7 +173,11 @@ static void fault_give(struct fault *f, uint8_t protocol, const uint8_t *body, u
 		return;
 	f->data = body + 8;
 	f->size = size - 8;
-	if (protocol == LX_IPPROTO_UDP) {
+	if (protocol == LX_IPPROTO_TCP) {
+		f->local.port = number_at(body);
+		f->remote.port = number_at(body + 2);
+		wire_fault(f, (uint32_t)number_at(body + 4) << 16 | number_at(body + 6));
+	} else if (protocol == LX_IPPROTO_UDP) {
 		f->local.port = number_at(body);
 		f->remote.port = number_at(body + 2);
 		udp_fault(f);
@@ -276,4 +281,19 @@ void tap_remove(uint8_t protocol)
 		return;
 	raw_remove(t->pcb);
 	t->pcb = NULL;
+}
+
+/* (ICMP: for its errors.) */
+int tap_begin(void)
+{
+	static const uint8_t protocols[] = { LX_IPPROTO_UDP, LX_IPPROTO_ICMP, LX_IPPROTO_ICMPV6 };
+	static unsigned made;
+
+	for (; made < sizeof protocols; made++) {
+		int e = tap_add(protocols[made]);
+
+		if (e)
+			return e;
+	}
+	return 0;
 }

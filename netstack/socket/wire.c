@@ -15,6 +15,7 @@
 
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
+#include "datagram.h"
 #include "glue.h"
 #include "neighbour.h"
 #include "route.h"
@@ -27,6 +28,7 @@
 #define PIPE_SPARE 8192u	/* of the pipe: pages that are half read */
 #define ORPHAN_TIME (60 * 1000000000ll)	/* without progress */
 #define CHECK_TIME (3 * 1000000000ll)	/* as long as Linux looks for a neighbour */
+#define SYN_TIME_MOST (120 * 1000000000ll)	/* between two SYNs */
 #define RETRY_TIME (50 * 1000000ll)
 
 struct wire_chunk {
@@ -133,6 +135,18 @@ void wire_abort(struct stream *st)
 	forget(st);
 }
 
+/* Without an RST: nobody is there to hear it. */
+static void abandon(struct stream *st)
+{
+	struct tcp_pcb *pcb = st->pcb;
+
+	tcp_arg(pcb, NULL);
+	tcp_recv(pcb, NULL);
+	tcp_err(pcb, NULL);
+	tcp_abandon(pcb, 0);
+	forget(st);
+}
+
 static void orphan_end(struct stream *st)
 {
 	struct socket *s = st->s;
@@ -165,6 +179,8 @@ static void error_callback(void *arg, err_t err)
 	if (!st)
 		return;
 	error = error_of(err, st->state == STREAM_CONNECTING);
+	if (error == ETIMEDOUT && st->soft_error)
+		error = st->soft_error;
 	if (error == ECONNRESET && st->ended)
 		error = EPIPE;		/* it had closed already: Linux says so */
 	forget(st);
@@ -232,6 +248,9 @@ static err_t sent_callback(void *arg, struct tcp_pcb *pcb, u16_t n)
 
 	(void)pcb;
 	chunks_acknowledge(st, n);
+	st->soft_error = 0;
+	if (!st->orphan)
+		srv_timer_cancel(&st->timer);	/* TCP_USER_TIMEOUT begins anew */
 	stream_touch(st);
 	return ERR_OK;
 }
@@ -242,6 +261,8 @@ static err_t connected_callback(void *arg, struct tcp_pcb *pcb, err_t err)
 
 	(void)err;
 	st->local.ip = pcb->local_ip;
+	st->soft_error = 0;
+	srv_timer_cancel(&st->timer);
 	stream_connected(st);
 	stream_touch(st);
 	return ERR_OK;
@@ -308,20 +329,56 @@ static bool nobody_there(const ip_addr_t *to)
 	return !neighbour_find(NULL, to, &n) || n.state & (LX_NUD_INCOMPLETE | LX_NUD_FAILED);
 }
 
+static void connect_end(struct stream *st, int error)
+{
+	abandon(st);
+	srv_timer_cancel(&st->timer);
+	stream_failed(st, error);
+}
+
+/* How long it takes until TCP_SYNCNT repeated SYNs, the first after a second, each then after twice the time, are found to be in vain. */
+static int64_t syn_time(const struct stream *st)
+{
+	int64_t all = 0, one = 1000000000ll;
+
+	for (int n = 0; n <= st->syn_count; n++) {
+		all += one;
+		one = one * 2 < SYN_TIME_MOST ? one * 2 : SYN_TIME_MOST;
+	}
+	if (st->user_timeout && st->user_timeout * 1000000ll < all)
+		all = st->user_timeout * 1000000ll;
+	return all;
+}
+
+/* TCP_SYNCNT */
+static bool syn_again(void *arg, unsigned repeated)
+{
+	const struct stream *st = arg;
+
+	return !st || repeated < (unsigned)st->syn_count;
+}
+
+/* Once to see whether there is anybody, then when the time is over. */
 static void connect_check(struct srv_timer *t)
 {
 	struct stream *st = t->arg;
 
-	if (st->state != STREAM_CONNECTING || !st->pcb || !nobody_there(&st->peer.ip))
+	if (st->state != STREAM_CONNECTING || !st->pcb)
 		return;
-	wire_abort(st);
-	stream_failed(st, EHOSTUNREACH);
+	if (nobody_there(&st->peer.ip))
+		connect_end(st, EHOSTUNREACH);
+	else if (srv_now() >= st->connect_until)
+		connect_end(st, st->soft_error ? st->soft_error : ETIMEDOUT);
+	else
+		srv_timer_set(t, st->connect_until);
 }
 
 int wire_connect(struct stream *st)
 {
 	err_t e;
 
+	if (tap_begin())
+		return -ENOBUFS;
 	st->pcb = tcp_new_ip_type(IP_GET_TYPE(&st->peer.ip));
 	if (!st->pcb)
 		return -ENOBUFS;
@@ -335,13 +392,50 @@ int wire_connect(struct stream *st)
 		st->local.ip = st->pcb->local_ip;
 		st->timer.fn = connect_check;
 		st->timer.arg = st;
-		srv_timer_set(&st->timer, srv_now() + CHECK_TIME);
+		st->soft_error = 0;
+		st->connect_until = srv_now() + syn_time(st);
+		srv_timer_set(&st->timer, st->connect_until < srv_now() + CHECK_TIME ? st->connect_until : srv_now() + CHECK_TIME);
 		return 0;
 	}
 	tcp_err(st->pcb, NULL);
 	tcp_abort(st->pcb);
 	forget(st);
 	return e == ERR_RTE ? -ENETUNREACH : e == ERR_USE ? -EADDRNOTAVAIL : net_lwip_errno(e);
+}
+
+/* --- what ICMP says ------------------------------------------------------------------------------------------------- */
+
+static struct stream *fault_stream(const struct fault *f, uint32_t sequence)
+{
+	for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next) {
+		if (p->local_port != f->local.port || p->remote_port != f->remote.port || !ip_addr_eq(&p->remote_ip, &f->remote.ip) ||
+		    !ip_addr_eq(&p->local_ip, &f->local.ip))
+			continue;
+		return p->errf == error_callback && TCP_SEQ_BETWEEN(sequence, p->lastack, p->snd_nxt) ? p->callback_arg : NULL;
+	}
+	return NULL;
+}
+
+/*
+ * As on Linux it ends a connect, and is else a mere hint, since anybody may have made it up: the reason, should no acknowledgement
+ * come any more; programs with IP_RECVERR hear of it at once.
+ */
+void wire_fault(const struct fault *f, uint32_t sequence)
+{
+	struct stream *st = f->error == EMSGSIZE ? NULL : fault_stream(f, sequence);
+	const struct socket_options *o;
+
+	if (!st || st->orphan)
+		return;
+	if (st->state == STREAM_CONNECTING) {
+		connect_end(st, f->error);
+		return;
+	}
+	o = &st->s->option;
+	if (IP_IS_V4(&f->remote.ip) ? o->receive_error : o->receive_error6)
+		socket_error_set(st->s, f->error);
+	else
+		st->soft_error = f->error;
 }
 
 static err_t accept_callback(void *arg, struct tcp_pcb *pcb, err_t err)
@@ -387,6 +481,8 @@ int wire_listen(struct stream *st)
 
 	if (ip_addr_isloopback(&st->local.ip) || port_twin(st))
 		return 0;
+	if (tap_begin())
+		return -ENOBUFS;
 	pcb = tcp_new_ip_type(both ? IPADDR_TYPE_ANY : IP_GET_TYPE(&st->local.ip));
 	if (!pcb)
 		return -ENOBUFS;
@@ -572,6 +668,31 @@ static void run_out(struct stream *st)
 		srv_timer_set(&retry, srv_now() + RETRY_TIME);
 }
 
+/* --- TCP_USER_TIMEOUT --------------------------------------------------------------------------------------------- */
+
+static void unacknowledged_late(struct srv_timer *t)
+{
+	struct stream *st = t->arg;
+
+	if (st->state != STREAM_CONNECTED || !st->pcb)
+		return;
+	abandon(st);
+	stream_broken(st, st->soft_error ? st->soft_error : ETIMEDOUT);
+}
+
+/* The time runs while something is not acknowledged, and from the beginning with each acknowledgement. */
+static void user_timeout_run(struct stream *st)
+{
+	if (!st->user_timeout || !st->pcb || !st->chunk) {
+		srv_timer_cancel(&st->timer);
+		return;
+	}
+	st->timer.fn = unacknowledged_late;
+	st->timer.arg = st;
+	if (!st->timer.index)
+		srv_timer_set(&st->timer, srv_now() + st->user_timeout * 1000000ll);
+}
+
 /* --- end ------------------------------------------------------------------------------------------------------------ */
 
 static void orphan_late(struct srv_timer *t)
@@ -606,6 +727,32 @@ bool wire_close(struct stream *st)
 	return true;
 }
 
+/* A segment for a connection whose FIN is not acknowledged yet. */
+static void closing_segment(void *arg)
+{
+	struct stream *st = arg;
+
+	if (st->lingering)
+		stream_touch(st);
+}
+
+static bool orphan_delivered(const struct stream *st)
+{
+	enum tcp_state state = st->pcb ? st->pcb->state : CLOSED;
+
+	return !st->pcb || (st->fin_sent && !st->chunk && state != FIN_WAIT_1 && state != CLOSING && state != LAST_ACK);
+}
+
+int64_t wire_linger(struct net_request *r)
+{
+	struct stream *st = stream_of(r->s);
+
+	if (!st->orphan || orphan_delivered(st))
+		return 0;
+	st->lingering = true;
+	return net_wait(r, &r->s->writers, (uint32_t)r->s->option.linger_seconds * 1000000000ll);
+}
+
 /* An orphan goes when all is acknowledged; lwIP waits for the other FIN. */
 static void orphan_run(struct stream *st)
 {
@@ -620,6 +767,8 @@ static void orphan_run(struct stream *st)
 		}
 		return;
 	}
+	if (st->lingering && !orphan_delivered(st))
+		return;
 	let_go(st);
 	orphan_end(st);
 }
@@ -635,6 +784,7 @@ void wire_run(struct stream *st)
 		run_out(st);
 		if (st->pcb && st->ended && st->fin_sent && !st->chunk && !st->held)
 			let_go(st);
+		user_timeout_run(st);
 	}
 	stream_update(st);
 	net_wake(&st->s->readers);
@@ -663,4 +813,6 @@ void wire_setup(void)
 {
 	retry.fn = retry_due;
 	net_buffer_on_free(touch_starved);
+	net_tcp_on_closing(closing_segment);
+	net_tcp_on_syn(syn_again);
 }

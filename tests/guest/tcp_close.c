@@ -328,6 +328,28 @@ TEST(tcp_close, lingering_waits_for_delivery_only)
 	CHECK_EQ(read(fd[1], buffer, 1), 0);
 }
 
+/* All that closes a socket works beside record locks, which are looked for with each descriptor. */
+TEST(tcp_close, with_record_locks_on_a_file)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int file = CHECK_OK(open("locked", O_RDWR | O_CREAT, 0600)), fd[2];
+
+	CHECK_OK(fcntl(file, F_SETLK, &lock));
+	for (int way = 0; way < 4; way++) {
+		tcp_pair(AF_INET, fd);
+		linger_set(fd[0], way & 1, 5);
+		if (way < 2)
+			CHECK_OK(close(fd[0]));
+		else
+			CHECK_EQ(dup2(fd[1], fd[0]), fd[0]);
+		CHECK_EQ(read(fd[1], buffer, 1), 0);
+		CHECK_OK(close(fd[1]));
+	}
+	tcp_pair(AF_INET, fd);
+	CHECK_EQ(dup3(fd[0], file, 0), file); /* this ends the lock */
+	CHECK_OK(unlink("locked"));
+}
+
 TEST(tcp_close, copies_keep_it_open)
 {
 	int fd[2];

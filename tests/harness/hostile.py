@@ -87,6 +87,7 @@ class HostileLink(LossyLink):
 
     def start(self, network):
         self.guest_mac, self.heard, self.listening = BROADCAST, [], False
+        self.peer = None        # is called with each packet for NOBODY
         self.lock = threading.Lock()
         return super().start(network)
 
@@ -105,6 +106,8 @@ class HostileLink(LossyLink):
             return True
         if frame[12:14] != b"\x08\0" or frame[30:34] != ours:
             return False
+        if self.peer:
+            self.peer(frame[14:])
         if self.listening:
             with self.lock:
                 self.heard.append(frame[14:])
@@ -396,11 +399,15 @@ def play(tests, boot):
 
 def stage(options, report, make_archive, make_vm):
     """Called by suite.py."""
+    import wire                 # more tests, which use what is here
+    assert wire
     tests = [t for t in TESTS if not options.only or t.__name__ in options.only]
     if not tests:
         return
     system = "Linux" if options.linux else "Troupe"
-    archive = make_archive(options, "ssh", ssh.archive_files(options.build, options.linux))
+    files = ssh.archive_files(options.build, options.linux)
+    files["/tests/wire"] = options.build + "/tests/harness/wire"
+    archive = make_archive(options, "ssh", files)
     smp, began = options.smp[-1], time.monotonic()
 
     def boot(number, link):

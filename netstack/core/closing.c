@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * close() of a socket that lingers, and descriptors that the kernel does not close alone.
+ *
+ * With SO_LINGER the source says K_SOURCE_CALLS_CLOSE, and the call comes here. It goes back to the kernel with a hook: the descriptor is free then, and if
+ * it was the last one the socket is closed, before we hear of the end (K_MSG_DONE). What then waits is only the caller, for at most the time that
+ * was given; the result stays 0, whatever ends the wait, and an exit does not wait at all, as on Linux.
+ */
+#include "socket_calls.h"
+
+#include "socket.h"
+
+/* Closes that the kernel carries out, by thread: it has one call at a time. One that is forgotten does not linger. */
+static struct {
+	uint64_t cookie;
+	uint32_t tid;
+} closing[64];
+static unsigned closing_next;
+
+bool socket_lingers(const struct socket *s)
+{
+	return s && s->ops->linger && s->option.linger && s->option.linger_seconds;
+}
+
+int64_t in_close(struct net_request *r)
+{
+	unsigned i = closing_next;
+
+	if (!socket_lingers(r->s))	/* its table is watched, for the locks of other files */
+		return net_forward_kernel(r, r->m->number, r->m->arg);
+	closing_next = (i + 1) % (sizeof closing / sizeof closing[0]);
+	closing[i].cookie = r->m->cookie;
+	closing[i].tid = r->m->tid;
+	srv_forward_kernel_args(r->m->call, r->m->number, r->m->arg, true);
+	return NET_DONE;
+}
+
+/* dup2 over a descriptor that may have locks: those are the VFS's. */
+int64_t in_dup(struct net_request *r)
+{
+	srv_forward_as_is(r->m->call, socket_vfs_endpoint());
+	return NET_DONE;
+}
+
+/* Runs with the message of the end. r->s: NULL once all has been delivered. */
+static int64_t lingering(struct net_request *r)
+{
+	int64_t e = r->s && r->s->closed ? r->s->ops->linger(r) : 0;
+
+	return e == NET_WAIT ? e : (int64_t)r->m->extra[0];
+}
+
+void closing_done(const struct k_message *m)
+{
+	struct k_message with = *m;
+
+	for (unsigned i = 0; i < sizeof closing / sizeof closing[0]; i++) {
+		if (!closing[i].cookie || closing[i].tid != m->tid)
+			continue;
+		with.cookie = closing[i].cookie;
+		closing[i].cookie = 0;
+	}
+	net_request_run(&with, lingering);
+}
