@@ -111,7 +111,7 @@ SERVERS += $1
 $1_BASE := $(word $(words $(SERVERS) +),$(SERVER_BASES))
 DEBUG_SYMBOLS += $(BUILD)/servers/$1.elf
 $(call compile,$(BUILD)/servers/$1,$2,$(NATIVE_CC),$(NATIVE_CFLAGS) $$($1_CPPFLAGS),CC     ,$(NATIVE_STAMP) $(COMPILER_STAMP))
-$(BUILD)/servers/$1.elf: $(call objects,$(BUILD)/servers/$1,$2) $(LIBSRV) sysroot/newlib/server.ld
+$(BUILD)/servers/$1.elf: $(call objects,$(BUILD)/servers/$1,$2) $(LIBSRV) sysroot/newlib/server.ld sysroot/newlib/hot.ld
 	@echo "  LD      $$@"
 	@$(NATIVE_LD) $(NATIVE_LDFLAGS) -Wl,--defsym=SERVER_BASE=$$($1_BASE) -o $$@ $(call objects,$(BUILD)/servers/$1,$2) \
 		-Wl,--start-group $(LIBSRV) $$($1_LDLIBS) -lc -lm -lgcc -Wl,--end-group

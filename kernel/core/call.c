@@ -32,7 +32,7 @@ int native_caller(struct thread *t, const uint64_t *a, uint32_t rights, struct e
 }
 
 /* A copy found a page absent: the caller gets it first. Passes r through. */
-static int64_t caller_copied(struct thread *caller, int64_t r)
+static RARELY int64_t caller_copied(struct thread *caller, int64_t r)
 {
 	if (r == -K_REDELIVER)
 		call_redeliver(caller);
@@ -43,15 +43,13 @@ static int64_t caller_copied(struct thread *caller, int64_t r)
 
 static int64_t answer_read(struct thread *server, struct k_answer *a, uint64_t from)
 {
-	int64_t r = user_read(server, a, from, offsetof(struct k_answer, copy));
+	int64_t r = user_read(server, a, from, offsetof(struct k_answer, install));
 
 	if (r)
 		return r;
 	if (a->copies > K_ANSWER_COPIES || a->installs > K_ANSWER_INSTALLS)
 		return -EINVAL;
-	if (a->copies)
-		r = user_read(server, a->copy, from + offsetof(struct k_answer, copy), a->copies * sizeof(a->copy[0]));
-	if (!r && a->installs)
+	if (a->installs)
 		r = user_read(server, a->install, from + offsetof(struct k_answer, install),
 			      a->installs * sizeof(a->install[0]));
 	return r;
@@ -74,7 +72,7 @@ static int64_t install_check(struct thread *server, const struct k_answer *a, un
 }
 
 /* Finds where each handle goes; slots of the caller's table are reserved. */
-static int64_t installs_prepare(struct thread *server, struct thread *caller, struct k_answer *a, int *slot)
+static RARELY int64_t installs_prepare(struct thread *server, struct thread *caller, struct k_answer *a, int *slot)
 {
 	struct table *table = caller->task->table;
 	int previous = -1;
@@ -119,7 +117,7 @@ static void install_fs(struct thread *caller, struct object *o, uint32_t flags)
 	*where = o;
 }
 
-static void installs_commit(struct thread *server, struct thread *caller, struct k_answer *a, const int *slot)
+static RARELY void installs_commit(struct thread *server, struct thread *caller, struct k_answer *a, const int *slot)
 {
 	struct object *object[K_ANSWER_INSTALLS];
 	uint32_t granted[K_ANSWER_INSTALLS];
@@ -169,8 +167,10 @@ int64_t answer_run(struct thread *server, struct endpoint *e, uint32_t rights, u
 	if ((a.copies && !(rights & K_RIGHT_CALLER_MEMORY)) || (a.installs && !(rights & K_RIGHT_CALLER_INSTALL)) ||
 	    (a.flags & (K_ANSWER_EXIT | K_ANSWER_REGS) && !(rights & K_RIGHT_CALLER_REGS)))
 		return -EPERM;
-	for (unsigned i = 0; i < a.copies && !r; i++)
-		r = remote_prepare_write(caller, a.copy[i].to, a.copy[i].size);
+	/* One copy that crosses no page is done or not by itself. */
+	if (a.copies + a.installs > 1 || (a.copies && (a.copy[0].to & PAGE_MASK) + a.copy[0].size > PAGE_SIZE))
+		for (unsigned i = 0; i < a.copies && !r; i++)
+			r = remote_prepare_write(caller, a.copy[i].to, a.copy[i].size);
 	if (!r && a.installs)
 		r = installs_prepare(server, caller, &a, slot);
 	for (unsigned i = 0; i < a.copies && !r; i++)
@@ -263,7 +263,7 @@ static int64_t receive_run(struct thread *t, struct endpoint *e, uint64_t messag
 	return wait ? wait_custom(t, K_WAIT_RECEIVE, EINTR, receiver_detach) : r;
 }
 
-static RARELY int64_t receive_answering(struct thread *t, struct endpoint *e, uint32_t rights, const uint64_t *a)
+static RARELY WHOLE int64_t receive_answering(struct thread *t, struct endpoint *e, uint32_t rights, const uint64_t *a)
 {
 	int64_t r;
 

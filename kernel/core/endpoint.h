@@ -83,7 +83,7 @@ RARELY void endpoint_shut(struct endpoint *e);
 /* The last handle that may receive is gone: calls fail, and what would be told is told to nobody. */
 void endpoint_abandon(struct endpoint *e);
 /* Takes the call back from its holder: the caller faults thread.need_page in, then it is delivered again. */
-void call_redeliver(struct thread *t);
+RARELY void call_redeliver(struct thread *t);
 /*
  * Held calls go back to the head of the queue, marked, because the server that held them died. `culprit` is the call
  * it was working on: one that has taken its server down twice gets EIO.

@@ -326,7 +326,8 @@ static inline __attribute__((always_inline)) void cpu_run(struct cpu *c, struct 
 	c->current = t;
 	c->switches++;
 	c->slice_over = false;
-	if (unlikely(ready_mask || c->armed != K_FOREVER || t->event_cpu_ns))
+	/* A timer that fires too early for t does no harm, so it stays; one that would be too late is set anew. */
+	if (unlikely((ready_mask && c->slice_end < c->armed) || t->event_cpu_ns))
 		c->timer_stale = true;
 	t->state = THREAD_RUNNING;
 	t->cpu = (int)c->index;

@@ -140,7 +140,7 @@ int translation_set(struct space *s, uint64_t address, uint64_t pa, unsigned fla
  * OP_BLOCK (t waits); -EAGAIN (t is NULL, and somebody would have to wait); OP_MEMORY. limits: the task whose
  * stack limit holds, NULL: none.
  */
-int64_t space_resolve(struct space *s, const struct task *limits, struct thread *t, uint64_t address, unsigned how,
+RARELY int64_t space_resolve(struct space *s, const struct task *limits, struct thread *t, uint64_t address, unsigned how,
 		      uint64_t *pa);
 
 /* --- map.c ----------------------------------------------------------------------------------------------- */

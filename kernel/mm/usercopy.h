@@ -22,7 +22,7 @@ int64_t user_read_string(struct thread *t, char *to, uint64_t from, uint64_t max
 int64_t user_prepare_write(struct thread *t, uint64_t to, uint64_t size);
 
 /* Makes one page accessible, as its fault would: 0, -EFAULT, OP_BLOCK, OP_MEMORY. */
-int64_t user_resolve(struct thread *t, uint64_t address, bool write);
+RARELY int64_t user_resolve(struct thread *t, uint64_t address, bool write);
 /* Never waits: EAGAIN instead of OP_BLOCK. */
 int64_t user_resolve_now(struct thread *t, uint64_t address, bool write);
 
@@ -41,7 +41,7 @@ int64_t remote_read(struct thread *server, uint64_t to, struct thread *caller, u
 int64_t remote_write(struct thread *server, struct thread *caller, uint64_t to, uint64_t from, uint64_t size);
 int64_t remote_read_string(struct thread *server, uint64_t to, struct thread *caller, uint64_t from, uint64_t max);
 /* kernel buffer -> caller's memory; prepare resolves all pages first so that the following write cannot fail. */
-int64_t remote_prepare_write(struct thread *caller, uint64_t to, uint64_t size);
+RARELY int64_t remote_prepare_write(struct thread *caller, uint64_t to, uint64_t size);
 int64_t remote_write_kernel(struct thread *caller, uint64_t to, const void *from, uint64_t size);
 int64_t remote_read_kernel(struct thread *caller, void *to, uint64_t from, uint64_t size);
 

@@ -12,6 +12,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "arch/fpu.h"
+#include "arch/switch.h"
 #include "priv.h"
 #include "lib/errno.h"
 #include "lib/print.h"
@@ -48,18 +49,6 @@ static void restore(const void *area)
 		__asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"((uint32_t)xcr0), "d"(0) : "memory");
 	else
 		__asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory");
-}
-
-static void trap_set(struct arch_cpu *cpu, bool on)
-{
-	if (cpu->fpu_trap == on)
-		return;
-	cpu->fpu_trap = on;
-	cpu->switch_plain = on && !fpu_eager && arch_features.fsgsbase;
-	if (on)
-		cr0_write(cr0_read() | CR0_TS);
-	else
-		__asm__ volatile("clts");
 }
 
 /* The first components of the standard format must lie within a page with all that is wanted. */
@@ -101,7 +90,8 @@ void fpu_init(void)
 			mxcsr_mask = mask;
 	}
 	cpu->fpu_owner = NULL;
-	trap_set(cpu, true);
+	cpu->switch_plain = !fpu_eager && arch_features.fsgsbase;
+	arch_fpu_trap(cpu, true);
 }
 
 size_t arch_fpu_size(void)
@@ -141,11 +131,11 @@ void fpu_flush(struct arch_cpu *cpu, struct arch_frame *f, bool keep)
 	if (cpu->fpu_owner != f)
 		return;
 	if (keep) {
-		trap_set(cpu, false);
+		arch_fpu_trap(cpu, false);
 		save(f->fpu);
 	}
 	unlink_owner(cpu);
-	trap_set(cpu, true);
+	arch_fpu_trap(cpu, true);
 }
 
 bool fpu_trap(struct arch_frame *f)
@@ -153,7 +143,7 @@ bool fpu_trap(struct arch_frame *f)
 	struct arch_cpu *cpu = arch_cpu_self();
 	if (!f->fpu)
 		return false;
-	trap_set(cpu, false);
+	arch_fpu_trap(cpu, false);
 	if (cpu->fpu_owner == f)
 		return true;
 	if (cpu->fpu_owner) {
@@ -182,10 +172,10 @@ void fpu_switch(struct arch_cpu *cpu, struct arch_frame *old, struct arch_frame 
 	if (next->fpu_cpu >= 0 && next->fpu_cpu != (int32_t)cpu->index)
 		collect(next, true);
 	if (fpu_eager && next->fpu && cpu->fpu_owner != next) {
-		trap_set(cpu, false);
+		arch_fpu_trap(cpu, false);
 		load(cpu, next);
 	}
-	trap_set(cpu, cpu->fpu_owner != next);
+	arch_fpu_trap(cpu, cpu->fpu_owner != next);
 }
 
 void arch_fpu_attach(struct arch_frame *f, void *area)

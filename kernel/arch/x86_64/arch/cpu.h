@@ -42,7 +42,7 @@ struct arch_cpu {
 	uint32_t apic_id;             /* [I] */
 	struct arch_frame *fpu_owner; /* whose state is in this CPU's FPU registers, or NULL */
 	bool fpu_trap;                /* CR0.TS is set */
-	bool switch_plain;            /* it is, and a switch writes the bases without MSRs */
+	bool switch_plain;            /* [I] the FPU is switched by its trap, the bases without MSRs */
 	bool lazy;                    /* in arch_idle: flush the TLB on waking instead of by IPI */
 	bool lazy_stale;              /* ...and it has to */
 	bool online, started;

@@ -10,13 +10,29 @@
 #include "arch/cpu.h"
 #include "arch/paging.h"
 
+/* User mode's FPU instructions trap from now on, or no longer. */
+static inline void arch_fpu_trap(struct arch_cpu *cpu, bool on)
+{
+	uint64_t cr0;
+
+	if (cpu->fpu_trap == on)
+		return;
+	cpu->fpu_trap = on;
+	if (on)
+		__asm__ volatile("movq %%cr0, %0; orq $8, %0; movq %0, %%cr0" : "=r"(cr0) : : "memory");
+	else
+		__asm__ volatile("clts");
+}
+
 /*
- * True if a switch to `next` is nothing but registers: user mode writes the bases itself, the FPU's trap is armed, and
- * the FPU state of `next` lies in no CPU.
+ * True if a switch to `next` moves no more than registers: user mode writes the bases itself, and the FPU state of `next` lies
+ * in no other CPU (and, as the FPU is switched by its trap, stays where it is).
  */
 static inline bool arch_switch_is_plain(const struct arch_frame *next)
 {
-	return arch_cpu_self()->switch_plain && next->fpu_cpu < 0;
+	const struct arch_cpu *cpu = arch_cpu_self();
+
+	return cpu->switch_plain && (next->fpu_cpu < 0 || next->fpu_cpu == (int32_t)cpu->index);
 }
 
 /*
@@ -38,6 +54,7 @@ static inline void arch_switch(struct arch_frame *next)
 		old->gs_base = gs;
 		if (unlikely(next->gs_base != gs))
 			__asm__ volatile("swapgs; wrgsbase %0; swapgs" ::"r"(next->gs_base));
+		arch_fpu_trap(cpu, cpu->fpu_owner != next);
 	} else if (old != next) {
 		bases_exchange(cpu, old, next);
 		fpu_switch(cpu, old, next);
