@@ -141,18 +141,25 @@ uint64_t pipe_bytes(const struct pipe *p)
 
 /*
  * An account that has used most of what it may must not be drained by those whose readers are slow: its pipes then hold two pages
- * each, so that everybody goes on in small steps and the payer keeps room for itself.
+ * each, and one when it has used nearly all, so that everybody goes on in small steps and the payer keeps room for itself.
  */
-static bool pipe_scarce(const struct pipe *p)
+static bool payer_has_left(const struct pipe *p, uint32_t part)
 {
 	const struct account *a = p->payer;
 
-	return a && a->limit.frames && a->frames > a->limit.frames - a->limit.frames / 4;
+	return !a || !a->limit.frames || a->frames <= a->limit.frames - a->limit.frames / part;
+}
+
+static bool pipe_scarce(const struct pipe *p)
+{
+	return !payer_has_left(p, 4);
 }
 
 uint64_t pipe_capacity_now(const struct pipe *p)
 {
-	return smaller(p->slots, pipe_scarce(p) ? 2 : p->slots) * PAGE_SIZE;
+	uint64_t most = !pipe_scarce(p) ? p->slots : payer_has_left(p, 8) ? 2 : 1;
+
+	return smaller(p->slots, most) * PAGE_SIZE;
 }
 
 uint64_t pipe_room(const struct pipe *p)
@@ -426,6 +433,8 @@ int64_t pipe_write(struct pipe *p, struct thread *t, struct uio *u, bool nonbloc
 			continue;
 		if (r == -EPIPE)
 			return op_decline(t, EPIPE);
+		if (r == -ENOMEM && !*done && p->payer && p->payer->limit.frames)
+			return op_decline(t, ENOMEM);	/* its server knows when there will be some again */
 		if (r == -EAGAIN && !nonblock)
 			return pipe_wait_writable(p, t);
 		return *done && !op_result_is_special(r) ? (int64_t)*done : r;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define SOCKETS_MAX 4096u
-#define SOCKETS_OF_ONE 3072u	/* of a user that is not root */
+#define SOCKETS_OF_ONE 2048u	/* of a user that is not root */
 #define CHAINS 256u
 #define FIRST_NUMBER 5000u	/* inode numbers look like those of a system that has run for a while */
 

@@ -111,7 +111,7 @@ struct socket *socket_find(uint64_t cookie);
 extern struct socket *socket_first;	/* for /proc/net and netlink: walk by ->next */
 unsigned socket_count(void);
 /*
- * A socket without description: a listener's child, or what socket() is about to open. ENFILE beyond the limits (4096 in all; 3072 of one uid other than 0).
+ * A socket without description: a listener's child, or what socket() is about to open. ENFILE beyond the limits (4096 in all; 2048 of one uid other than 0).
  * `like` gives family, options, owner for a child; NULL: defaults, owner is r's caller. Calls ops->create.
  */
 int socket_new(struct net_request *r, const struct socket_ops *ops, int family, int type, int protocol, const struct socket *like, struct socket **out);

@@ -9,6 +9,7 @@
 #include "stream.h"
 
 #define CHAINS 256u
+#define PAGE 4096u
 
 static struct pipe *chains[CHAINS];
 static uint64_t number = 1;
@@ -77,6 +78,13 @@ void pipe_drop(struct pipe *p)
 {
 	while (k_pipe_read(p->handle, NULL, STREAM_PIPE, 0, 0) > 0)
 		;
+}
+
+bool pipe_memory_short(const struct pipe *empty)
+{
+	struct k_pipe_info i;
+
+	return !k_pipe_info(empty->handle, &i) && i.room <= PAGE;
 }
 
 uint64_t pipe_bytes(const struct pipe *p)

@@ -9,6 +9,7 @@
 #ifndef NETSTACK_SOCKET_PIPE_H
 #define NETSTACK_SOCKET_PIPE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "calls.h"
 
@@ -33,6 +34,8 @@ void pipe_hold(struct pipe *p);
 void pipe_arm(struct pipe *p, uint32_t events);
 /* Drops everything in it. */
 void pipe_drop(struct pipe *p);
+/* The server's account is nearly used up: the kernel lets an empty pipe have one page only (kernel/data/pipe.c). */
+bool pipe_memory_short(const struct pipe *empty);
 uint64_t pipe_bytes(const struct pipe *p);
 /* K_MSG_PIPE: tells the streams (stream_pipe). */
 void pipe_notice(const struct k_message *m);

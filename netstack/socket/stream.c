@@ -73,6 +73,8 @@ static uint32_t connected_bits(struct stream *st)
 		bits |= K_SOURCE_CALLS_READ;
 	if (st->shut_write)
 		bits |= K_SOURCE_DECLINE_WRITE | LX_POLLOUT;
+	else if (st->no_memory)
+		bits |= K_SOURCE_DECLINE_WRITE;
 	else if (st->s->option.send_timeout)
 		bits |= K_SOURCE_CALLS_WRITE;
 	if (!st->joined && socket_lingers(st->s))
@@ -107,6 +109,13 @@ void stream_update(struct stream *st)
 	if (bits != st->source)
 		k_source_set(st->s->source, bits, BITS & ~bits, 0);
 	st->source = bits;
+}
+
+void stream_no_memory(struct stream *st)
+{
+	st->no_memory = true;
+	stream_update(st);
+	wire_retry();
 }
 
 static void error_changed(struct socket *s)
@@ -278,6 +287,8 @@ static int stream_open(struct socket *s, uint32_t flags)
 		return e;
 	st->in->reader = st;
 	st->out->writer = st;
+	if (s->uid && pipe_memory_short(st->in))
+		return -ENOBUFS;	/* what is left is for those that there are */
 	stream_update(st);
 	return socket_open(s, st->in->handle, st->out->handle, flags);
 }

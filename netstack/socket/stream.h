@@ -66,6 +66,7 @@ struct stream {
 	bool bulk;			/* the last read was large */
 	bool fin_sent, aborting, starved;
 	bool lingering;			/* a close() waits for the end of the orphan */
+	bool no_memory;			/* a write found the server's account used up: writers wait until it is tried again (stream_no_memory) */
 	int soft_error;			/* what ICMP said since the last acknowledgement: the reason, if the connection ends for want of one */
 	int64_t connect_until;		/* connecting: when it is given up */
 	uint64_t sent_total, received_total;
@@ -96,6 +97,8 @@ bool stream_settle(void);
 void stream_connected(struct stream *st);	/* state, holds, source; wakes those who wait for it */
 void stream_failed(struct stream *st, int error);	/* a connect: back to idle, the error pending */
 void stream_broken(struct stream *st, int error);	/* a connection: over; 0: no error to tell */
+/* The pipe that it writes to got no page: who writes waits. In a while, or when buffers are free again, they try once more. */
+void stream_no_memory(struct stream *st);
 void stream_update(struct stream *st);		/* the source */
 void stream_queue_add(struct stream *listener, struct stream *child);
 bool stream_queue_full(const struct stream *listener);
@@ -139,6 +142,7 @@ int64_t wire_linger(struct net_request *r);	/* of an orphan: waits until the oth
 struct fault;
 void wire_fault(const struct fault *f, uint32_t sequence);
 uint64_t wire_unsent(const struct stream *st, bool only_unsent);
+void wire_retry(void);				/* in a moment: all that want of memory has stopped */
 void wire_setup(void);
 
 /* --- join.c ---------------------------------------------------------------------------------------------------- */

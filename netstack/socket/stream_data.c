@@ -57,7 +57,7 @@ static int64_t send_state(struct net_request *r, struct stream *st, const struct
 /* The kernel's own operation does exactly this. */
 static bool send_is_plain(const struct net_request *r, const struct stream *st, const struct net_message *msg)
 {
-	if (r->done || r->parked || st->s->option.send_timeout || r->m->number == 307)
+	if (r->done || r->parked || st->s->option.send_timeout || r->m->number == 307 || st->no_memory || r->m->extra[1] == ENOMEM)
 		return false;
 	if (msg->flags & ~(LX_MSG_NOSIGNAL | LX_MSG_DONTWAIT | LX_MSG_MORE))
 		return false;
@@ -108,15 +108,17 @@ int64_t stream_send(struct net_request *r, struct net_message *msg)
 	if (send_is_plain(r, st, msg))
 		return send_by_kernel(r, msg);
 	e = send_some(r, st, msg);
-	if (e == -ENOMEM || e == -EPIPE)
-		return r->done ? (int64_t)r->done : e == -EPIPE ? broken_pipe(r, msg) : e;
+	if (e == -EPIPE)
+		return r->done ? (int64_t)r->done : broken_pipe(r, msg);
 	if (!e)
 		return (int64_t)r->done;
-	if (e != -EAGAIN)
+	if (e == -ENOMEM)
+		stream_no_memory(st);
+	else if (e != -EAGAIN)
 		return e;
 	stream_update(st);
 	e = net_wait(r, &r->s->writers, r->s->option.send_timeout);
-	if (e == NET_WAIT)
+	if (e == NET_WAIT && !st->no_memory)
 		pipe_arm(st->out, K_PIPE_ROOM);
 	return e;
 }

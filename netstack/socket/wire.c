@@ -448,7 +448,7 @@ static err_t accept_callback(void *arg, struct tcp_pcb *pcb, err_t err)
 	(void)arg;
 	if (err != ERR_OK || !listener)
 		return ERR_VAL;
-	if (!stream_queue_full(listener) && !pipe_new(&in) && !pipe_new(&out))
+	if (!stream_queue_full(listener) && !pipe_new(&in) && !pipe_memory_short(in) && !pipe_new(&out))
 		s = stream_child(listener, in, out);
 	if (in)
 		pipe_put(in);	/* the child has its own */
@@ -546,8 +546,7 @@ static void run_in(struct stream *st)
 	}
 	if (st->held) {
 		pipe_arm(st->in, K_PIPE_ROOM);
-		if (!retry.index)
-			srv_timer_set(&retry, srv_now() + RETRY_TIME);
+		wire_retry();
 	}
 	window_open(st);
 	if (st->ended && !st->held)
@@ -664,8 +663,8 @@ static void run_out(struct stream *st)
 		pipe_arm(st->out, K_PIPE_DATA);
 	if (st->pcb)
 		tcp_output(st->pcb);
-	if ((st->starved || (drained && st->shut_write && !st->fin_sent)) && !retry.index)
-		srv_timer_set(&retry, srv_now() + RETRY_TIME);
+	if (st->starved || (drained && st->shut_write && !st->fin_sent))
+		wire_retry();
 }
 
 /* --- TCP_USER_TIMEOUT --------------------------------------------------------------------------------------------- */
@@ -798,9 +797,20 @@ static void touch_starved(void)
 	for (struct socket *s = socket_first; s; s = s->next) {
 		struct stream *st = s->ops == &socket_stream_ops ? stream_of(s) : NULL;
 
+		if (st && st->no_memory) {
+			st->no_memory = false;
+			stream_update(st);
+			net_wake(&s->writers);
+		}
 		if (st && (st->starved || st->held || (st->shut_write && !st->fin_sent)))
 			stream_touch(st);
 	}
+}
+
+void wire_retry(void)
+{
+	if (!retry.index)
+		srv_timer_set(&retry, srv_now() + RETRY_TIME);
 }
 
 static void retry_due(struct srv_timer *t)

@@ -155,6 +155,68 @@ TEST(socket_limits, streams_that_nobody_reads)
 	CHECK_GT(read(fd[COUNT - 1][1], got, sizeof(got)), 0);
 }
 
+/* Connects to the listener and fills the connection; false: there are no more descriptors. */
+static int fill_one(int listener)
+{
+	struct address at = local_address(listener);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd < 0)
+		return 0;
+	CHECK_OK(option_set(fd, SOL_SOCKET, SO_SNDBUF, 16384));
+	CHECK_OK(connect_to(fd, at));
+	if (accept(listener, NULL, NULL) < 0)
+		return 0;
+	nonblocking_set(fd, 1);
+	while (send(fd, got, sizeof(got), MSG_NOSIGNAL) > 0)
+		;
+	CHECK_EQ(errno, EAGAIN);
+	return 1;
+}
+
+/* So many that all of them together might use up whatever there is. */
+TEST(socket_limits, more_than_there_is_memory)
+{
+	enum { MOST = 1200 };
+	struct gate filled, done;
+	int fd[2], count = 0;
+
+	gate_init(&filled);
+	gate_init(&done);
+	tcp_pair(AF_INET, fd);
+	pid_t pid = FORK();
+	if (pid == 0) {
+		drop_to_user(1000, 1000);
+		descriptors_allow(3000);
+		int listener = socket_new(AF_INET, SOCK_STREAM);
+
+		CHECK_OK(option_set(listener, SOL_SOCKET, SO_RCVBUF, 32768));
+		CHECK_OK(bind_to(listener, loopback(AF_INET, 0)));
+		CHECK_OK(listen(listener, 5));
+		while (count < MOST && fill_one(listener))
+			count++;
+		CHECK_GE(count, 100);
+		gate_open(&filled);
+		gate_pass(&done);
+		_exit(0);
+	}
+	gate_pass(&filled);
+	check_alive();
+	/* An older connection, in which a writer has to wait for its reader. */
+	pid_t reader = FORK();
+	if (reader == 0) {
+		for (int i = 0; i < 8; i++)
+			read_all(fd[1], got, sizeof(got));
+		_exit(0);
+	}
+	for (int i = 0; i < 8; i++)
+		write_all(fd[0], got, sizeof(got));
+	CHECK_EXITED(reader, 0);
+	gate_open(&done);
+	CHECK_EXITED(pid, 0);
+	check_alive();
+}
+
 /* Connections that the listener never takes. */
 TEST(socket_limits, a_listener_that_never_accepts)
 {

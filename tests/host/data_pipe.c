@@ -172,7 +172,7 @@ static void test_server(void)
 	mock_leak_check();
 }
 
-/* A payer who is nearly out of memory: two pages a pipe, nothing lost, all of it again when things are better. */
+/* A payer who is nearly out of memory: two pages a pipe, in the end one, nothing lost, all of it again when things are better. */
 static void test_scarce(void)
 {
 	struct account poor = { .limit.frames = 100, .object.references = 1 };
@@ -193,8 +193,12 @@ static void test_scarce(void)
 	CHECK(do_write(w, pages, 4 * PAGE_SIZE) == PAGE_SIZE);
 	for (int i = 0; i < 50; i++)
 		CHECK(do_read(r, pages, PAGE_SIZE) == PAGE_SIZE && do_write(w, pages, PAGE_SIZE) == PAGE_SIZE);
+	poor.frames = 90;	/* now one page, which has to be read to its end */
+	CHECK(do_write(w, pages, 1) == -EAGAIN && do_read(r, pages, PAGE_SIZE + 1) == PAGE_SIZE + 1);
+	CHECK(do_write(w, pages, 1) == -EAGAIN && do_read(r, pages, PAGE_SIZE) == PAGE_SIZE - 1);
+	CHECK(description_ready(mock_description(w)) & POLL_OUT && do_write(w, pages, 4 * PAGE_SIZE) == PAGE_SIZE);
 	poor.frames = 75;
-	CHECK(do_write(w, pages, 4 * PAGE_SIZE) == 4 * PAGE_SIZE);
+	CHECK(do_write(w, pages, 4 * PAGE_SIZE) == 4 * PAGE_SIZE && do_write(w, pages, PAGE_SIZE) == PAGE_SIZE);
 	pipe_bind(p, mock_endpoint, 6);
 	poor.frames = 76;
 	CHECK(!pipe_arm(p, K_PIPE_ROOM) && do_read(r, pages, 4 * PAGE_SIZE) == 4 * PAGE_SIZE);
