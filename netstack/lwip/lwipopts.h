@@ -35,7 +35,7 @@
 #define LWIP_ARP			1
 #define ARP_TABLE_SIZE			127
 #define ARP_QUEUEING			1
-#define ARP_QUEUE_LEN			4
+#define ARP_QUEUE_LEN			32		/* packets for a neighbour that has not answered yet; all together at most 256 (memory.c) */
 #define ETHARP_SUPPORT_STATIC_ENTRIES	1
 #define ETHARP_TRUST_IP_MAC		0
 #define LWIP_IPV4			1

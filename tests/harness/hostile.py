@@ -80,6 +80,29 @@ def icmp(kind, code, rest):
     return body[:2] + struct.pack("!H", checksum(body)) + body[4:]
 
 
+def icmp6(source, target, kind, rest):
+    """source and target in 16 bytes."""
+    body = struct.pack("!BBH", kind, 0, 0) + rest
+    pseudo = source + target + struct.pack("!IHBB", len(body), 0, 0, 58)
+    return body[:2] + struct.pack("!H", checksum(pseudo + body)) + body[4:]
+
+
+def ip6(source, target, protocol, payload, hops=64):
+    return struct.pack("!IHBB", 6 << 28, len(payload), protocol, hops) + source + target + payload
+
+
+def fragment6(source, target, protocol, payload, ident, offset=0, more=False):
+    """offset in bytes."""
+    return ip6(source, target, 44, struct.pack("!BBHI", protocol, 0, offset | more, ident) + payload)
+
+
+def link_local(mac):
+    return b"\xfe\x80" + bytes(6) + bytes([mac[0] ^ 2]) + mac[1:3] + b"\xff\xfe" + mac[3:]
+
+
+NOBODY6 = link_local(OUR_MAC)
+
+
 # --- the link -----------------------------------------------------------------------------
 
 class HostileLink(LossyLink):
@@ -87,6 +110,7 @@ class HostileLink(LossyLink):
 
     def start(self, network):
         self.guest_mac, self.heard, self.listening = BROADCAST, [], False
+        self.heard6 = []
         self.peer = None        # is called with each packet for NOBODY
         self.lock = threading.Lock()
         return super().start(network)
@@ -104,6 +128,8 @@ class HostileLink(LossyLink):
             reply = b"\0\1\x08\0\x06\x04\0\2" + OUR_MAC + ours + frame[22:32]
             self.frame(0x0806, reply)
             return True
+        if frame[12:14] == b"\x86\xdd":
+            return self.is_ours6(frame[14:])
         if frame[12:14] != b"\x08\0" or frame[30:34] != ours:
             return False
         if self.peer:
@@ -112,6 +138,23 @@ class HostileLink(LossyLink):
             with self.lock:
                 self.heard.append(frame[14:])
         return True
+
+    def is_ours6(self, packet):
+        """Also neighbour solicitations for us, which we answer."""
+        guest = packet[8:24]
+        if packet[6] == 58 and packet[40] == 135 and packet[48:64] == NOBODY6:
+            answer = struct.pack("!I", 0x60000000) + NOBODY6 + b"\2\1" + OUR_MAC
+            self.ip6(ip6(NOBODY6, guest, 58, icmp6(NOBODY6, guest, 136, answer), hops=255))
+            return True
+        if packet[24:40] != NOBODY6:
+            return False
+        if self.listening:
+            with self.lock:
+                self.heard6.append(packet)
+        return True
+
+    def ip6(self, packet):
+        self.frame(0x86DD, packet)
 
     def frame(self, ethertype, payload, source=OUR_MAC, target=None):
         """One frame to the guest. Now and then a pause, so that the card's queue takes them all."""
@@ -326,6 +369,107 @@ def fragments(g, link):
     for ident in range(4000, 4100):  # of eight bytes each
         for at in range(0, 64, 8):
             link.ip(ip4(NOBODY, 17, b"12345678", ident=ident, offset=at, more=True))
+    login(g)
+    grown = memory_used(g) - before
+    check(grown < 32768, "memory in use has grown by %d KiB" % grown)
+
+
+class Echoes:
+    """Echo requests in pieces, of one family, and the answers."""
+
+    def __init__(self, link, six):
+        self.link, self.six, self.ident = link, six, random.Random(6).randrange(1 << 15)
+        self.target = link_local(link.guest_mac)
+        link.listening = True
+
+    def request(self, number, size, filling=b"x"):
+        rest = struct.pack("!HH", 77, number) + filling * size
+        return icmp6(NOBODY6, self.target, 128, rest) if self.six else icmp(8, 0, rest)
+
+    def piece(self, data, offset=0, more=False, ident=None):
+        ident = self.ident if ident is None else ident
+        if self.six:
+            self.link.ip6(fragment6(NOBODY6, self.target, 58, data, ident, offset, more))
+        else:
+            self.link.ip(ip4(NOBODY, 1, data, ident=ident, offset=offset, more=more))
+
+    def pieces(self, data, cuts, order):
+        """The data, cut at these offsets, in this order."""
+        self.ident += 1
+        ends = list(cuts) + [len(data)]
+        parts = [(at, end) for at, end in zip([0] + list(cuts), ends)]
+        for n in order:
+            at, end = parts[n]
+            self.piece(data[at:end], at, more=end != len(data))
+
+    def answers(self, seconds=0.5):
+        """{number: data} of those that came until nothing more came for so long."""
+        found, deadline = {}, time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            time.sleep(0.05)
+            with self.link.lock:
+                packets, self.link.heard, self.link.heard6 = self.link.heard + self.link.heard6, [], []
+            for p in packets:
+                at = 40 if self.six else 20
+                if p[6 if self.six else 9] == (58 if self.six else 1) and p[at] == (129 if self.six else 0):
+                    end = at + int.from_bytes(p[4:6], "big") if self.six else int.from_bytes(p[2:4], "big")
+                    found[int.from_bytes(p[at + 6:at + 8], "big")] = p[at + 8:end]
+                    deadline = time.monotonic() + seconds
+        return found
+
+
+def in_pieces(g, link, six):
+    """Whatever order they come in a packet is put together; what overlaps never gets into one."""
+    e, orders = Echoes(link, six), ((0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1))
+    for number, order in enumerate(orders):
+        e.pieces(e.request(number, 1000), (400, 808), order)
+        e.pieces(e.request(100 + number, 1000), (400, 808), order + order[:1])    # one of them twice
+    answers = e.answers()
+    for number in range(4):
+        check(answers.get(number) == b"x" * 1000, "pieces in order %s: %s" % (orders[number], "no answer" if
+              number not in answers else "a wrong answer"))
+        check(answers.get(100 + number, b"x" * 1000) == b"x" * 1000, "a piece twice: a wrong answer")
+    chance = random.Random(7)
+    for number in range(200, 400):          # one that does not belong there, before, between or behind
+        e.ident += 1
+        whole, at = e.request(number, 1200), chance.randrange(8, 1200, 8)
+        lie = (b"y" * chance.randrange(8, 600, 8), at, chance.random() < 0.7)
+        parts = [(whole[:600], 0, True), (whole[600:], 600, False)]
+        parts.insert(chance.randrange(3), lie)
+        for data, offset, more in parts:
+            e.piece(data, offset, more)
+    for number, data in e.answers().items():
+        check(data == b"x" * 1200, "echo %d has bytes of a fragment that overlaps" % number)
+    login(g)
+
+
+@hostile_test
+def pieces_of_ipv4(g, link):
+    in_pieces(g, link, False)
+
+
+@hostile_test
+def pieces_of_ipv6(g, link):
+    in_pieces(g, link, True)
+
+
+@hostile_test
+def pieces_without_end(g, link):
+    """Datagrams that are never complete take little memory, and do not keep others out for ever."""
+    before = memory_used(g)
+    for six in (False, True):
+        e = Echoes(link, six)
+        for ident in range(300):
+            e.piece(b"z" * 1200, 1200 + ident % 3 * 1200, more=True, ident=ident)
+        for ident in range(2000, 2050):     # longer than there can be
+            e.piece(b"z" * 800, 0, more=True, ident=ident)
+            e.piece(b"z" * 1000, 65528, ident=ident)
+        for ident in range(3000, 3020):     # of eight bytes each
+            for at in range(0, 64, 8):
+                e.piece(b"12345678", at, more=True, ident=ident)
+        e.answers()
+        e.pieces(e.request(1, 1000), (400,), (0, 1))
+        check(1 in e.answers(), "after the flood no echo in pieces is answered")
     login(g)
     grown = memory_used(g) - before
     check(grown < 32768, "memory in use has grown by %d KiB" % grown)
