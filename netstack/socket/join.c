@@ -42,7 +42,7 @@ static void join(struct stream *st, struct stream *listener)
 	st->other = child;
 	stream_connected(child);
 	stream_connected(st);
-	stream_queue_add(listener, child);
+	defer_begin(listener, child);
 }
 
 /* --- waiting for room in the listener's queue --------------------------------------------------------------------- */

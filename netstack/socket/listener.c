@@ -15,7 +15,7 @@ struct record {
 	uint32_t uid;
 	int32_t pid, backlog;
 	int32_t source, in, out;	/* handles */
-	int32_t max_segment, keep_idle, keep_interval, keep_count;
+	int32_t max_segment, keep_idle, keep_interval, keep_count, defer_accept;
 	uint16_t family;
 	bool no_delay, alive;
 };
@@ -44,25 +44,27 @@ static void cookie_set(struct record *c, uint64_t cookie)
 	__atomic_store_n(&c->cookie, cookie, __ATOMIC_RELEASE);
 }
 
-void listener_save(struct stream *st)
-{
-	struct record *c = record_of(0);
-	const struct socket *s = st->s;
-
-	if (!c)
-		return;		/* so many: this one goes with the server */
-	*c = (struct record){ .cred = s->cred, .local = st->local, .option = s->option, .uid = s->uid, .pid = s->pid, .backlog = st->backlog,
-		.source = s->source, .in = st->in->handle, .out = st->out->handle, .max_segment = st->max_segment, .keep_idle = st->keep_idle,
-		.keep_interval = st->keep_interval, .keep_count = st->keep_count, .family = s->family, .no_delay = st->no_delay };
-	cookie_set(c, s->cookie);
-}
-
 void listener_forget(struct stream *st)
 {
 	struct record *c = record_of(st->s->cookie);
 
 	if (c)
 		cookie_set(c, 0);
+}
+
+void listener_save(struct stream *st)
+{
+	const struct socket *s = st->s;
+	struct record *c;
+
+	listener_forget(st);	/* it is there already if its options have changed */
+	c = record_of(0);
+	if (!c)
+		return;		/* so many: this one goes with the server */
+	*c = (struct record){ .cred = s->cred, .local = st->local, .option = s->option, .uid = s->uid, .pid = s->pid, .backlog = st->backlog,
+		.source = s->source, .in = st->in->handle, .out = st->out->handle, .max_segment = st->max_segment, .keep_idle = st->keep_idle,
+		.keep_interval = st->keep_interval, .keep_count = st->keep_count, .defer_accept = st->defer_accept, .family = s->family, .no_delay = st->no_delay };
+	cookie_set(c, s->cookie);
 }
 
 /* --- taking over ------------------------------------------------------------------------------------------------ */
@@ -125,6 +127,7 @@ static bool restore(const struct record *c)
 	st->keep_idle = c->keep_idle;
 	st->keep_interval = c->keep_interval;
 	st->keep_count = c->keep_count;
+	st->defer_accept = c->defer_accept;
 	st->no_delay = c->no_delay;
 	return !stream_restore(st, c->in, c->out, c->backlog);
 }

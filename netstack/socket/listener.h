@@ -11,7 +11,7 @@
 
 struct stream;
 
-void listener_save(struct stream *st);
+void listener_save(struct stream *st);	/* also when its options have changed */
 void listener_forget(struct stream *st);
 /* A handle that the predecessor's listeners need: taking over leaves it alone. */
 bool listener_owns(int handle);

@@ -43,6 +43,8 @@ bool stream_settle(void)
 	while ((st = touched)) {
 		touched = st->touched;
 		st->in_touched = false;
+		if (!defer_run(st))
+			continue;
 		if (st->joined)
 			join_run(st);
 		else
@@ -163,6 +165,8 @@ void stream_broken(struct stream *st, int error)
 	pipe_hold(st->in);
 	pipe_hold(st->out);
 	wake_all(st);
+	if (st->deferred_by)
+		stream_touch(st);
 }
 
 static void pipes_put(struct stream *st)
@@ -184,6 +188,7 @@ void stream_free(struct stream *st)
 {
 	untouch(st);
 	srv_timer_cancel(&st->timer);
+	srv_timer_cancel(&st->defer_timer);
 	port_drop(st);
 	pipes_put(st);
 	st->s->own = NULL;
@@ -195,7 +200,7 @@ void stream_free(struct stream *st)
 /* Linux takes one more than was asked for. */
 bool stream_queue_full(const struct stream *listener)
 {
-	return listener->pending > (unsigned)listener->backlog;
+	return listener->pending > (unsigned)listener->backlog || defer_full(listener);
 }
 
 void stream_queue_add(struct stream *listener, struct stream *child)
@@ -300,8 +305,9 @@ static void listener_close(struct stream *st)
 
 	listener_forget(st);
 	wire_unlisten(st);
-	while ((child = st->queue)) {
-		stream_queue_remove(child);
+	while ((child = defer_take(st)) || (child = st->queue)) {
+		if (child->listener)
+			stream_queue_remove(child);
 		join_break(child);
 		wire_abort(child);
 		socket_close(child->s);
@@ -382,6 +388,7 @@ static int64_t stream_listen(struct net_request *r, int backlog)
 	if (st->state == STREAM_LISTENING) {
 		st->backlog = backlog;
 		join_room(st);
+		listener_save(st);
 		return 0;
 	}
 	if (st->state != STREAM_IDLE)
@@ -610,6 +617,8 @@ static int64_t stream_shutdown(struct net_request *r, int how)
 			pipe_hold(st->other->in);
 			stream_update(st->other);
 			wake_all(st->other);
+			if (st->other->deferred_by)
+				stream_touch(st->other);
 		}
 	}
 	stream_update(st);

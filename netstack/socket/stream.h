@@ -79,6 +79,12 @@ struct stream {
 	struct stream *listener;	/* of one that is queued, or waits for room in the queue */
 	struct stream *waiting, *waiting_last, *waiting_next;	/* joined connectors that wait for room */
 
+	/* connections that are not in the queue yet (defer.c) */
+	struct stream *deferred;	/* list, of a listener, by ->deferred_next */
+	unsigned deferred_count;
+	struct stream *deferred_by, *deferred_next;
+	struct srv_timer defer_timer;
+
 	/* TCP_* options */
 	bool no_delay, cork, quick_ack;
 	int32_t defer_accept, max_segment, keep_idle, keep_interval, keep_count, syn_count, linger2, user_timeout, window_clamp;
@@ -154,6 +160,15 @@ void join_close(struct stream *st);
 void join_break(struct stream *st);		/* the other side, if there is one, is reset */
 void join_leave(struct stream *st);		/* a connector waits no more */
 void join_listener_gone(struct stream *listener);
+
+/* --- defer.c --------------------------------------------------------------------------------------------------- */
+
+/* A new connection: into the listener's queue, now or, with TCP_DEFER_ACCEPT, when it has something to say. */
+void defer_begin(struct stream *listener, struct stream *child);
+bool defer_run(struct stream *child);		/* something happened to it. False: it is gone */
+bool defer_full(const struct stream *listener);
+struct stream *defer_take(struct stream *listener);	/* one that waits; NULL: none */
+int32_t defer_seconds(int32_t n);		/* what TCP_DEFER_ACCEPT makes of a number */
 
 /* --- port.c ------------------------------------------------------------------------------------------------------ */
 

@@ -6,6 +6,7 @@
 
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
+#include "listener.h"
 #include "stream.h"
 
 #define DEFAULT_SEGMENT 536	/* what TCP_MAXSEG says before there is a connection */
@@ -55,7 +56,7 @@ static int64_t tcp_set_int(struct stream *st, int name, int32_t n)
 	if (field) {
 		if (n < u->min || n > u->max)
 			return -EINVAL;
-		*field = n;
+		*field = name == LX_TCP_DEFER_ACCEPT ? defer_seconds(n) : n;
 		return 0;
 	}
 	switch (name) {
@@ -95,6 +96,8 @@ int64_t stream_set_option(struct net_request *r, int level, int name, const void
 		e = tcp_set_int(st, name, n);
 	if (!e)
 		wire_options(st);
+	if (!e && st->state == STREAM_LISTENING)
+		listener_save(st);
 	if (!e && (name == LX_TCP_NODELAY || name == LX_TCP_CORK))
 		stream_touch(st);	/* what waited to grow may go now */
 	return e;
@@ -227,6 +230,8 @@ int stream_option_changed(struct socket *s, int level, int name)
 	(void)level;
 	(void)name;
 	wire_options(st);
+	if (st->state == STREAM_LISTENING)
+		listener_save(st);
 	stream_update(st);	/* timeouts send calls to us */
 	return 0;
 }

@@ -465,7 +465,7 @@ static err_t accept_callback(void *arg, struct tcp_pcb *pcb, err_t err)
 	callbacks_set(st);
 	stream_connected(st);
 	wire_options(st);
-	stream_queue_add(listener, st);
+	defer_begin(listener, st);
 	stream_touch(st);	/* what the program writes first is waited for from now on */
 	return ERR_OK;
 }

@@ -431,6 +431,87 @@ TEST(tcp_listen, ipv6_only)
 	CHECK_ADDRESS(peer_address(CHECK_OK(accept(other, NULL, NULL))), local_address(client));
 }
 
+static int deferring_listener(int family, int seconds)
+{
+	int fd = listener_new(family, 5);
+
+	CHECK_OK(option_set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, seconds));
+	nonblocking_set(fd, 1);
+	return fd;
+}
+
+/* Who connects and says nothing does not bother the server. */
+TEST(tcp_listen, deferred_until_there_is_data)
+{
+	FOR_FAMILIES(family) {
+		int listener = deferring_listener(family, 30), fd = connected_to(listener);
+		char byte;
+
+		CHECK_ERRNO(accept(listener, NULL, NULL), EAGAIN);
+		CHECK_EQ(events_now(listener, POLLIN), 0);
+		CHECK_EQ(write(fd, "x", 1), 1);
+		CHECK_EQ(poll_for(listener, POLLIN), POLLIN);
+		int other = CHECK_OK(accept(listener, NULL, NULL));
+
+		CHECK_EQ(read(other, &byte, 1), 1);
+		CHECK_EQ(write(other, "y", 1), 1);
+		CHECK_EQ(read(fd, &byte, 1), 1);
+		/* An end is something to be told, too. */
+		CHECK_OK(shutdown(connected_to(listener), SHUT_WR));
+		CHECK_EQ(poll_for(listener, POLLIN), POLLIN);
+		other = CHECK_OK(accept(listener, NULL, NULL));
+		CHECK_EQ(read(other, &byte, 1), 0);
+	}
+}
+
+TEST(tcp_listen, deferred_in_turn)
+{
+	int listener = deferring_listener(AF_INET, 30);
+	int first = connected_to(listener), second = connected_to(listener);
+	char byte;
+
+	CHECK_EQ(write(second, "2", 1), 1);
+	CHECK_EQ(poll_for(listener, POLLIN), POLLIN);
+	int other = CHECK_OK(accept(listener, NULL, NULL));
+
+	CHECK_EQ(read(other, &byte, 1), 1);
+	CHECK_EQ(byte, '2');
+	CHECK_ERRNO(accept(listener, NULL, NULL), EAGAIN);
+	/* One that is closed at once, and one of a listener that goes. */
+	struct linger linger = { 1, 0 };
+	int third = connected_to(listener);
+
+	CHECK_OK(setsockopt(third, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
+	CHECK_OK(close(third));
+	CHECK_ERRNO(accept(listener, NULL, NULL), EAGAIN);
+	CHECK_OK(close(listener));
+	CHECK_OK(close(first));
+}
+
+TEST(tcp_listen, deferred_for_a_time)
+{
+	int listener = deferring_listener(AF_INET, 1), fd = connected_to(listener);
+	char byte;
+
+	CHECK_EQ(poll_for(listener, POLLIN), POLLIN);
+	int other = CHECK_OK(accept(listener, NULL, NULL));
+
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_EQ(read(other, &byte, 1), 1);
+}
+
+/* Linux counts it in repeated requests, after 1, 3, 7, ... seconds. */
+TEST(tcp_listen, deferred_how_long)
+{
+	static const int set[] = { 0, 1, 2, 3, 4, 7, 8, 100, -1 }, got[] = { 0, 1, 3, 3, 7, 7, 15, 127, 0 };
+	int fd = socket_new(AF_INET, SOCK_STREAM);
+
+	for (unsigned i = 0; i < sizeof(set) / sizeof(set[0]); i++) {
+		CHECK_OK(option_set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, set[i]));
+		CHECK_EQ(option_get(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT), got[i]);
+	}
+}
+
 TEST(tcp_listen, options_are_passed_on)
 {
 	int listener = listener_new(AF_INET, 5);
