@@ -22,8 +22,10 @@ $(LWIP_SOURCES): $(BUILD)/ports/lwip/.done ;
 GENERATED += $(BUILD)/ports/lwip/.done
 
 # (In tests: it takes addresses of members of what may be NULL, and of fields in packets.)
+# (Headers that a system header includes are not among the dependencies that the compiler writes.)
 # $(eval $(call lwip_flags,FOLDER,PROGRAM)): FOLDER is where the program's objects lie (sysroot/rules.mk).
 define lwip_flags
+$(call objects,$1,$(LWIP_SOURCES)): netstack/lwip/lwipopts.h netstack/lwip/lwip_hooks.h
 $(call objects,$1,$(LWIP_SOURCES)): $2_CPPFLAGS += -w -fno-sanitize=null,alignment
 $(call objects,$1,$(LWIP)/core/memp.c): $2_CPPFLAGS += -include netstack/lwip/memp_objects.h
 endef

@@ -99,7 +99,7 @@
 #define LWIP_TCP_KEEPALIVE		1
 #define LWIP_TCP_RTO_TIME		1000
 #define TCP_MAXRTX			12
-#define TCP_SYNMAXRTX			200		/* socket/wire.c gives up */
+#define TCP_SYNMAXRTX			12		/* the most that lwIP takes: socket/wire.c gives up before */
 #define TCP_MSL				30000
 #define TCP_FIN_WAIT_TIMEOUT		60000
 #define TCP_SYN_RCVD_TIMEOUT		20000
