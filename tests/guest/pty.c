@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "pty.h"
+#include "pty_pair.h"
 
 /* --- nodes and names ---------------------------------------------------------------------- */
 

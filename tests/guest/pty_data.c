@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "pty.h"
+#include "pty_pair.h"
 
 /* --- data --------------------------------------------------------------------------------- */
 

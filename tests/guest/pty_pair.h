@@ -6,8 +6,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef GUEST_PTY_H
-#define GUEST_PTY_H
+#ifndef GUEST_PTY_PAIR_H
+#define GUEST_PTY_PAIR_H
 
 #include "test.h"
 
