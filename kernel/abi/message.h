@@ -28,7 +28,9 @@ enum k_message_kind {
 	K_MSG_TABLE_GONE,	/* a handle table that was watched is gone: `table` */
 	K_MSG_MEMORY,		/* a fault could not be met for want of memory: free some (kill), then answer: it retries */
 	K_MSG_CLOSED,		/* nothing but the closed[] batch */
-	K_MSG_PIPE		/* what k_pipe_arm() asked for has come: cookie = k_pipe_bind()'s, extra[0] = all K_PIPE_* events that hold now */
+	K_MSG_PIPE,		/* what k_pipe_arm() asked for has come: cookie = k_pipe_bind()'s, extra[0] = all K_PIPE_* events that hold now */
+	K_MSG_OVERDUE		/* to home 0 of a server's thread: it has not answered a K_MSG_CANCEL for a second. pid: the server's task
+				   cookie; call, number: the call; extra[0], [1]: its caller's task and thread cookie */
 };
 
 /* k_message.flags */

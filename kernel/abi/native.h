@@ -344,6 +344,7 @@ struct k_route {
 enum { K_TO_NOWHERE /* ENOSYS, told to home 0 */, K_TO_HOME0, K_TO_HOME1, K_TO_HOME2, K_TO_HOME3, K_TO_DESCRIPTOR };
 #define K_ROUTE_FD	0x1u	/* resolve arg[0] (a descriptor) into cookie and fd_flags */
 #define K_ROUTE_FD_ONLY	0x2u	/* with FD: EBADF here and now if it is not open (the *at forms leave it out: AT_FDCWD) */
+#define K_ROUTE_PATIENT	0x4u	/* may be held although it was cancelled (vfork): no K_MSG_OVERDUE */
 #define K_ROUTES_NATIVE	0x1u	/* routes_create flag space: numbers >= K_NATIVE_BASE reach the kernel */
 #define K_ROUTE_NUMBERS	512
 #define K_HOMES 4		/* home 0 also gets faults, events and deaths */

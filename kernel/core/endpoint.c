@@ -21,6 +21,7 @@
 #include "mm/usercopy.h"
 
 #define CLOSES_MAX 32	/* then an idle server is woken */
+#define PATIENCE_NS 1000000000	/* with a server that does not answer a cancel */
 
 HOT_DATA static struct list lazy_endpoints = LIST_INIT(lazy_endpoints);
 
@@ -198,6 +199,7 @@ void call_detach(struct thread *t)
 {
 	struct endpoint *e = t->endpoint;
 
+	timer_disarm(t);	/* of a cancel */
 	list_remove(&t->call_link);
 	t->endpoint = NULL;
 	object_unpin(&e->object);
@@ -263,6 +265,11 @@ bool call_may_wait(const struct thread *t)
 	return kind == K_MSG_CALL || (kind == K_MSG_DONE && t->endpoint != t->routes->home[0]);
 }
 
+static bool route_patient(const struct thread *t)
+{
+	return (uint32_t)t->number < K_ROUTE_NUMBERS && t->routes->entry[t->number].flags & K_ROUTE_PATIENT;
+}
+
 void call_cancel(struct thread *t, bool dead)
 {
 	struct endpoint *e = t->endpoint;
@@ -277,11 +284,48 @@ void call_cancel(struct thread *t, bool dead)
 	}
 	if (!t->cancel.queued)
 		object_get(&t->object);		/* the notice's, dropped when it is delivered */
+	if (!dead && list_empty(&t->timer_link) && t->overdue_call != t->call && !route_patient(t))
+		timer_arm(t, time_now() + PATIENCE_NS);
 	endpoint_notify(e, &t->cancel);
+}
+
+/* The thread that serves e, as far as that is known. */
+static struct thread *endpoint_server(const struct endpoint *e)
+{
+	for (uint32_t i = 0; i < thread_capacity; i++)
+		if (thread_table[i] && thread_table[i]->serving == e)
+			return thread_table[i];
+	return NULL;
+}
+
+void call_overdue(struct thread *t)
+{
+	struct thread *server = endpoint_server(t->endpoint);
+
+	if (!server || !server->routes->home[0] || t->overdue.queued)
+		return;
+	t->overdue_call = t->call;
+	t->overdue_server = server->task->cookie;
+	object_get(&t->object);		/* the notice's */
+	endpoint_notify(server->routes->home[0], &t->overdue);
+}
+
+void overdue_fill(struct notice *n, struct k_message *m)
+{
+	struct thread *t = container_of(n, struct thread, overdue);
+
+	m->kind = K_MSG_OVERDUE;
+	m->pid = t->overdue_server;
+	m->call = t->overdue_call;
+	m->number = t->number;
+	m->extra[0] = t->message.pid;
+	m->extra[1] = t->tid;
+	object_put(&t->object);
 }
 
 void call_redeliver(struct thread *t)
 {
+	timer_disarm(t);
 	list_remove(&t->call_link);	/* keeps the endpoint for the next send */
 	t->flags |= THREAD_REDELIVER;
 	sched_next(t);
@@ -292,6 +336,7 @@ void endpoint_requeue_held(struct endpoint *e, uint64_t culprit)
 	while (!list_empty(&e->held)) {
 		struct thread *t = container_of(e->held.prev, struct thread, call_link);
 
+		timer_disarm(t);
 		list_remove(&t->call_link);
 		if (t->call == culprit && ++t->call_crashes >= 2 && t->message.kind == K_MSG_CALL) {
 			list_append(&e->held, &t->call_link);

@@ -78,6 +78,9 @@ void call_set_aside(struct thread *t);
 RARELY bool call_may_wait(const struct thread *t);
 /* A signal (or death) for a thread that a server holds: its holder hears K_MSG_CANCEL. */
 RARELY void call_cancel(struct thread *t, bool dead);
+/* The time in which its holder should have answered a cancel is over: home 0 of the server hears of it. */
+void call_overdue(struct thread *t);
+void overdue_fill(struct notice *n, struct k_message *m);
 /* Fails every call that waits in e, and from now on every new one. */
 RARELY void endpoint_shut(struct endpoint *e);
 /* The last handle that may receive is gone: calls fail, and what would be told is told to nobody. */

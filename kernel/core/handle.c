@@ -39,6 +39,8 @@ void handle_drop(struct object *o, uint32_t rights)
 		endpoint_abandon(endpoint_of(o));
 	else if (o->type == K_OBJECT_THREAD && o->references == 2 && thread_of(o)->state == THREAD_NEW)
 		thread_retire(thread_of(o));		/* this handle and its life, which nobody can start any more */
+	else if (o->type == K_OBJECT_TASK)
+		task_handle_goes(task_of(o));
 	object_put(o);
 }
 

@@ -42,15 +42,39 @@ int task_create(struct space *s, struct table *t, struct fsctx *f, struct accoun
 
 static void task_empty(struct task *task)
 {
-	if (task->table)
-		object_put(&task->table->object);
-	task->table = NULL;
+	struct table *table = task->table;
+
+	task->table = NULL;		/* before it goes with what it holds: maybe this task */
+	if (table)
+		object_put(&table->object);
 	if (task->fsctx)
 		object_put(&task->fsctx->object);
 	task->fsctx = NULL;
 	if (task->space)
 		object_put(space_object(task->space));
 	task->space = NULL;
+}
+
+void task_handle_goes(struct task *task)
+{
+	struct table *t = task->table;
+	uint32_t own = 1;		/* the handle that goes */
+
+	if (!t || task->thread_count || t->object.references > 1)
+		return;
+	for (uint32_t slot = 0; slot < t->chunk_count * TABLE_CHUNK; slot++) {
+		struct handle *h = table_slot(t, slot);
+
+		own += h && h->object == &task->object;
+	}
+	if (own == 1 || task->object.references != own)
+		return;
+	for (uint32_t slot = 0; slot < t->chunk_count * TABLE_CHUNK; slot++) {
+		struct handle *h = table_slot(t, slot);
+
+		if (h && h->object == &task->object)
+			object_put(table_take(t, slot, NULL, NULL));
+	}
 }
 
 void task_destroy(struct object *o)

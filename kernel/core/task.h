@@ -19,6 +19,8 @@ int task_create(struct space *s, struct table *t, struct fsctx *f, struct accoun
 int64_t task_leave(struct thread *t);
 /* Unlinks t; with the last thread, unless it never started, the task's parts go and its notice is sent. */
 void task_thread_gone(struct task *task, struct thread *t, bool started);
+/* A handle to it is about to go. If it never ran and all others are in its own table they go, too, for nobody can make it run. */
+void task_handle_goes(struct task *task);
 
 int thread_create(struct task *task, struct routes *routes, struct thread **out);	/* two references: its life's and the caller's */
 void thread_retire(struct thread *t);

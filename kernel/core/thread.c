@@ -120,6 +120,7 @@ int thread_create(struct task *task, struct routes *routes, struct thread **out)
 	list_init(&t->run_link);
 	timer_init(t);
 	notice_init(&t->cancel, cancel_fill);
+	notice_init(&t->overdue, overdue_fill);
 	arch_frame_init(&t->frame, 0, 0);
 	memcpy(t->name, task->name, sizeof(t->name));
 	object_get(&t->object);		/* its life: dropped when it has exited */
@@ -269,6 +270,8 @@ static void thread_resume_work(struct thread *t)
 
 void thread_wake(struct thread *t)
 {
+	if (t->state == THREAD_HELD)	/* the deadline was that of its cancel */
+		call_overdue(t);
 	if (t->state != THREAD_BLOCKED)
 		return;
 	thread_resume_work(t);

@@ -145,6 +145,9 @@ struct thread {
 	struct notice cancel;		/* K_MSG_CANCEL of `cancel_call` to the endpoint that holds it */
 	uint64_t cancel_call;
 	bool cancel_dead;
+	struct notice overdue;		/* K_MSG_OVERDUE about `overdue_call`, which the server with this task cookie holds */
+	uint64_t overdue_call;
+	uint32_t overdue_server;
 	struct space *old_space;
 
 	/* scheduling (core/sched.c) */

@@ -13,6 +13,7 @@
 #include "server.h"
 #include "supervisor.h"
 #include "supervisor_wire.h"
+#include "syscall_names.h"
 
 #define SYS_arch_prctl 158
 #define DEATHS_WINDOW 10000000000ll	/* so many deaths (server.recent) within it, and the server is given up */
@@ -117,6 +118,16 @@ static void memory(const struct k_message *m)
 		k_task_kill(s->task);
 }
 
+/* A server does not answer a call that a signal wants to end: it hangs, or has forgotten the call. */
+static void overdue(const struct k_message *m)
+{
+	struct server *s = server_by_cookie(m->pid);
+	const char *name = m->number >= 0 && m->number < K_ROUTE_NUMBERS ? syscall_names[m->number] : NULL;
+
+	srv_log("%s has not ended system call %d (%s) of thread %llu, process %llu, a second after it was cancelled", s ? s->name : "a server",
+		m->number, name ? name : "?", (unsigned long long)m->extra[1], (unsigned long long)m->extra[0]);
+}
+
 static void thread_dead(const struct k_message *m)
 {
 	srv_answer(m->call, 0);
@@ -151,7 +162,7 @@ static const struct srv_number numbers[] = {
 
 static const struct srv_ops ops = {
 	.numbers = numbers, .number_count = sizeof(numbers) / sizeof(*numbers),
-	.fault = fault, .memory = memory, .thread_dead = thread_dead, .task_gone = task_gone,
+	.fault = fault, .memory = memory, .thread_dead = thread_dead, .task_gone = task_gone, .overdue = overdue,
 };
 
 /* --- start ------------------------------------------------------------------------------------------------- */

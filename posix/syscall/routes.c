@@ -13,7 +13,7 @@
 #include "syscall_names.h"
 
 enum { DEST_PS = K_TO_HOME0, DEST_VFS = K_TO_HOME1, DEST_NET = K_TO_HOME2, DEST_FD = K_TO_DESCRIPTOR, DEST_NONE = K_TO_NOWHERE };
-enum { FLAG_0 = 0, FLAG_AT = K_ROUTE_FD, FLAG_FD = K_ROUTE_FD | K_ROUTE_FD_ONLY };
+enum { FLAG_0 = 0, FLAG_AT = K_ROUTE_FD, FLAG_FD = K_ROUTE_FD | K_ROUTE_FD_ONLY, FLAG_HELD = K_ROUTE_PATIENT };
 
 static const struct k_route table[K_ROUTE_NUMBERS] = {
 #define S(n, nm, dest, op, fl, arg, note) \

@@ -259,7 +259,7 @@ static void other_dispatch(const struct k_message *m)
 		[K_MSG_EVENT] = o->event, [K_MSG_FAULT] = o->fault, [K_MSG_DONE] = o->done,
 		[K_MSG_THREAD_DEAD] = o->thread_dead, [K_MSG_TASK_GONE] = o->task_gone, [K_MSG_NOTIFY] = o->notify,
 		[K_MSG_PAGER] = o->pager, [K_MSG_TABLE_GONE] = o->table_gone, [K_MSG_MEMORY] = o->memory,
-		[K_MSG_CLOSED] = NULL, [K_MSG_PIPE] = o->pipe,
+		[K_MSG_CLOSED] = NULL, [K_MSG_PIPE] = o->pipe, [K_MSG_OVERDUE] = o->overdue,
 	};
 
 	if (m->kind < sizeof handler / sizeof handler[0] && handler[m->kind])

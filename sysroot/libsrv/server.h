@@ -71,6 +71,7 @@ struct srv_ops {
 	srv_handler *private_call;	/* numbers of K_MSG_PRIVATE that are not in `numbers` */
 	srv_handler *cancel;		/* of a call that is not parked here */
 	srv_handler *event, *fault, *done, *thread_dead, *task_gone, *notify, *pager, *table_gone, *memory;
+	srv_handler *overdue;		/* K_MSG_OVERDUE: nobody waits for an answer (the supervisor's) */
 	srv_handler *pipe;		/* K_MSG_PIPE: m->cookie is k_pipe_bind's, m->extra[0] the K_PIPE_* that hold */
 	srv_handler *unknown;		/* a number without a handler, after it was logged; NULL: ENOSYS */
 	/* For the log: names of unknown numbers and of programs; may return NULL. */

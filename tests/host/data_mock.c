@@ -323,6 +323,7 @@ bool mock_notice(struct k_message *m)
 
 void endpoint_abandon(struct endpoint *e) { (void)e; }
 void thread_retire(struct thread *t) { (void)t; }
+void task_handle_goes(struct task *t) { (void)t; }
 void notice_init(struct notice *n, void (*fill)(struct notice *, struct k_message *)) { n->fill = fill; list_init(&n->link); }
 void sched_timer_changed(void) {}
 int64_t time_now(void) { return mock_now; }

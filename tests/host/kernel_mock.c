@@ -816,7 +816,7 @@ int mock_shared(void *memory)
 enum { FLAG_FD = 1, FLAG_AT, FLAG_DESCRIPTOR };
 static int fd_flag(int number)
 {
-	enum { FD = FLAG_FD, AT = FLAG_AT, PS = 0, VFS = 0, NET = 0, NONE = 0 };
+	enum { FD = FLAG_FD, AT = FLAG_AT, HELD = 0, PS = 0, VFS = 0, NET = 0, NONE = 0 };
 
 	switch (number) {
 #define DEST_FD FLAG_DESCRIPTOR

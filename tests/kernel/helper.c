@@ -222,7 +222,6 @@ int ktest_child(void (*fn)(void *arg), void *arg, uint32_t flags, int account, s
 
 void ktest_child_free(struct k_fork *f)
 {
-	static int freed;
 	struct k_task_info info;
 
 	k_task_kill(f->task);
@@ -231,9 +230,7 @@ void ktest_child_free(struct k_fork *f)
 	for (int i = 0; i < HELPERS; i++)
 		if (helpers[i].used && f->set & 1 && f->rsp == helpers[i].stack + STACK_SIZE - 8)
 			helper_free(&helpers[i]);
-	freed += f->task >= 0;
-	for (int i = 0; i < 400 && ktest_home.gone < freed; i++)	/* or the next test would take the notice for its own */
-		ktest_sleep(MS / 2);
+	ktest_wait_state(ktest_home.thread, K_THREAD_BLOCKED);	/* or the next test would take the notice for its own */
 	k_handle_close(f->thread);
 	k_handle_close(f->task);
 }
@@ -272,6 +269,11 @@ static void home_answer(const struct k_message *m, struct k_answer *a)
 	case K_MSG_THREAD_DEAD:
 		home->deaths++;
 		break;
+	case K_MSG_OVERDUE:
+		home->overdue_call = m->call;
+		home->overdue_number = m->number;
+		home->overdue++;
+		break;
 	case K_MSG_TASK_GONE:
 		home->gone_cookie = (uint32_t)m->cookie;
 		home->gone++;
@@ -293,7 +295,7 @@ static void home_main(void *arg)
 		if (r)
 			continue;	/* an answer that came too late */
 		home_answer(&m, &a);
-		r = m.call && m.kind != K_MSG_CANCEL ? 0 : -1;
+		r = m.call && m.kind != K_MSG_CANCEL && m.kind != K_MSG_OVERDUE ? 0 : -1;
 	}
 }
 
@@ -316,6 +318,8 @@ static void routes_fill(int routes)
 	}
 	r = (struct k_route){ .destination = K_TO_HOME1 };
 	k_routes_set(routes, KTEST_SERVER, 1, &r);
+	r.flags = K_ROUTE_PATIENT;
+	k_routes_set(routes, KTEST_PATIENT, 1, &r);
 	r = (struct k_route){ .destination = K_TO_DESCRIPTOR, .flags = K_ROUTE_FD | K_ROUTE_FD_ONLY };
 	k_routes_set(routes, KTEST_DESCRIPTOR, 1, &r);
 }

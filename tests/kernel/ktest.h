@@ -92,10 +92,13 @@ void ktest_child_free(struct k_fork *f);
  */
 #define KTEST_SERVER 500
 #define KTEST_DESCRIPTOR 501	/* to the server behind the descriptor in the first argument */
+#define KTEST_PATIENT 502	/* to home 1, and may be held although it was cancelled */
 struct ktest_home {
 	int endpoint, routes, thread;
 	volatile int events, faults, deaths, gone, memory, calls;
 	volatile uint32_t gone_cookie;
+	volatile int overdue, overdue_number;
+	volatile uint64_t overdue_call;
 	volatile uint64_t fault_address;
 	/* What an event gives a stopped call (0: it goes on), and what a thread without memory gets. */
 	volatile int64_t event_result;

@@ -81,6 +81,62 @@ TEST(event_cancels_a_held_call)
 	user_end(t, e, c);
 }
 
+/* A server that takes calls and cancels, and answers nothing until it is told to. */
+static struct deaf {
+	int endpoint;
+	volatile int answer;
+	volatile uint64_t call;
+} deaf;
+
+static void deaf_main(void *arg)
+{
+	struct deaf *d = arg;
+	struct k_message m;
+
+	while (!d->answer) {
+		if (k_receive(d->endpoint, NULL, &m, k_clock_get(0) + 10 * MS) == 0 && m.kind == K_MSG_CALL)
+			d->call = m.call;
+	}
+	ktest_answer(d->endpoint, d->call, 3);
+}
+
+/* One second after the cancel home 0 of the server's thread hears of it, once; not if the call may be held. */
+TEST_ONCE(cancel_without_an_answer_is_reported)
+{
+	static const int number[] = { KTEST_SERVER, KTEST_PATIENT };
+	static struct user u;
+	int c, t, s, before;
+
+	for (int i = 0; i < 2; i++) {
+		before = ktest_home.overdue;
+		u = (struct user){ .number = number[i] };
+		deaf = (struct deaf){ 0 };
+		t = user_start(&u, &deaf.endpoint, &c);
+		s = ktest_user_thread(deaf_main, &deaf, K_PRIORITY_DRIVER);
+		for (int k = 0; k < 1000 && !deaf.call; k++)
+			ktest_sleep(MS);
+		CHECK(deaf.call);
+		CHECK_EQ(k_thread_event(t), 0);
+		ktest_sleep(900 * MS);
+		CHECK_EQ(ktest_home.overdue, before);
+		CHECK_EQ(k_thread_event(t), 0);		/* does not put it off */
+		ktest_sleep(300 * MS);
+		CHECK_EQ(ktest_home.overdue, before + !i);
+		if (!i) {
+			CHECK_EQ(ktest_home.overdue_call, deaf.call);
+			CHECK_EQ(ktest_home.overdue_number, KTEST_SERVER);
+			CHECK_EQ(k_thread_event(t), 0);
+			ktest_sleep(1200 * MS);
+			CHECK_EQ(ktest_home.overdue, before + 1);
+		}
+		deaf.answer = 1;
+		CHECK(ktest_wait(&u.done));
+		CHECK_EQ(u.result, 3);
+		ktest_thread_free(s);
+		user_end(t, deaf.endpoint, c);
+	}
+}
+
 TEST(death_of_a_held_caller_is_told)
 {
 	static struct user u;

@@ -31,6 +31,22 @@ TEST(handle_of_another_type_is_einval)
 	CHECK_EQ(k_handle_close(m), 0);
 }
 
+/* A task that never ran and has nothing left but handles to itself is gone (and counted as a leak if not). */
+TEST(a_task_that_holds_itself_goes)
+{
+	struct k_task_create t = { .account = -1, .notify = ktest_home.endpoint, .space = -1, .table = -1 };
+	struct k_handle_info info;
+	int task = (int)k_task_create(&t), other = (int)k_task_create(&t);
+
+	CHECK(task >= 0 && other >= 0);
+	CHECK(k_task_install(task, task, -1, 0) >= 0);
+	CHECK(k_task_install(task, task, -1, 0) >= 0);
+	CHECK(k_task_install(other, task, -1, 0) >= 0);
+	CHECK_EQ(k_handle_close(task), 0);		/* the other one has it */
+	CHECK_EQ(k_handle_info(other, &info), 0);
+	CHECK_EQ(k_handle_close(other), 0);
+}
+
 TEST(bad_pointers_are_efault)
 {
 	struct k_message *wild = (struct k_message *)0xdeadbeef000;
