@@ -28,7 +28,7 @@ SYSROOT        := $(BUILD)/sysroot
 SYSROOT_STAMP  := $(BUILD)/ports/musl/.done
 NATIVE         := $(BUILD)/native
 NATIVE_STAMP   := $(BUILD)/ports/newlib/.done
-COMPILER_STAMP := $(BUILD)/compiler-$(COMPILER).stamp
+COMPILER_STAMP := $(BUILD)/compiler-$(COMPILER)$(STATE_CRASH:%=-crash-%).stamp
 HOST_STAMP     := $(BUILD)/host-$(COMPILER).stamp
 
 GUEST_CC       := $(SYSROOT)/bin/x86_64-troupe-linux-musl-gcc
@@ -38,7 +38,8 @@ HOST_CC        := gcc
 
 INCLUDES       := -Ikernel/abi -Isysroot/proto -Isysroot/libsrv -I$(GEN)
 # No SSE in servers: each switch between two users of the FPU costs a trap, a save and a load.
-NATIVE_CFLAGS  := -std=gnu17 -O2 -g -fno-omit-frame-pointer -ffunction-sections -fdata-sections \
+# make STATE_CRASH=N: for tests, servers under STATE_HOOKS die about every N stores (sysroot/libsrv/hook.c).
+NATIVE_CFLAGS  := $(if $(STATE_CRASH),-DSTATE_CRASH=$(STATE_CRASH)) -std=gnu17 -O2 -g -fno-omit-frame-pointer -ffunction-sections -fdata-sections \
                   -mgeneral-regs-only $(WARNINGS) $(INCLUDES)
 GUEST_CFLAGS   := -std=gnu17 -O2 -g $(WARNINGS) -Itests/guest -I$(GEN)
 HOST_CFLAGS    := -std=gnu17 -O1 -g $(WARNINGS) -fsanitize=address,undefined \
@@ -102,6 +103,14 @@ $(LIBSRV): $(call objects,$(BUILD)/servers/libsrv,$(LIBSRV_SOURCES)) | $(NATIVE_
 
 # For drivers: they compile it in, with -Isysroot/libdrv among their CPPFLAGS.
 LIBDRV_SOURCES := $(wildcard sysroot/libdrv/*.c)
+
+# For a server whose stores are to be recorded (sysroot/libsrv/state.h): the address sanitizer's calls before each store, and nothing else of it.
+STATE_HOOKS_gcc   := -fsanitize=kernel-address --param asan-instrumentation-with-call-threshold=0 --param asan-instrument-reads=0 \
+                     --param asan-stack=0 --param asan-globals=0
+STATE_HOOKS_clang := --target=x86_64-unknown-linux-gnu -U__linux__ -U__unix__ -fsanitize=kernel-address -mllvm -asan-instrumentation-with-call-threshold=0 -mllvm -asan-instrument-reads=0 \
+                     -mllvm -asan-stack=0 -mllvm -asan-globals=0
+STATE_HOOKS        = $(STATE_HOOKS_$(COMPILER)) -DSTATE_HOOKS -include arena.h
+STATE_WRAPS       := -Wl,--wrap=memcpy,--wrap=memmove,--wrap=memset
 
 # Where servers are linked: 128 MiB apart, all where non-PIC code reaches.
 SERVER_BASES := $(foreach n,0 08 10 18 20 28 30 38 40 48 50 58 60 68 70 78,0x$n400000)

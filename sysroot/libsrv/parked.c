@@ -4,14 +4,19 @@
 
 #include <stdlib.h>
 
+#include "state.h"
+
 #define CHAINS 64
 
-static struct srv_parked *chain[CHAINS];
-static size_t count;
+static STATE struct {
+	struct srv_parked *chain[CHAINS];
+	size_t count;
+} table;
+#define T STATE_OF(table)
 
 static struct srv_parked **chain_of(uint64_t call)
 {
-	return &chain[call % CHAINS];
+	return &T.chain[call % CHAINS];
 }
 
 struct srv_parked *srv_park(const struct k_message *m, void (*cancel)(struct srv_parked *p, bool dead))
@@ -24,7 +29,7 @@ struct srv_parked *srv_park(const struct k_message *m, void (*cancel)(struct srv
 	p->cancel = cancel;
 	p->chain = *chain_of(m->call);
 	*chain_of(m->call) = p;
-	count++;
+	T.count++;
 	return p;
 }
 
@@ -46,13 +51,13 @@ void srv_unpark(struct srv_parked *p)
 	*at = p->chain;
 	if (p->list)
 		srv_parked_remove(p);
-	count--;
+	T.count--;
 	free(p);
 }
 
 size_t srv_parked_count(void)
 {
-	return count;
+	return T.count;
 }
 
 void srv_parked_append(struct srv_parked_list *list, struct srv_parked *p)
@@ -72,4 +77,29 @@ void srv_parked_remove(struct srv_parked *p)
 	*(p->next ? &p->next->prev : &list->last) = p->prev;
 	p->list = NULL;
 	p->next = p->prev = NULL;
+}
+
+void srv_parked_forget(void)
+{
+	for (unsigned i = 0; i < CHAINS; i++) {
+		for (struct srv_parked *p = T.chain[i]; p; p = p->chain)
+			p->held = false;
+	}
+}
+
+/* One that is not held has no caller any more, or comes again by itself. Cancelling may end others with it. */
+void srv_parked_drop(void)
+{
+	for (unsigned i = 0; i < CHAINS; i++) {
+		struct srv_parked *p = T.chain[i];
+
+		while (p && p->held)
+			p = p->chain;
+		if (!p)
+			continue;
+		p->cancel(p, true);
+		if (srv_parked_find(p->message.call) == p)
+			p->held = true;		/* it stays */
+		i--;
+	}
 }

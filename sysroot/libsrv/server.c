@@ -5,7 +5,11 @@
 #include "server.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "outbox.h"
+#include "state.h"
 
 #define PRIVATE_NUMBERS (SRV_PRIVATE_END - SRV_PRIVATE)
 
@@ -16,6 +20,7 @@ static struct {
 	struct k_answer answer;
 	void (*undo)(void *arg, int error);
 	void *undo_arg;
+	uint32_t sent;			/* transactional: so many answers of the outbox have left */
 	uint64_t logged[K_ROUTE_NUMBERS / 64 + 1];	/* unknown numbers already logged; the last word: all above */
 } loop;
 
@@ -42,6 +47,12 @@ static void answer_refused(long error)
 {
 	struct k_answer *a = &loop.answer;
 
+	if (a->flags & K_ANSWER_REGS && !call_is_gone(error) && loop.ops->registers_refused) {
+		loop.answering = false;
+		loop.ops->registers_refused(a->call);
+		return;
+	}
+
 	if (loop.undo)
 		loop.undo(loop.undo_arg, (int)error);
 	for (int i = 0; i < a->installs; i++) {
@@ -57,8 +68,67 @@ static void answer_refused(long error)
 	srv_answer(a->call, error);
 }
 
+/* --- transactional servers ---------------------------------------------------------------------------------- */
+
+/* The answer as it was written down; the registers that go with it are set. 0 or why it is refused. */
+static long outbox_prepare(const struct outbox_answer *o)
+{
+	struct k_answer *a = &loop.answer;
+	long r = 0;
+
+	a->call = o->call;
+	a->result = o->result;
+	a->flags = o->flags;
+	a->copies = a->installs = 0;
+	if (o->handle >= 0) {
+		a->installs = 1;
+		a->install[0] = (struct k_answer_install){ .handle = o->handle, .flags = o->install_flags };
+	}
+	if (o->set_regs)
+		r = k_caller_regs_set(loop.endpoint, o->call, &o->regs);
+	if (!r && o->reset_fpu)
+		r = k_caller_fpu_set(loop.endpoint, o->call, NULL, 0);
+	return r;
+}
+
+static void outbox_send(const struct outbox_answer *o)
+{
+	long r = outbox_prepare(o);
+
+	if (!r)
+		r = k_answer(loop.endpoint, &loop.answer);
+	if (r < 0)
+		answer_refused(r);
+}
+
+/* The operation is final; all its answers leave, but for one that may go with the next receive. */
+static void operation_end(bool keep_last)
+{
+	const struct outbox_answer *o;
+	long r;
+
+	loop.answering = false;
+	do {
+		outbox_commit();
+		while (loop.sent + keep_last < outbox_count())
+			outbox_send(outbox_get(loop.sent++));
+		state_crash();
+		o = outbox_get(loop.sent);
+		r = o ? outbox_prepare(o) : 0;
+		loop.answering = o && !r;
+		if (r) {
+			loop.sent++;
+			answer_refused(r);
+		}
+	} while (state_dirty());	/* a refusal has consequences */
+}
+
 void srv_flush(void)
 {
+	if (loop.ops->transactional) {
+		operation_end(false);
+		return;
+	}
 	while (loop.answering) {
 		long r = k_answer(loop.endpoint, &loop.answer);
 
@@ -75,6 +145,10 @@ void srv_answer(uint64_t call, int64_t result)
 {
 	struct k_answer *a = &loop.answer;
 
+	if (loop.ops->transactional) {
+		outbox_answer(call, result);
+		return;
+	}
 	srv_flush();
 	a->call = call;
 	a->result = result;
@@ -100,6 +174,13 @@ void srv_answer_install(int handle, uint32_t flags, uint32_t min, uint64_t fd_to
 {
 	struct k_answer *a = &loop.answer;
 
+	if (loop.ops->transactional) {
+		if (min || fd_to || flags & K_INSTALL_KEEP)
+			srv_panic("an answer that the outbox cannot hold");
+		outbox_last()->handle = handle;
+		outbox_last()->install_flags = flags;
+		return;
+	}
 	if (!loop.answering || a->installs == K_ANSWER_INSTALLS)
 		srv_panic("answer with too many installs");
 	a->install[a->installs++] = (struct k_answer_install){ .handle = handle, .flags = flags, .min = min, .fd_to = fd_to };
@@ -107,7 +188,20 @@ void srv_answer_install(int handle, uint32_t flags, uint32_t min, uint64_t fd_to
 
 void srv_answer_flags(uint32_t flags)
 {
-	loop.answer.flags |= flags;
+	if (loop.ops->transactional)
+		outbox_last()->flags |= flags;
+	else
+		loop.answer.flags |= flags;
+}
+
+void srv_answer_regs(const struct k_regs *regs, bool reset_fpu)
+{
+	struct outbox_answer *a = outbox_last();
+
+	a->flags |= K_ANSWER_REGS;
+	a->set_regs = true;
+	a->regs = *regs;
+	a->reset_fpu = reset_fpu;
 }
 
 void srv_answer_undo(void (*undo)(void *arg, int error), void *arg)
@@ -287,11 +381,19 @@ static void dispatch(const struct k_message *m)
 	}
 }
 
+static void step(const struct k_message *m)
+{
+	dispatch(m);
+	if (loop.ops->transactional)
+		operation_end(true);
+}
+
 void srv_setup(int endpoint, const struct srv_ops *ops)
 {
 	loop.ops = ops;
 	loop.endpoint = endpoint;
 	loop.answering = false;
+	loop.sent = 0;
 	memset(loop.logged, 0, sizeof loop.logged);
 	memset(number_table, 0, sizeof number_table);
 	for (size_t i = 0; i < ops->number_count; i++) {
@@ -315,19 +417,97 @@ void srv_round(void)
 	if (r < 0 && r != -ETIMEDOUT) {
 		if (!answering)
 			srv_panic("receive: error %ld", r);
+		loop.sent++;
 		answer_refused(r);
+		if (loop.ops->transactional)
+			operation_end(true);
 		return;
 	}
 	loop.answering = false;
 	loop.undo = NULL;
+	if (loop.ops->transactional) {
+		outbox_clear();
+		loop.sent = 0;
+	}
 	srv_timer_run();
 	if (r == 0)
-		dispatch(&m);
+		step(&m);
+	else if (loop.ops->transactional)
+		operation_end(true);
+}
+
+/* --- recovery of transactional servers ---------------------------------------------------------------------- */
+
+static struct {
+	struct k_message *message;
+	size_t count, room;
+} backlog;
+
+static void backlog_add(const struct k_message *m)
+{
+	if (backlog.count == backlog.room) {
+		backlog.room = backlog.room ? 2 * backlog.room : 64;
+		backlog.message = realloc(backlog.message, backlog.room * sizeof *m);
+		if (!backlog.message)
+			srv_panic("no memory to recover");
+	}
+	backlog.message[backlog.count++] = *m;
+}
+
+/* A call that the predecessor held: it may have its answer, or be parked. True: that is all. */
+static bool call_known(const struct k_message *m)
+{
+	const struct outbox_answer *o = outbox_find(m->call);
+	struct srv_parked *p = srv_parked_find(m->call);
+	long r;
+
+	if (o) {
+		r = outbox_prepare(o);
+		if (!r)
+			r = k_answer(loop.endpoint, &loop.answer);
+		if (r < 0 && !call_is_gone(r))
+			k_answer(loop.endpoint, &(struct k_answer){ .call = m->call, .result = r, .flags = K_ANSWER_RESULT });
+		return true;
+	}
+	if (p)
+		p->held = true;
+	return p != NULL;
+}
+
+void srv_recover(void)
+{
+	static struct k_message m __attribute__((aligned(256)));
+	bool old = true;
+	long r;
+
+	srv_parked_forget();
+	while (old) {
+		r = k_receive(loop.endpoint, NULL, &m, 1);
+		if (r == -ETIMEDOUT)
+			break;
+		if (r < 0)
+			srv_panic("receive: error %ld", r);
+		/* they come first, all of them: the first call that is none of them ends it */
+		old = !m.call || m.kind == K_MSG_CANCEL || (m.flags & K_MSGF_REDELIVERED);
+		if (!old || !m.call || m.kind == K_MSG_CANCEL || !call_known(&m))
+			backlog_add(&m);
+	}
+	outbox_clear();
+	srv_parked_drop();
+}
+
+static void backlog_run(void)
+{
+	for (size_t i = 0; i < backlog.count; i++)
+		step(&backlog.message[i]);
+	free(backlog.message);
+	memset(&backlog, 0, sizeof backlog);
 }
 
 _Noreturn void srv_run(int endpoint, const struct srv_ops *ops)
 {
 	srv_setup(endpoint, ops);
+	backlog_run();
 	for (;;)
 		srv_round();
 }

@@ -74,6 +74,12 @@ struct srv_ops {
 	srv_handler *overdue;		/* K_MSG_OVERDUE: nobody waits for an answer (the supervisor's) */
 	srv_handler *pipe;		/* K_MSG_PIPE: m->cookie is k_pipe_bind's, m->extra[0] the K_PIPE_* that hold */
 	srv_handler *unknown;		/* a number without a handler, after it was logged; NULL: ENOSYS */
+	/*
+	 * Transactional: state is in the arena and changed under hooks (state.h), answers wait in the outbox for the commit at the
+	 * handler's end, and the parked calls and timers of a dead server are its successor's. outbox_setup comes first.
+	 */
+	bool transactional;
+	void (*registers_refused)(uint64_t call);	/* of an answer: not a state that a thread can have */
 	/* For the log: names of unknown numbers and of programs; may return NULL. */
 	const char *(*number_name)(int number);
 	const char *(*program_name)(const struct k_message *m);
@@ -84,6 +90,11 @@ _Noreturn void srv_run(int endpoint, const struct srv_ops *ops);
 /* For tests and for servers with an own loop: sets up, and one round (receive and dispatch). */
 void srv_setup(int endpoint, const struct srv_ops *ops);
 void srv_round(void);
+/*
+ * Transactional servers, after srv_setup, before srv_run: takes up what the predecessor held. Answered calls get their answers, parked ones stay
+ * so (those that are gone are cancelled as dead); srv_run does the rest. Closed descriptions may be lost with it: ask which are alive.
+ */
+void srv_recover(void);
 /* The endpoint of the running loop. */
 int srv_endpoint(void);
 
@@ -96,6 +107,8 @@ void srv_answer_copy(uint64_t to, const void *from, size_t n);
 /* `handle` moves to the caller unless K_INSTALL_KEEP. With fd_to 0 the new descriptor is the result. */
 void srv_answer_install(int handle, uint32_t flags, uint32_t min, uint64_t fd_to);
 void srv_answer_flags(uint32_t flags);	/* K_ANSWER_* */
+/* Transactional servers: the caller goes on with these registers (K_ANSWER_REGS). */
+void srv_answer_regs(const struct k_regs *regs, bool reset_fpu);
 /* What to do when the pending answer is refused; error < 0 (-K_REDELIVER: the call comes again). Must not answer. */
 void srv_answer_undo(void (*undo)(void *arg, int error), void *arg);
 /* Sends the pending answer now (before something that must come after it). */
@@ -146,6 +159,7 @@ struct srv_parked {
 	void (*cancel)(struct srv_parked *p, bool dead);
 	void *arg;
 	uint64_t value[4];
+	bool held;			/* srv_recover: it came again */
 };
 
 /* NULL when memory is out: answer ENOMEM. */
@@ -154,6 +168,9 @@ struct srv_parked *srv_parked_find(uint64_t call);
 /* Takes it out of its list and of the table, and frees it. */
 void srv_unpark(struct srv_parked *p);
 size_t srv_parked_count(void);
+/* For srv_recover: no call is held; those that still are not are cancelled. */
+void srv_parked_forget(void);
+void srv_parked_drop(void);
 /* Queues of parked calls, oldest first; zero-initialised is empty. A parked call is in one queue at most. */
 struct srv_parked_list {
 	struct srv_parked *first, *last;

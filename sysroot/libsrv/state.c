@@ -53,6 +53,12 @@ static int object;
 static bool recovered;
 static struct pending *pending;		/* frees of the current operation */
 static size_t pending_count, pending_room;
+uintptr_t state_fresh;
+size_t state_fresh_size;
+struct state_fresh state_fresh_also[STATE_FRESH];
+uint32_t state_fresh_count;
+bool state_hooked;
+long state_shift;
 
 #define barrier() __asm__ volatile("" ::: "memory")
 
@@ -129,18 +135,21 @@ void *state_alloc(size_t size)
 		return NULL;
 	b = head->free[c];
 	if (b) {
-		undo_save(&head->free[c], sizeof head->free[c]);
-		undo_save(b, sizeof *b);
+		undo_save_small(&head->free[c], sizeof head->free[c]);
+		undo_save_small(b, sizeof *b);
 		head->free[c] = b->next;
 	} else {
 		if (grow(head->brk + n))
 			return NULL;
 		b = (struct block *)((char *)head + head->brk);
-		undo_save(&head->brk, sizeof head->brk);
+		undo_save_small(&head->brk, sizeof head->brk);
 		head->brk += n;
 	}
 	state_set(head->used, head->used + n);
-	memset(b, 0, n);
+	state_fresh = (uintptr_t)b;
+	state_fresh_size = n;
+	state_fresh_also[state_fresh_count++ % STATE_FRESH] = (struct state_fresh){ state_fresh, n };
+	memset(b, 0, size);
 	return b;
 }
 
@@ -167,9 +176,9 @@ static void free_pending(void)
 		size_t n;
 		unsigned c = class_of(pending[i].size ? pending[i].size : 1, &n);
 
-		undo_save(b, sizeof *b);
+		undo_save_small(b, sizeof *b);
 		state_set(head->used, head->used - n);
-		undo_save(&head->free[c], sizeof head->free[c]);
+		undo_save_small(&head->free[c], sizeof head->free[c]);
 		b->next = head->free[c];
 		head->free[c] = b;
 	}
@@ -179,6 +188,66 @@ static void free_pending(void)
 size_t state_used(void)
 {
 	return head->used;
+}
+
+/* --- memory for servers that are compiled with hooks -------------------------------------------------------- */
+
+#define SIZED 16u	/* before each block: its size */
+
+void *arena_calloc(size_t n, size_t size)
+{
+	uint64_t *p = size && n > (STATE_SIZE_MAX - SIZED) / size ? NULL : state_alloc(n * size + SIZED);
+
+	if (!p)
+		return NULL;
+	*p = n * size;
+	return (char *)p + SIZED;
+}
+
+static size_t arena_size(const void *p)
+{
+	return *(const uint64_t *)(const void *)((const char *)p - SIZED);
+}
+
+void arena_free(void *p)
+{
+	if (p)
+		state_free((char *)p - SIZED, arena_size(p) + SIZED);
+}
+
+void *arena_realloc(void *p, size_t size)
+{
+	void *more = arena_calloc(1, size);
+
+	if (!more || !p)
+		return more;
+	memcpy(more, p, arena_size(p) < size ? arena_size(p) : size);
+	arena_free(p);
+	return more;
+}
+
+char *arena_strdup(const char *text)
+{
+	char *copy = arena_calloc(1, strlen(text) + 1);
+
+	return copy ? strcpy(copy, text) : NULL;
+}
+
+int state_statics(void)
+{
+	extern char state_begin[] __attribute__((weak)), state_end[] __attribute__((weak));	/* server.ld */
+	size_t size = (size_t)(state_end - state_begin);
+	char *at = head->root;
+
+	if (!at) {
+		at = state_alloc(size);
+		if (!at)
+			return -ENOMEM;
+		memcpy(at, state_begin, size);
+		state_set_root(at);
+	}
+	state_shift = at - state_begin;
+	return 0;
 }
 
 /* --- operations --------------------------------------------------------------------------------------------- */
@@ -192,6 +261,8 @@ void state_commit(void)
 {
 	if (pending_count)
 		free_pending();
+	state_fresh_size = 0;
+	state_fresh_count = 0;
 	barrier();
 	head->log_used = 0;
 	barrier();
@@ -237,6 +308,8 @@ void state_format(uint32_t version)
 	head->log_used = 0;
 	memset((char *)head + offsetof(struct header, magic), 0, sizeof *head - offsetof(struct header, magic));
 	pending_count = 0;
+	state_fresh_size = 0;
+	state_fresh_count = 0;
 	head->version = version;
 	head->size = size;
 	head->brk = (sizeof *head + 63) & ~63ull;

@@ -54,7 +54,7 @@ struct state_log {
 	char bytes[];
 };
 #define STATE_LOG ((struct state_log *)STATE_BASE)
-#define STATE_LOG_SIZE (256u << 10)
+#define STATE_LOG_SIZE (4u << 20)	/* memory only as far as one operation ever filled it */
 
 static inline void undo_save_small(const void *p, size_t size)
 {
@@ -72,6 +72,59 @@ static inline void undo_save_small(const void *p, size_t size)
 	STATE_LOG->used = used + 24;
 	__asm__ volatile("" ::: "memory");
 }
+
+/*
+ * Servers whose code knows nothing of the log: compiled with STATE_HOOKS (sysroot/rules.mk) every store calls hook.c, which saves what
+ * was there if it lies in the arena or in the shared pages mapped behind it, so an operation is undone without a line for it.
+ * malloc and its kin then give arena memory (arena.h). Variables of static storage are STATE and named as STATE_OF(x), from
+ * everywhere: state_statics() moves them into the arena. Their stores would not be seen if the compiler knew where they are.
+ */
+#define STATE __attribute__((section(".state")))
+#ifdef STATE_HOOKS
+extern long state_shift;
+#define STATE_OF(x) (*({ \
+	__typeof__(x) *at_ = (__typeof__(x) *)((char *)&(x) + state_shift); \
+	__asm__("" : "+r"(at_)); \
+	at_; \
+}))
+#else
+#define STATE_OF(x) (x)
+#endif
+/* For a function that computes much and changes no state. */
+#define STATE_UNHOOKED __attribute__((no_sanitize("kernel-address")))
+/* Shared objects that the server writes and others read, in the hooks' range: to be mapped here. */
+#define STATE_SHARED (STATE_BASE + STATE_SIZE_MAX)
+#define STATE_SHARED_SIZE (16ul << 20)
+
+/* After state_open: the STATE variables are the predecessor's, or begin as they were linked. Sets the root. 0 or -ENOMEM. */
+int state_statics(void);
+
+/* Memory of the arena, with the size remembered. */
+void *arena_calloc(size_t n, size_t size) __attribute__((malloc, warn_unused_result));
+void *arena_realloc(void *p, size_t size) __attribute__((warn_unused_result));
+char *arena_strdup(const char *text) __attribute__((warn_unused_result));
+void arena_free(void *p);
+
+/* The block that was allocated last in this operation: stores into it need no log. */
+extern uintptr_t state_fresh;
+extern size_t state_fresh_size;
+/* It, and some before it: worth a look when much is to be stored. */
+#define STATE_FRESH 8u
+extern struct state_fresh {
+	uintptr_t at;
+	size_t size;
+} state_fresh_also[STATE_FRESH];
+extern uint32_t state_fresh_count;	/* of this operation; the table has the last ones */
+extern bool state_hooked;	/* memcpy and its kin are to be looked at: after recovery */
+
+/* Tests make a server die here. */
+#ifdef STATE_CRASH
+void state_crash(void);
+#else
+static inline void state_crash(void)
+{
+}
+#endif
 
 /* Something was changed since the last commit. */
 bool state_dirty(void);

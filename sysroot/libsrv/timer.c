@@ -9,10 +9,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "state.h"
+
 #define RESYNC 1000000000ll
 
-static struct srv_timer **heap;
-static uint32_t used, room;
+static STATE struct {
+	struct srv_timer **heap;
+	uint32_t used, room;
+} timers;
+#define T STATE_OF(timers)
 
 static struct {
 	uint64_t tsc;
@@ -64,14 +69,14 @@ int64_t srv_realtime(void)
 
 static void place(uint32_t i, struct srv_timer *t)
 {
-	heap[i] = t;
+	T.heap[i] = t;
 	t->index = i + 1;
 }
 
 static void sift_up(uint32_t i, struct srv_timer *t)
 {
-	while (i && heap[(i - 1) / 2]->deadline > t->deadline) {
-		place(i, heap[(i - 1) / 2]);
+	while (i && T.heap[(i - 1) / 2]->deadline > t->deadline) {
+		place(i, T.heap[(i - 1) / 2]);
 		i = (i - 1) / 2;
 	}
 	place(i, t);
@@ -82,11 +87,11 @@ static void sift_down(uint32_t i, struct srv_timer *t)
 	for (;;) {
 		uint32_t child = 2 * i + 1;
 
-		if (child + 1 < used && heap[child + 1]->deadline < heap[child]->deadline)
+		if (child + 1 < T.used && T.heap[child + 1]->deadline < T.heap[child]->deadline)
 			child++;
-		if (child >= used || heap[child]->deadline >= t->deadline)
+		if (child >= T.used || T.heap[child]->deadline >= t->deadline)
 			break;
-		place(i, heap[child]);
+		place(i, T.heap[child]);
 		i = child;
 	}
 	place(i, t);
@@ -96,13 +101,13 @@ static int heap_room(void)
 {
 	struct srv_timer **more;
 
-	if (used < room)
+	if (T.used < T.room)
 		return 0;
-	more = realloc(heap, (room ? 2 * room : 32) * sizeof *more);
+	more = realloc(T.heap, (T.room ? 2 * T.room : 32) * sizeof *more);
 	if (!more)
 		return -ENOMEM;
-	heap = more;
-	room = room ? 2 * room : 32;
+	T.heap = more;
+	T.room = T.room ? 2 * T.room : 32;
 	return 0;
 }
 
@@ -115,13 +120,13 @@ int srv_timer_set(struct srv_timer *t, int64_t deadline)
 	if (r)
 		return r;
 	t->deadline = deadline;
-	sift_up(used++, t);
+	sift_up(T.used++, t);
 	return 0;
 }
 
 uint32_t srv_timer_count(void)
 {
-	return used;
+	return T.used;
 }
 
 void srv_timer_cancel(struct srv_timer *t)
@@ -132,10 +137,10 @@ void srv_timer_cancel(struct srv_timer *t)
 	if (!t->index)
 		return;
 	t->index = 0;
-	last = heap[--used];
+	last = T.heap[--T.used];
 	if (last == t)
 		return;
-	if (i && heap[(i - 1) / 2]->deadline > last->deadline)
+	if (i && T.heap[(i - 1) / 2]->deadline > last->deadline)
 		sift_up(i, last);
 	else
 		sift_down(i, last);
@@ -146,16 +151,16 @@ void srv_timer_run(void);
 
 int64_t srv_timer_next(void)
 {
-	return used ? heap[0]->deadline : K_FOREVER;
+	return T.used ? T.heap[0]->deadline : K_FOREVER;
 }
 
 void srv_timer_run(void)
 {
-	if (!used || srv_now() < heap[0]->deadline)
+	if (!T.used || srv_now() < T.heap[0]->deadline)
 		return;
 	clock_sync();	/* the kernel's word counts: a timer must not fire early */
-	while (used && heap[0]->deadline <= clock.mono) {
-		struct srv_timer *t = heap[0];
+	while (T.used && T.heap[0]->deadline <= clock.mono) {
+		struct srv_timer *t = T.heap[0];
 
 		srv_timer_cancel(t);
 		t->fn(t);
