@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "console.h"
+#include "outbox.h"
+#include "pids.h"
 #include "posix/misc/memory.h"
 #include "posix/misc/random.h"
 #include "posix/misc/system.h"
@@ -23,6 +25,7 @@
 #include "posix/proc/setid.h"
 #include "posix/proc/wait.h"
 #include "posix/procfs/procfs.h"
+#include "posix/recover.h"
 #include "posix/signal/signal.h"
 #include "posix/syscall/routes.h"
 #include "posix/time/timers.h"
@@ -95,6 +98,7 @@ static struct srv_ops ops = {
 	.numbers = numbers, .number_count = sizeof numbers / sizeof numbers[0], .declines = file_declines, .closed = file_closed,
 	.event = signal_event, .fault = signal_fault, .done = signal_done, .thread_dead = thread_dead, .task_gone = task_gone,
 	.memory = memory_short, .number_name = syscall_name, .program_name = program_name,
+	.transactional = true, .registers_refused = signal_registers_refused,
 };
 
 /* So many threads fit: as Linux reckons, an eighth of memory in 16 KiB stacks, though ours need less. */
@@ -115,23 +119,96 @@ static void grants_take(void)
 	grants.rtc = srv_handle("rtc");
 }
 
+#define STATE_VERSION 1u	/* of the state's layout */
+
+static STATE struct {
+	struct outbox outbox;
+	bool complete;		/* the first process is there: a successor goes on from here */
+} start;
+
+/*
+ * The pages that we write and other servers read lie where the hooks see them, so that what an unfinished operation wrote there is undone
+ * with it: they are mapped before the state is opened.
+ */
+static struct shared {
+	const char *name;
+	uint64_t address, size;
+	int handle;
+} shared[] = {
+	{ "creds", STATE_SHARED, PROTO_CREDS_SIZE, -1 },
+	{ "pids", STATE_SHARED + STATE_SHARED_SIZE / 2, PROTO_PIDS_SIZE, -1 },
+};
+
+static void shared_map(struct shared *s)
+{
+	struct k_map map = { .address = s->address, .size = (s->size + 4095) & ~4095ul, .space = -1, .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_FIXED };
+	long r;
+
+	map.object = s->handle = srv_handle_need(s->name);
+	r = k_space_map(&map);
+	if (r < 0)
+		srv_panic("%s cannot be mapped: error %ld", s->name, r);
+}
+
+static void shared_empty(const struct shared *s)
+{
+	k_mobject_resize(s->handle, 0);
+	k_mobject_resize(s->handle, (s->size + 4095) & ~4095ul);
+}
+
+static void state_begin_or_resume(int handle)
+{
+	int r = state_open(handle, STATE_VERSION);
+
+	if (!r)
+		r = state_statics();
+	if (!r && !STATE_OF(start).complete) {
+		state_format(STATE_VERSION);	/* a predecessor did not come far */
+		r = state_statics();
+	}
+	if (r)
+		srv_panic("no state: error %d", r);
+	outbox_setup(&STATE_OF(start).outbox);
+	state_hooked = true;
+}
+
+static void begin(const struct k_system_info *info)
+{
+	system_clock_start(grants.rtc);
+	console_setup();
+	system_load_poll();
+	init_start(info->command_line, fork_thread_limit);
+	STATE_OF(start).complete = true;
+	srv_flush();
+}
+
 int main(void)
 {
 	static struct k_system_info info;
+	bool fresh;
 
 	grants_take();
-	system_clock_start(grants.rtc);
+	for (unsigned i = 0; i < sizeof shared / sizeof shared[0]; i++)
+		shared_map(&shared[i]);
+	state_begin_or_resume(srv_handle_need(PROTO_START_STATE));
+	fresh = !STATE_OF(start).complete;
 	if (k_system_info(&info) < 0)
 		srv_panic("no information about the system");
 	random_setup(info.seed);
-	cred_setup(srv_handle_need("creds"));
-	process_setup(srv_handle_need("pids"));
+	for (unsigned i = 0; fresh && i < sizeof shared / sizeof shared[0]; i++)
+		shared_empty(&shared[i]);
+	cred_setup((void *)shared[0].address, fresh);
+	process_setup((void *)shared[1].address, fresh);
+	ops.shortcuts = routes_shortcuts();
+	srv_setup(grants.endpoint, &ops);
+	if (fresh && srv_arg("restarted"))
+		recover_nothing();
 	exec_image_setup(grants.vdso);
 	routes_setup(grants.endpoint, grants.vfs, grants.net);
-	console_setup();
-	system_load_poll();
 	fork_thread_limit = threads_max(info.memory_total);
-	ops.shortcuts = routes_shortcuts();
-	init_start(info.command_line, fork_thread_limit);
+	if (fresh)
+		begin(&info);
+	else
+		recover();
 	srv_run(grants.endpoint, &ops);
 }

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 # The process server, the supervisor and the console driver; and what the system-call table makes.
 
-POSIX_SOURCES := posix/main.c $(wildcard $(addprefix posix/,proc/*.c signal/*.c syscall/*.c time/*.c tty/*.c procfs/*.c misc/*.c))
-posix_CPPFLAGS = -I.
+POSIX_SOURCES := posix/main.c posix/recover.c $(wildcard $(addprefix posix/,proc/*.c signal/*.c syscall/*.c time/*.c tty/*.c procfs/*.c misc/*.c))
+# Its state is what its stores change: see sysroot/libsrv/state.h. The loop's parked calls and timers belong to it.
+POSIX_SOURCES += sysroot/libsrv/parked.c sysroot/libsrv/timer.c
+posix_CPPFLAGS = -I. $(STATE_HOOKS)
+posix_LDLIBS = $(STATE_WRAPS)
 $(call native_server,posix,$(POSIX_SOURCES))
 $(call native_server,supervisor,$(wildcard posix/supervisor/*.c posix/supervisor/*.S))
 $(call native_server,serial,$(wildcard posix/drivers/serial/*.c))

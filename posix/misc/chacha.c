@@ -4,12 +4,14 @@
 
 #include <string.h>
 
+#include "state.h"
+
 static uint32_t rotate(uint32_t x, int n)
 {
 	return x << n | x >> (32 - n);
 }
 
-static void quarter(uint32_t *s, int a, int b, int c, int d)
+static STATE_UNHOOKED void quarter(uint32_t *s, int a, int b, int c, int d)
 {
 	s[a] += s[b];
 	s[d] = rotate(s[d] ^ s[a], 16);
@@ -21,7 +23,7 @@ static void quarter(uint32_t *s, int a, int b, int c, int d)
 	s[b] = rotate(s[b] ^ s[c], 7);
 }
 
-void chacha_block(const uint32_t key[8], uint32_t counter, const uint32_t nonce[3], uint8_t out[64])
+STATE_UNHOOKED void chacha_block(const uint32_t key[8], uint32_t counter, const uint32_t nonce[3], uint8_t out[64])
 {
 	uint32_t start[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 }, s[16];
 

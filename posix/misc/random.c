@@ -19,31 +19,34 @@
 #define GRND_INSECURE 4u
 #define CHUNK 65536u		/* at most so much in one answer */
 
-static uint32_t key[8];
-static uint64_t uses;
-static bool seeded;
-static struct srv_parked_list waiting;	/* readers until there is a seed */
-
 /*
  * Output is made some blocks ahead: the first half block of each batch is the next key, the rest is given out once and wiped as it
  * goes, so what was given out cannot be computed from what is still here.
  */
 #define BATCH 8u
-static uint8_t pool[BATCH * 64];
-static size_t left;		/* unused bytes, at the end of the pool */
+
+static STATE struct {
+	uint32_t key[8];
+	uint64_t uses;
+	bool seeded;
+	struct srv_parked_list waiting;	/* readers until there is a seed */
+	uint8_t pool[BATCH * 64];
+	size_t left;		/* unused bytes, at the end of the pool */
+} generator;
+#define G STATE_OF(generator)
 
 static void pool_fill(void)
 {
-	uint32_t nonce[3] = { (uint32_t)uses, (uint32_t)(uses >> 32), 0 };
+	uint32_t nonce[3] = { (uint32_t)G.uses, (uint32_t)(G.uses >> 32), 0 };
 
-	uses++;
+	G.uses++;
 	/* the time between batches is hard to foresee: it can only help */
-	key[7] ^= (uint32_t)srv_now();
+	G.key[7] ^= (uint32_t)srv_now();
 	for (uint32_t i = 0; i < BATCH; i++)
-		chacha_block(key, i, nonce, pool + 64 * i);
-	memcpy(key, pool, sizeof key);
-	memset(pool, 0, sizeof key);
-	left = sizeof pool - sizeof key;
+		chacha_block(G.key, i, nonce, G.pool + 64 * i);
+	memcpy(G.key, G.pool, sizeof G.key);
+	memset(G.pool, 0, sizeof G.key);
+	G.left = sizeof G.pool - sizeof G.key;
 }
 
 void random_bytes(void *to, size_t n)
@@ -53,12 +56,12 @@ void random_bytes(void *to, size_t n)
 	while (n) {
 		size_t part;
 
-		if (!left)
+		if (!G.left)
 			pool_fill();
-		part = n < left ? n : left;
-		memcpy(at, pool + sizeof pool - left, part);
-		memset(pool + sizeof pool - left, 0, part);
-		left -= part;
+		part = n < G.left ? n : G.left;
+		memcpy(at, G.pool + sizeof G.pool - G.left, part);
+		memset(G.pool + sizeof G.pool - G.left, 0, part);
+		G.left -= part;
 		at += part;
 		n -= part;
 	}
@@ -66,7 +69,7 @@ void random_bytes(void *to, size_t n)
 
 bool random_is_seeded(void)
 {
-	return seeded;
+	return G.seeded;
 }
 
 static void answer_bytes(const struct k_message *m, uint64_t to, uint64_t size)
@@ -93,8 +96,8 @@ static void answer_bytes(const struct k_message *m, uint64_t to, uint64_t size)
 
 static void waiters_go(void)
 {
-	while (waiting.first) {
-		struct srv_parked *p = waiting.first;
+	while (G.waiting.first) {
+		struct srv_parked *p = G.waiting.first;
 		struct k_message m = p->message;
 		uint64_t to = p->value[0], size = p->value[1];
 
@@ -109,14 +112,14 @@ void random_mix(const void *from, size_t n, bool credit)
 	const uint8_t *at = from;
 
 	for (size_t i = 0; i < n; i++) {
-		((uint8_t *)key)[i % sizeof key] ^= at[i];
-		if (i % sizeof key == sizeof key - 1 || i + 1 == n)
+		((uint8_t *)G.key)[i % sizeof G.key] ^= at[i];
+		if (i % sizeof G.key == sizeof G.key - 1 || i + 1 == n)
 			pool_fill();
 	}
-	left = 0;	/* nothing that was made before */
-	if (!credit || seeded || n < 16)
+	G.left = 0;	/* nothing that was made before */
+	if (!credit || G.seeded || n < 16)
 		return;
-	seeded = true;
+	G.seeded = true;
 	waiters_go();
 }
 
@@ -158,12 +161,12 @@ static void wait_for_seed(const struct k_message *m, uint64_t to, uint64_t size)
 	p->value[0] = to;
 	p->value[1] = size;
 	t->waiting = p;
-	srv_parked_append(&waiting, p);
+	srv_parked_append(&G.waiting, p);
 }
 
 static void read_into(const struct k_message *m, uint64_t to, uint64_t size, bool nonblock, bool insecure)
 {
-	if (seeded || insecure || !size)
+	if (G.seeded || insecure || !size)
 		answer_bytes(m, to, size);
 	else if (nonblock)
 		srv_answer(m->call, -EAGAIN);
@@ -221,7 +224,7 @@ static int entropy_add(const struct k_message *m)
 
 void random_ioctl(const struct k_message *m)
 {
-	int32_t bits = seeded ? 256 : 0;
+	int32_t bits = G.seeded ? 256 : 0;
 
 	switch ((int)m->arg[1]) {
 	case RNDGETENTCNT:

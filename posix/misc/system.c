@@ -13,7 +13,7 @@
 #include "posix/signal/signal.h"
 #include "posix/tty/tty.h"
 
-char system_hostname[NAME_SIZE] = "troupe", system_domainname[NAME_SIZE] = "(none)";
+STATE struct system_names system_named = { "troupe", "(none)" };
 
 /* --- names ------------------------------------------------------------------------------------ */
 
@@ -58,9 +58,12 @@ void in_setdomainname(const struct k_message *m)
 
 #define LOAD_PERIOD (5 * NS_PER_SEC)
 
-static uint32_t load_average[3];
-static uint64_t load_before;
-static int64_t load_at;			/* last sample */
+static STATE struct {
+	uint32_t average[3];
+	uint64_t before;
+	int64_t at;			/* last sample */
+} load_seen;
+#define L STATE_OF(load_seen)
 
 /* Decay over 5 s for 1, 5, 15 minutes, in 1/65536: exp(-5/60), exp(-5/300), exp(-5/900). */
 static const uint32_t decay[3] = { 60296, 64453, 65173 };
@@ -68,19 +71,19 @@ static const uint32_t decay[3] = { 60296, 64453, 65173 };
 static void load_sample(void)
 {
 	static struct k_system_info info;
-	int64_t now = srv_now(), passed = now - load_at;
+	int64_t now = srv_now(), passed = now - L.at;
 	uint64_t mean;
 
 	if (k_system_info(&info) < 0)
 		return;
-	mean = load_at && passed > 0 ? (info.load_runnable_ns - load_before) * 65536 / (uint64_t)passed : 0;
-	load_before = info.load_runnable_ns;
+	mean = L.at && passed > 0 ? (info.load_runnable_ns - L.before) * 65536 / (uint64_t)passed : 0;
+	L.before = info.load_runnable_ns;
 	/* several periods may have passed while the system slept: the mean stands for each of them */
-	for (int64_t n = load_at ? (passed + LOAD_PERIOD / 2) / LOAD_PERIOD : 0; n > 0; n = n > 200 ? 200 : n - 1) {
+	for (int64_t n = L.at ? (passed + LOAD_PERIOD / 2) / LOAD_PERIOD : 0; n > 0; n = n > 200 ? 200 : n - 1) {
 		for (int i = 0; i < 3; i++)
-			load_average[i] = (uint32_t)(((uint64_t)load_average[i] * decay[i] + mean * (65536 - decay[i])) >> 16);
+			L.average[i] = (uint32_t)(((uint64_t)L.average[i] * decay[i] + mean * (65536 - decay[i])) >> 16);
 	}
-	load_at = now;
+	L.at = now;
 }
 
 /*
@@ -89,14 +92,14 @@ static void load_sample(void)
  */
 void system_load_poll(void)
 {
-	if (srv_now() - load_at >= LOAD_PERIOD || !load_at)
+	if (srv_now() - L.at >= LOAD_PERIOD || !L.at)
 		load_sample();
 }
 
 void system_load(uint32_t load[3])
 {
 	system_load_poll();
-	memcpy(load, load_average, sizeof load_average);
+	memcpy(load, L.average, sizeof L.average);
 }
 
 /* --- sysinfo ---------------------------------------------------------------------------------- */
@@ -146,9 +149,12 @@ static bool magic2_ok(uint32_t magic)
 #define POWER_WAIT 1000000000ll
 #define POWER_LOOK 2000000ll
 
-static struct srv_timer power_timer;
-static int64_t power_deadline;
-static unsigned power_how;
+static STATE struct {
+	struct srv_timer timer;
+	int64_t deadline;
+	unsigned how;
+} power;
+#define P STATE_OF(power)
 
 static void power_cancel(struct srv_parked *p, bool dead)
 {
@@ -158,22 +164,22 @@ static void power_cancel(struct srv_parked *p, bool dead)
 
 static void power_try(struct srv_timer *timer)
 {
-	if (!console_is_drained() && srv_now() < power_deadline) {
+	if (!console_is_drained() && srv_now() < P.deadline) {
 		srv_timer_set(timer, srv_now() + POWER_LOOK);
 		return;
 	}
-	k_power(grants.control, power_how);
+	k_power(grants.control, P.how);
 }
 
 static void power_off(const struct k_message *m, unsigned how)
 {
-	power_how = how;
-	power_deadline = srv_now() + POWER_WAIT;
-	power_timer.fn = power_try;
+	P.how = how;
+	P.deadline = srv_now() + POWER_WAIT;
+	P.timer.fn = power_try;
 	if (!srv_park(m, power_cancel))
 		srv_answer(m->call, -ENOMEM);
 	else
-		power_try(&power_timer);
+		power_try(&P.timer);
 }
 
 void in_reboot(const struct k_message *m)
@@ -217,7 +223,8 @@ void in_reboot(const struct k_message *m)
 enum { LOG_CLOSE, LOG_OPEN, LOG_READ, LOG_READ_ALL, LOG_READ_CLEAR, LOG_CLEAR, LOG_OFF, LOG_ON, LOG_LEVEL, LOG_UNREAD, LOG_SIZE };
 #define LOG_BUFFER 65536u
 
-static uint64_t log_cleared, log_seen;
+static STATE struct { uint64_t cleared, seen; } log_marks;
+#define M STATE_OF(log_marks)
 static char log_text[LOG_BUFFER];
 
 /* What is there from *pos on, the last `size` bytes of it. */
@@ -248,7 +255,7 @@ static void log_read(const struct k_message *m, uint64_t *from, bool clear)
 void in_syslog(const struct k_message *m)
 {
 	struct thread *t = thread_of(m);
-	uint64_t pos = log_seen;
+	uint64_t pos = M.seen;
 	const char *text;
 
 	if (m->arg[0] != LOG_READ_ALL && m->arg[0] != LOG_SIZE && !cred_capable(t->cred, LX_CAP_SYSLOG)) {
@@ -257,14 +264,14 @@ void in_syslog(const struct k_message *m)
 	}
 	switch (m->arg[0]) {
 	case LOG_READ:
-		log_read(m, &log_seen, true);
+		log_read(m, &M.seen, true);
 		return;
 	case LOG_READ_ALL:
 	case LOG_READ_CLEAR:
-		log_read(m, &log_cleared, m->arg[0] == LOG_READ_CLEAR);
+		log_read(m, &M.cleared, m->arg[0] == LOG_READ_CLEAR);
 		return;
 	case LOG_CLEAR:
-		log_get(&log_cleared, 0, &text);
+		log_get(&M.cleared, 0, &text);
 		break;
 	case LOG_UNREAD:
 		srv_answer(m->call, (int64_t)log_get(&pos, LOG_BUFFER, &text));

@@ -14,7 +14,11 @@
 #define SYSTEM_VERSION "#1 SMP PREEMPT Troupe"
 #define SYSTEM_MACHINE "x86_64"
 
-extern char system_hostname[NAME_SIZE], system_domainname[NAME_SIZE];
+extern struct system_names {
+	char host[NAME_SIZE], domain[NAME_SIZE];
+} system_named;
+#define system_hostname (STATE_OF(system_named).host)
+#define system_domainname (STATE_OF(system_named).domain)
 
 /* Load averages over 1, 5 and 15 minutes, in 1/65536. */
 void system_load(uint32_t load[3]);

@@ -9,6 +9,8 @@
 #ifndef POSIX_CALLER_H
 #define POSIX_CALLER_H
 
+#include <errno.h>
+
 #include "posix/proc/process.h"
 
 static inline int caller_read(const struct k_message *m, void *to, uint64_t from, size_t n)

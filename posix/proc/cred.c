@@ -11,37 +11,36 @@
 #include "posix/proc/process.h"
 
 static struct proto_creds *page;	/* the shared object */
-static struct cred *root;
-static uint64_t next_id = 1;
-static struct user *users;
-static unsigned live;			/* records */
+static STATE struct {
+	struct cred *root;
+	uint64_t last_id;
+	struct user *users;
+	unsigned live;			/* records */
+} creds;
+#define S STATE_OF(creds)
 
-void cred_setup(int handle)
+void cred_setup(struct proto_creds *shared, bool fresh)
 {
-	struct k_map map = { .size = PROTO_CREDS_SIZE, .space = -1, .object = handle, .flags = K_MAP_READ | K_MAP_WRITE };
 	struct proto_cred all = { 0 };
-	long r;
 
-	k_mobject_resize(handle, (PROTO_CREDS_SIZE + 4095) & ~4095ul);
-	r = k_space_map(&map);
-	if (r < 0)
-		srv_panic("credentials cannot be mapped: error %ld", r);
-	page = (struct proto_creds *)(uintptr_t)map.address;
+	page = shared;
+	if (!fresh)
+		return;
 	page->slots = PROTO_CREDS_SLOTS;
 	page->magic = PROTO_CREDS_MAGIC;
-	root = cred_new(&all);
-	if (!root)
+	S.root = cred_new(&all);
+	if (!S.root)
 		srv_panic("no credentials for the first process");
 }
 
 struct cred *cred_root(void)
 {
-	return root;
+	return S.root;
 }
 
 struct user *user_get(uint32_t uid)
 {
-	struct user *u = users;
+	struct user *u = S.users;
 
 	while (u && u->uid != uid)
 		u = u->next;
@@ -50,8 +49,8 @@ struct user *user_get(uint32_t uid)
 		if (!u)
 			return NULL;
 		u->uid = uid;
-		u->next = users;
-		users = u;
+		u->next = S.users;
+		S.users = u;
 	}
 	u->references++;
 	return u;
@@ -59,7 +58,7 @@ struct user *user_get(uint32_t uid)
 
 void user_put(struct user *u)
 {
-	struct user **at = &users;
+	struct user **at = &S.users;
 
 	if (--u->references)
 		return;
@@ -73,7 +72,7 @@ void user_put(struct user *u)
 static uint64_t id_next(void)
 {
 	for (unsigned tries = 0; tries < PROTO_CREDS_SLOTS; tries++) {
-		uint64_t id = next_id++;
+		uint64_t id = ++S.last_id;
 
 		if (!page->record[id % PROTO_CREDS_SLOTS].id)
 			return id;
@@ -83,7 +82,7 @@ static uint64_t id_next(void)
 
 unsigned cred_count(void)
 {
-	return live;
+	return S.live;
 }
 
 static int group_compare(const void *a, const void *b)
@@ -116,7 +115,7 @@ struct cred *cred_new(const struct proto_cred *like)
 	c->record = r;
 	c->user = u;
 	c->references = 1;
-	live++;
+	S.live++;
 	return c;
 }
 
@@ -124,7 +123,7 @@ void cred_put(struct cred *c)
 {
 	if (!c || --c->references)
 		return;
-	live--;
+	S.live--;
 	c->record->id = 0;
 	user_put(c->user);
 	free(c);

@@ -33,8 +33,8 @@ struct cred {
 	struct proto_cred *record;
 };
 
-/* Maps the shared object; makes the first record, root's. */
-void cred_setup(int handle);
+/* The shared object, mapped. fresh: it is empty; makes the first record, root's. */
+void cred_setup(struct proto_creds *shared, bool fresh);
 struct cred *cred_root(void);
 static inline struct cred *cred_get(struct cred *c)
 {

@@ -178,8 +178,12 @@ static void exec_commit(const struct k_message *m, struct thread *t)
 		exec_drop(t);		/* comes again, from the beginning */
 		return;
 	}
+	/* written down before it is done: see exec_recover */
+	e->entered = true;
+	srv_flush();
 	if (!r)
 		r = k_task_exec(grants.endpoint, &k);
+	e->entered = r >= 0;
 	if (r == -EBUSY) {
 		exec_again(m, t);
 		return;
@@ -193,6 +197,43 @@ static void exec_commit(const struct k_message *m, struct thread *t)
 	e->committed = true;
 	process_renew(e);
 	exec_finish(m, t);
+}
+
+/*
+ * What this server's predecessor left of t's exec. The kernel takes the handle of the new space with k_task_exec: if it is not there
+ * any more, that was done. Before the stack is laid out, an exec hangs on memory that is gone, and begins anew.
+ */
+void exec_recover(struct thread *t)
+{
+	struct exec *e = t->exec;
+	struct k_handle_info info;
+
+	if (!e)
+		return;
+	e->args = e->env = (struct exec_strings){ 0 };
+	if (!e->stack) {
+		exec_drop(t);
+		return;
+	}
+	if (e->entered && !e->committed && (k_handle_info(e->space, &info) < 0 || info.type != K_OBJECT_SPACE)) {
+		e->space = -1;
+		e->committed = true;
+		process_renew(e);
+	}
+	e->entered = e->committed;
+}
+
+void exec_know(const struct thread *t, void (*know)(int handle))
+{
+	const struct exec *e = t->exec;
+
+	if (!e)
+		return;
+	know(e->program.description);
+	know(e->interpreter.description);
+	know(e->space);
+	if (e->image.exe)
+		know(e->image.exe->description);
 }
 
 /* --- alone ------------------------------------------------------------------------------------ */
@@ -497,7 +538,7 @@ static int file_take(const struct k_message *m, struct exec_file *f, const struc
 	struct k_mobject_info info;
 
 	file_close(f);
-	f->description = (int)k_caller_attached(grants.endpoint, m->call, 0);
+	f->description = srv_attached(m);
 	f->mode = wire->mode;
 	f->uid = wire->uid;
 	f->gid = wire->gid;
@@ -522,13 +563,19 @@ void ps_exec(const struct k_message *m)
 		exec_finish(m, t);
 		return;
 	}
+	/* all was ready when this server was restarted */
+	if (t->exec && t->exec->stack && (m->flags & K_MSGF_REDELIVERED)) {
+		exec_go(m, t);
+		return;
+	}
 	memset(&wire, 0, offsetof(struct proto_exec, path));
 	r = (int)k_caller_scratch(grants.endpoint, m->call, &wire, sizeof wire);
 	wire.path[sizeof wire.path - 1] = 0;
 	if (r >= 0 && wire.kind == PROTO_EXEC_FIRST)
 		r = exec_begin(m, t, &wire);
+	/* this server was restarted meanwhile: the call begins anew, from the program */
 	if (r >= 0 && !t->exec)
-		r = -ENOEXEC;
+		r = -K_RESTART_ALWAYS;
 	if (r >= 0)
 		r = file_take(m, wire.kind == PROTO_EXEC_ELF ? &t->exec->interpreter : &t->exec->program, &wire);
 	if (r < 0) {

@@ -53,9 +53,12 @@ struct exec {
 	unsigned zeros;
 	struct srv_parked *alone;	/* waits until the other threads are dead */
 	struct srv_timer again;		/* ... and until the kernel has forgotten them */
-	bool committed;
+	bool entered, committed;	/* at, and beyond, the point of no return */
 };
 
+void exec_recover(struct thread *t);
+/* Tells every handle that t's exec has. */
+void exec_know(const struct thread *t, void (*know)(int handle));
 void exec_drop(struct thread *t);	/* forgets t's exec */
 void exec_alone(struct thread *t);	/* all others are dead */
 srv_handler ps_exec;

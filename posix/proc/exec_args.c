@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heap.h"
 #include "posix/misc/random.h"
 #include "posix/proc/caller.h"
 #include "posix/proc/cred.h"
@@ -21,7 +22,7 @@
 
 void exec_strings_free(struct exec_strings *s)
 {
-	free(s->data);
+	heap_free(s->data);
 	*s = (struct exec_strings){ 0 };
 }
 
@@ -34,7 +35,7 @@ static int strings_room(struct exec_strings *s, size_t more)
 		capacity *= 2;
 	if (capacity == s->capacity)
 		return 0;
-	data = realloc(s->data, capacity);
+	data = heap_realloc(s->data, capacity);
 	if (!data)
 		return -ENOMEM;
 	s->data = data;
@@ -107,7 +108,7 @@ static int string_read(struct window *w, uint64_t from, struct exec_strings *s, 
 	}
 }
 
-static int vector_read(const struct k_message *m, uint64_t vector, struct exec_strings *s, size_t *budget)
+static int strings_read(const struct k_message *m, uint64_t vector, struct exec_strings *s, size_t *budget)
 {
 	static struct window pointers, text;
 
@@ -137,6 +138,16 @@ static int vector_read(const struct k_message *m, uint64_t vector, struct exec_s
 		s->count++;
 	}
 	return 0;
+}
+
+/* There may be a million: they are counted aside, not in the state. */
+static int vector_read(const struct k_message *m, uint64_t vector, struct exec_strings *s, size_t *budget)
+{
+	struct exec_strings read = *s;
+	int r = strings_read(m, vector, &read, budget);
+
+	*s = read;
+	return r;
 }
 
 int exec_args_read(const struct k_message *m, struct exec *e)

@@ -95,8 +95,7 @@ bool thread_last_words(const struct k_message *m, struct thread *t)
 static void waits_drop(struct thread *t)
 {
 	if (t->stopped)
-		srv_unpark(t->stopped);
-	t->stopped = NULL;
+		thread_stop_end(t);
 	/* the wait's own cancel knows what else hangs on it */
 	if (t->waiting)
 		t->waiting->cancel(t->waiting, true);

@@ -25,8 +25,11 @@
 #define PATH_AT 0x800u		/* on the page: vectors at 0, strings from here */
 
 static const char *const candidates[] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
-static char chosen[256];	/* init= */
-static unsigned next_candidate;
+static STATE struct {
+	char chosen[256];	/* init= */
+	unsigned next;
+} tried;
+#define S STATE_OF(tried)
 
 /* The word behind `name` on the command line, copied; false: there is none. */
 static bool option(const char *line, const char *name, char *to, size_t size)
@@ -49,9 +52,9 @@ static bool option(const char *line, const char *name, char *to, size_t size)
 
 static const char *candidate(void)
 {
-	if (chosen[0])
-		return next_candidate++ ? NULL : chosen;
-	return next_candidate < sizeof candidates / sizeof candidates[0] ? candidates[next_candidate++] : NULL;
+	if (S.chosen[0])
+		return S.next++ ? NULL : S.chosen;
+	return S.next < sizeof candidates / sizeof candidates[0] ? candidates[S.next++] : NULL;
 }
 
 /* argv, envp and their strings as they lie on the stack page. */
@@ -144,7 +147,7 @@ void init_start(const char *command_line, unsigned max_threads)
 
 	if (!t || !(p->sighand = sighand_new()))
 		srv_panic("no memory for the first process");
-	option(command_line, "init=", chosen, sizeof chosen);
+	option(command_line, "init=", S.chosen, sizeof S.chosen);
 	process_init = p;
 	strcpy(p->comm, "init");
 	strcpy(t->comm, "init");

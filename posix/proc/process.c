@@ -26,27 +26,30 @@ struct id {
 	struct session *session;
 };
 
-struct list process_list = LIST_INIT(process_list);
-struct process *process_init;
+STATE struct list process_all;
+STATE struct process *process_first;
 
-static struct id *chunks[ID_MAX / ID_CHUNK];
-static uint32_t last_id;
-static unsigned processes, threads;
+static STATE struct {
+	struct id *chunks[ID_MAX / ID_CHUNK];
+	uint32_t last_id;
+	unsigned processes, threads;
+	uint32_t slot_hint;
+} tables;
+#define S STATE_OF(tables)
 
 static struct proto_pids *page;
-static uint32_t slot_hint;
 
 /* --- ids -------------------------------------------------------------------------------------- */
 
 static struct id *id_find(uint32_t n)
 {
-	return n < ID_MAX && chunks[n / ID_CHUNK] ? &chunks[n / ID_CHUNK][n % ID_CHUNK] : NULL;
+	return n < ID_MAX && S.chunks[n / ID_CHUNK] ? &S.chunks[n / ID_CHUNK][n % ID_CHUNK] : NULL;
 }
 
 static struct id *id_make(uint32_t n)
 {
-	if (!chunks[n / ID_CHUNK])
-		chunks[n / ID_CHUNK] = calloc(ID_CHUNK, sizeof(struct id));
+	if (!S.chunks[n / ID_CHUNK])
+		S.chunks[n / ID_CHUNK] = calloc(ID_CHUNK, sizeof(struct id));
 	return id_find(n);
 }
 
@@ -54,12 +57,12 @@ static struct id *id_make(uint32_t n)
 static uint32_t id_new(void)
 {
 	for (uint32_t tries = 0; tries < ID_MAX; tries++) {
-		uint32_t n = last_id + 1 < ID_MAX ? last_id + 1 : 300;
+		uint32_t n = S.last_id + 1 < ID_MAX ? S.last_id + 1 : 300;
 		struct id *i = id_make(n);
 
 		if (!i)
 			return 0;
-		last_id = n;
+		S.last_id = n;
 		if (!i->thread && !i->process && !i->group && !i->session)
 			return n;
 	}
@@ -106,41 +109,36 @@ void id_set_session(uint32_t n, struct session *s)
 
 uint32_t process_last_pid(void)
 {
-	return last_id;
+	return S.last_id;
 }
 
 unsigned process_count(void)
 {
-	return processes;
+	return S.processes;
 }
 
 unsigned thread_count_all(void)
 {
-	return threads;
+	return S.threads;
 }
 
 /* --- the pid page ----------------------------------------------------------------------------- */
 
-void process_setup(int pids)
+void process_setup(struct proto_pids *shared, bool fresh)
 {
-	struct k_map map = { .size = (PROTO_PIDS_SIZE + 4095) & ~4095ul, .space = -1, .object = pids,
-		.flags = K_MAP_READ | K_MAP_WRITE };
-	long r;
-
-	k_mobject_resize(pids, map.size);
-	r = k_space_map(&map);
-	if (r < 0)
-		srv_panic("the pid page cannot be mapped: error %ld", r);
-	page = (struct proto_pids *)(uintptr_t)map.address;
+	page = shared;
+	if (!fresh)
+		return;
+	list_init(&process_list);
 	page->magic = PROTO_PIDS_MAGIC;
 }
 
 /* Slots count from 1; 0 means there is none. */
 static uint32_t slot_new(void)
 {
-	for (uint32_t i = slot_hint; i < PROTO_PIDS_MAX; i++) {
+	for (uint32_t i = S.slot_hint; i < PROTO_PIDS_MAX; i++) {
 		if (i >= page->slots || !page->entry[i].pid) {
-			slot_hint = i + 1;
+			S.slot_hint = i + 1;
 			return i + 1;
 		}
 	}
@@ -154,8 +152,8 @@ static void slot_free(uint32_t slot)
 	page->seq++;
 	page->entry[slot - 1].pid = 0;
 	page->seq++;
-	if (slot - 1 < slot_hint)
-		slot_hint = slot - 1;
+	if (slot - 1 < S.slot_hint)
+		S.slot_hint = slot - 1;
 }
 
 static void slot_write(uint32_t slot, const struct proto_pid *entry)
@@ -222,7 +220,7 @@ struct process *process_new(void)
 	list_append(&process_list, &p->link);
 	id_find(pid)->process = p;
 	p->slot = slot_new();
-	processes++;
+	S.processes++;
 	return p;
 }
 
@@ -241,7 +239,7 @@ void process_free(struct process *p)
 	if (p->sighand)
 		sighand_put(p->sighand);
 	cred_put(p->cred);
-	processes--;
+	S.processes--;
 	free(p);
 }
 
@@ -268,7 +266,7 @@ struct thread *thread_new(struct process *p, uint32_t tid)
 	else
 		t->slot = slot_new();
 	id_find(tid)->thread = t;
-	threads++;
+	S.threads++;
 	return t;
 }
 
@@ -289,7 +287,7 @@ void thread_free(struct thread *t)
 	slot_free(t->slot);
 	if (t->handle >= 0)
 		k_handle_close(t->handle);
-	threads--;
+	S.threads--;
 	free(t);
 }
 

@@ -16,6 +16,7 @@
 
 #include "server.h"
 #include "creds.h"
+#include "state.h"
 
 #include "posix/linux.h"
 #include "posix/list.h"
@@ -148,6 +149,7 @@ struct thread {
 	struct srv_parked *stopped;	/* its visit, held while the process is stopped */
 	struct srv_parked *waiting;	/* in wait4, sigtimedwait ... */
 	struct exec *exec;		/* an execve under way */
+	uint64_t regs_call;		/* its visit was answered with other registers */
 	uint64_t taken_call, taken;	/* this write of it was taken back (absent page) after so many bytes */
 	char comm[COMM_SIZE];
 	uint32_t policy, rt_priority;	/* sched_setscheduler */
@@ -157,10 +159,14 @@ struct thread {
 
 /* --- finding (process.c) ---------------------------------------------------------------------- */
 
-extern struct list process_list;
-extern struct process *process_init;	/* pid 1 */
+extern struct list process_all;
+extern struct process *process_first;
+#define process_list STATE_OF(process_all)
+#define process_init STATE_OF(process_first)	/* pid 1 */
 
-void process_setup(int pids);
+struct proto_pids;
+/* The shared object, mapped. fresh: it is empty. */
+void process_setup(struct proto_pids *shared, bool fresh);
 struct thread *thread_find(uint32_t tid);
 struct process *process_find(uint32_t pid);	/* also zombies */
 /* The caller; NULL only if the message is not of a thread of ours. */

@@ -182,14 +182,14 @@ static void uuid_text(struct text *x, uint8_t u[16])
 
 static void random_uuid(struct text *x, bool of_boot)
 {
-	static uint8_t boot[16];
-	static bool have_boot;
-	uint8_t u[16];
+	static STATE struct { uint8_t id[16]; bool have; } of_this_boot;
+	uint8_t u[16], *boot = STATE_OF(of_this_boot).id;
 
 	random_bytes(u, sizeof u);
-	if (of_boot && !have_boot)
-		memcpy(boot, u, sizeof boot);
-	have_boot |= of_boot;
+	if (of_boot && !STATE_OF(of_this_boot).have) {
+		memcpy(boot, u, sizeof u);
+		STATE_OF(of_this_boot).have = true;
+	}
 	uuid_text(x, of_boot ? boot : u);
 }
 

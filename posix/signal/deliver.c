@@ -27,7 +27,11 @@ struct visit {
 	const struct k_message *m;
 	int64_t result;			/* of the call it was in */
 	bool in_call;
-	bool changed;			/* registers are in `regs`, and differ from the kernel's */
+	/*
+	 * Registers are in `regs`, and differ from the kernel's: these are set with the answer, as is the reset of the FPU, so a server that
+	 * dies before that leaves a thread that can be visited anew.
+	 */
+	bool changed, reset_fpu;
 	struct k_regs regs;
 	struct frame_fault fault;
 };
@@ -68,7 +72,8 @@ static int handler_start(struct visit *v, const struct lx_siginfo *info)
 	struct k_regs before;
 	struct lx_stack altstack;
 	struct frame_context c = { .regs = &v->regs, .info = info, .action = &a, .mask = t->have_saved ? t->saved_mask : t->mask,
-		.fault = v->fault, .altstack = &altstack };
+		.fault = v->fault, .altstack = &altstack,
+		.fpu_is_initial = v->reset_fpu };
 	bool in_call = v->in_call;
 	int r = v->changed ? 0 : (int)k_caller_regs_get(grants.endpoint, v->m->call, &v->regs);
 
@@ -84,7 +89,7 @@ static int handler_start(struct visit *v, const struct lx_siginfo *info)
 		v->in_call = in_call;
 		return r;
 	}
-	v->changed = true;
+	v->changed = v->reset_fpu = true;
 	thread_altstack_set(t, &altstack);
 	if (a.flags & LX_SA_RESETHAND)
 		at->handler = LX_SIG_DFL;
@@ -160,12 +165,9 @@ static void visit_end(struct visit *v)
 	struct thread *t = v->thread;
 
 	if (v->changed) {
-		if (k_caller_regs_set(grants.endpoint, m->call, &v->regs) < 0) {
-			process_kill(t->process, LX_SIGSEGV);
-			return;
-		}
+		t->regs_call = m->call;
 		srv_answer(m->call, 0);
-		srv_answer_flags(K_ANSWER_REGS);
+		srv_answer_regs(&v->regs, v->reset_fpu);
 		return;
 	}
 	if (m->kind == K_MSG_DONE && is_restart(v->result)) {
@@ -188,12 +190,28 @@ static void visit_end(struct visit *v)
 	srv_answer_flags(K_ANSWER_RESUME);
 }
 
+/* No thread can have these registers: the program's handler or frame was nonsense. */
+void signal_registers_refused(uint64_t call)
+{
+	list_for(l, &process_list) {
+		struct process *p = container_of(l, struct process, link);
+
+		list_for(k, &p->threads) {
+			if (container_of(k, struct thread, link)->regs_call == call) {
+				process_kill(p, LX_SIGSEGV);
+				return;
+			}
+		}
+	}
+}
+
 /* regs, if given, replace the thread's; fault may be NULL. */
-static void visit_run(struct thread *t, const struct k_message *m, int64_t result, const struct k_regs *regs,
+static void visit_run(struct thread *t, const struct k_message *m, int64_t result, const struct k_regs *regs, bool reset_fpu,
 		      const struct frame_fault *fault)
 {
 	struct process *p = t->process;
-	struct visit v = { .thread = t, .m = m, .result = result, .changed = regs != NULL };
+	struct visit v = { .thread = t, .m = m, .result = result, .changed = regs != NULL,
+		.reset_fpu = reset_fpu };
 
 	v.in_call = !regs && (m->kind == K_MSG_CALL || m->kind == K_MSG_DONE || (m->flags & K_MSGF_IN_SYSCALL));
 	if (regs)
@@ -202,9 +220,7 @@ static void visit_run(struct thread *t, const struct k_message *m, int64_t resul
 		v.fault = *fault;
 	while (p->state == PROCESS_LIVE && !t->dying) {
 		if (p->stop_signal) {
-			if (v.changed)
-				k_caller_regs_set(grants.endpoint, m->call, &v.regs);
-			if (thread_stop(t, m, result, v.changed))
+			if (thread_stop(t, m, result, v.changed ? &v.regs : NULL, v.reset_fpu))
 				return;
 			p->stop_signal = 0;
 		}
@@ -220,15 +236,12 @@ static void visit_run(struct thread *t, const struct k_message *m, int64_t resul
 
 void signal_visit(struct thread *t, const struct k_message *m, int64_t result)
 {
-	visit_run(t, m, result, NULL, NULL);
+	visit_run(t, m, result, NULL, false, NULL);
 }
 
-void signal_visit_changed(struct thread *t, const struct k_message *m)
+void signal_visit_changed(struct thread *t, const struct k_message *m, const struct k_regs *regs, bool reset_fpu)
 {
-	struct k_regs regs;
-
-	if (k_caller_regs_get(grants.endpoint, m->call, &regs) == 0)
-		visit_run(t, m, 0, &regs, NULL);
+	visit_run(t, m, 0, regs, reset_fpu, NULL);
 }
 
 void call_answer(const struct k_message *m, int64_t result)
@@ -332,7 +345,7 @@ void signal_fault(const struct k_message *m)
 	fault = (struct frame_fault){ .error = m->extra[2], .trap = faults[m->extra[0]].trap, .address = m->extra[1] };
 	fault_log(t, m, &regs, info.signo);
 	signal_force(t, &info);
-	visit_run(t, m, 0, NULL, &fault);
+	visit_run(t, m, 0, NULL, false, &fault);
 }
 
 /* --- rt_sigreturn ----------------------------------------------------------------------------- */
@@ -358,5 +371,5 @@ void in_rt_sigreturn(const struct k_message *m)
 	signal_set_mask(t, mask);
 	if (t->altstack != altstack.sp || t->altstack_size != altstack.size)
 		thread_altstack_set(t, &altstack);
-	visit_run(t, m, 0, &regs, NULL);
+	visit_run(t, m, 0, &regs, false, NULL);
 }

@@ -6,6 +6,7 @@
 #include "posix/signal/frame.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "posix/proc/process.h"
 #include "posix/signal/sigframe.h"
@@ -42,6 +43,19 @@ uint64_t frame_stack_min(void)
 	return sigframe_size(xsave.size);
 }
 
+/* As a program finds it at its start, in the format of FXSAVE; XSAVE's header of zeroes says that all else is so, too. */
+static void fpu_initial(size_t size)
+{
+	uint16_t control = 0x37f;
+	uint32_t mxcsr = 0x1f80, mxcsr_mask;
+
+	memcpy(&mxcsr_mask, fpu + 28, sizeof mxcsr_mask);
+	memset(fpu, 0, size);
+	memcpy(fpu, &control, sizeof control);
+	memcpy(fpu + 24, &mxcsr, sizeof mxcsr);
+	memcpy(fpu + 28, &mxcsr_mask, sizeof mxcsr_mask);
+}
+
 int frame_push(uint64_t call, struct frame_context *c)
 {
 	struct sigframe_thread t = { .regs = c->regs, .mask = c->mask, .stack = *c->altstack, .fpu = fpu, .trap = c->fault.trap,
@@ -54,6 +68,8 @@ int frame_push(uint64_t call, struct frame_context *c)
 	size = k_caller_fpu_get(grants.endpoint, call, fpu, sizeof fpu);
 	if (size < 0)
 		return (int)size;
+	if (c->fpu_is_initial)
+		fpu_initial((size_t)size);
 	t.fpu_size = (uint32_t)size;
 	t.xfeatures = size > SIGFRAME_FPU_LEGACY ? xsave.features : 0;
 	r = sigframe_build(&t, c->action, c->info, image, &built);
@@ -61,7 +77,6 @@ int frame_push(uint64_t call, struct frame_context *c)
 		r = (int)k_caller_write(grants.endpoint, call, built.address, image, built.size);
 	if (r)
 		return r;
-	k_caller_fpu_set(grants.endpoint, call, NULL, 0);
 	*c->regs = built.regs;
 	*c->altstack = built.stack;
 	return 0;

@@ -6,6 +6,8 @@
 #ifndef POSIX_FRAME_H
 #define POSIX_FRAME_H
 
+#include <stdbool.h>
+
 #include "posix/linux.h"
 #include "message.h"
 
@@ -21,9 +23,10 @@ struct frame_context {
 	struct lx_stack *altstack;	/* as set; disarmed if it was to be */
 	uint64_t mask;			/* to come back to */
 	struct frame_fault fault;
+	bool fpu_is_initial;		/* for the program it is so already: a handler of this visit has its frame */
 };
 
-/* Pushes a frame for the held call's thread. 0; -EFAULT: the stack cannot be written; -K_REDELIVER. */
+/* Pushes a frame for the held call's thread. The FPU is to be reset when the thread goes on. 0; -EFAULT: the stack cannot be written; -K_REDELIVER. */
 int frame_push(uint64_t call, struct frame_context *c);
 
 /* Reads the frame that rsp points behind; sets the FPU state. regs, mask and altstack are for the caller of this to put in force. -EFAULT, -EINVAL, -K_REDELIVER. */

@@ -42,8 +42,10 @@ bool signal_is_ignored(const struct process *p, int sig);	/* by SIG_IGN, or by d
  * is delivered, and it is answered, or held while it is stopped.
  */
 void signal_visit(struct thread *t, const struct k_message *m, int64_t result);
-/* The same for a visit whose registers were already changed and set. */
-void signal_visit_changed(struct thread *t, const struct k_message *m);
+/* The same for a visit that has changed the registers already. */
+void signal_visit_changed(struct thread *t, const struct k_message *m, const struct k_regs *regs, bool reset_fpu);
+/* The kernel does not take the registers of this call's answer. */
+void signal_registers_refused(uint64_t call);
 /* Answers a call; if a signal is due it is delivered on the way. Without copies or installs. */
 void call_answer(const struct k_message *m, int64_t result);
 srv_handler signal_event, signal_fault, signal_done;
@@ -54,8 +56,12 @@ void in_rt_sigreturn(const struct k_message *m);
 /* All of p's threads are to stop: sig is why. */
 void process_stop(struct process *p, int sig);
 void process_continue(struct process *p);
-/* Holds the visit of t until the process continues. False: no memory, go on instead. */
-bool thread_stop(struct thread *t, const struct k_message *m, int64_t result, bool changed);
+/*
+ * Holds the visit of t until the process continues. regs NULL: they are as the kernel has them. False: no memory, go on instead.
+ */
+bool thread_stop(struct thread *t, const struct k_message *m, int64_t result, const struct k_regs *regs, bool reset_fpu);
+/* The visit of a stopped thread is over. */
+void thread_stop_end(struct thread *t);
 /* A thread is gone: perhaps all others have stopped. */
 void process_stop_check(struct process *p);
 

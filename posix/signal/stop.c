@@ -8,7 +8,15 @@
  */
 #include "posix/signal/signal.h"
 
+#include <stdlib.h>
+
 #include "posix/proc/wait.h"
+
+/* What a visit had made of the registers before it was held. */
+struct held_regs {
+	struct k_regs regs;
+	bool reset_fpu;
+};
 
 static bool all_stopped(const struct process *p)
 {
@@ -64,44 +72,53 @@ void process_continue(struct process *p)
 	list_for_safe(l, &p->threads) {
 		struct thread *t = container_of(l, struct thread, link);
 		struct srv_parked *held = t->stopped;
+		struct held_regs *changed, copy;
 		struct k_message m;
 		int64_t result;
-		bool changed;
 
 		if (!held)
 			continue;
 		m = held->message;
 		result = (int64_t)held->value[0];
-		changed = held->value[1];
-		t->stopped = NULL;
-		srv_unpark(held);
+		changed = (struct held_regs *)(uintptr_t)held->value[1];
 		if (changed)
-			signal_visit_changed(t, &m);
+			copy = *changed;
+		thread_stop_end(t);
+		if (changed)
+			signal_visit_changed(t, &m, &copy.regs, copy.reset_fpu);
 		else
 			signal_visit(t, &m, result);
 	}
 }
 
+void thread_stop_end(struct thread *t)
+{
+	free((void *)(uintptr_t)t->stopped->value[1]);
+	srv_unpark(t->stopped);
+	t->stopped = NULL;
+}
+
 /* Something else is due for a stopped thread: it waits until the process continues. A dead one is let go. */
 static void stopped_cancel(struct srv_parked *held, bool dead)
 {
-	struct thread *t = held->arg;
-
-	if (!dead)
-		return;
-	t->stopped = NULL;
-	srv_unpark(held);
+	if (dead)
+		thread_stop_end(held->arg);
 }
 
-bool thread_stop(struct thread *t, const struct k_message *m, int64_t result, bool changed)
+bool thread_stop(struct thread *t, const struct k_message *m, int64_t result, const struct k_regs *regs, bool reset_fpu)
 {
-	struct srv_parked *held = srv_park(m, stopped_cancel);
+	struct held_regs *changed = regs ? malloc(sizeof *changed) : NULL;
+	struct srv_parked *held = !regs || changed ? srv_park(m, stopped_cancel) : NULL;
 
-	if (!held)
+	if (!held) {
+		free(changed);
 		return false;
+	}
+	if (changed)
+		*changed = (struct held_regs){ *regs, reset_fpu };
 	held->arg = t;
 	held->value[0] = (uint64_t)result;
-	held->value[1] = changed;
+	held->value[1] = (uintptr_t)changed;
 	t->stopped = held;
 	process_stop_check(t->process);
 	return true;

@@ -16,7 +16,11 @@
 #include "syscall_names.h"
 
 #define SYS_arch_prctl 158
+#ifndef STATE_CRASH
 #define DEATHS_WINDOW 10000000000ll	/* so many deaths (server.recent) within it, and the server is given up */
+#else
+#define DEATHS_WINDOW 0			/* never: it is made to die (sysroot/libsrv/state.h) */
+#endif
 
 const char *archive;
 size_t archive_size;
@@ -61,18 +65,22 @@ static bool death_noted(struct server *s)
 
 static void server_died(struct server *s)
 {
+#ifndef STATE_CRASH
 	bool wanted = s->restart_wanted;
+#else
+	bool wanted = true;		/* and nobody wants to read of it */
+#endif
 
 	k_handle_close(s->thread);
 	k_handle_close(s->task);
 	s->thread = s->task = -1;
 	s->restart_wanted = false;
-	if (s->vital) {
-		srv_log("%s has died", s->name);
-		stop("it is vital");
-	}
 	s->deaths += !wanted;
 	if (!wanted && death_noted(s)) {
+		if (s->vital) {
+			srv_log("%s keeps dying", s->name);
+			stop("nothing works without it");
+		}
 		srv_log("%s keeps dying and is given up; calls to it fail with EIO", s->name);
 		s->given_up = true;
 		device_stop(&s->device);
@@ -99,8 +107,10 @@ static void fault(const struct k_message *m)
 {
 	struct server *s = server_by_cookie(m->pid);
 
+#ifndef STATE_CRASH
 	if (s)
 		server_report(s, m);
+#endif
 	srv_answer(m->call, 0);
 	srv_answer_flags(K_ANSWER_EXIT);
 	if (s && s->task >= 0)
@@ -145,10 +155,6 @@ static void restart(const struct k_message *m)
 	s = manifest_find(&manifest, name);
 	if (!s || s->absent || s->thread < 0) {
 		srv_answer(m->call, !s ? -ENOENT : s->absent ? -ENODEV : -EBUSY);
-		return;
-	}
-	if (s->vital) {
-		srv_answer(m->call, -EPERM);
 		return;
 	}
 	s->restart_wanted = true;

@@ -22,12 +22,15 @@ static const struct k_route table[K_ROUTE_NUMBERS] = {
 #undef S
 };
 
-static int handle = -1;
+static STATE int routes = -1;	/* every thread of ours has it: it stays */
+#define handle STATE_OF(routes)
 
 void routes_setup(int endpoint, int vfs, int net)
 {
 	int homes[] = { endpoint, vfs, net };
 
+	if (handle >= 0)
+		return;
 	handle = (int)k_routes_create(0);
 	if (handle < 0)
 		srv_panic("no route table: error %d", handle);

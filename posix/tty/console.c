@@ -10,9 +10,10 @@
 #include "posix/proc/caller.h"
 #include "posix/tty/tty.h"
 
-struct tty console_tty;
+STATE struct tty tty_of_console;
 
-static struct srv_parked *waiting;	/* the driver's call for output */
+static STATE struct srv_parked *driver;	/* its call for output */
+#define waiting STATE_OF(driver)
 
 /* Gives the driver what there is, if it is waiting. */
 static bool output(struct tty *tty)

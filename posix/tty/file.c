@@ -18,41 +18,46 @@
 #include "posix/proc/cred.h"
 #include "posix_vfs.h"
 
-static struct file **files;
-static uint32_t file_slots;
-static unsigned used;
+static STATE struct {
+	struct file **file;
+	uint32_t slots;
+	unsigned used;
+	uint32_t first_generation;	/* of the next new slot */
+} table;
+#define T STATE_OF(table)
 
 struct file *file_find(uint64_t cookie)
 {
 	uint32_t slot = (uint32_t)cookie - 1;
-	struct file *f = slot < file_slots ? files[slot] : NULL;
+	struct file *f = slot < T.slots ? T.file[slot] : NULL;
 
 	return f && f->kind != FILE_NONE && f->generation == (uint32_t)(cookie >> 32) ? f : NULL;
 }
 
 unsigned file_count(void)
 {
-	return used;
+	return T.used;
 }
 
 static int slot_new(uint32_t *out)
 {
 	struct file **more;
 
-	for (uint32_t i = 0; i < file_slots; i++) {
-		if (files[i]->kind == FILE_NONE) {
+	for (uint32_t i = 0; i < T.slots; i++) {
+		if (T.file[i]->kind == FILE_NONE) {
 			*out = i;
 			return 0;
 		}
 	}
-	more = realloc(files, (file_slots + 1) * sizeof *files);
+	more = realloc(T.file, (T.slots + 1) * sizeof *T.file);
 	if (!more)
 		return -ENOMEM;
-	files = more;
-	files[file_slots] = calloc(1, sizeof **files);
-	if (!files[file_slots])
+	T.file = more;
+	T.file[T.slots] = calloc(1, sizeof **T.file);
+	if (!T.file[T.slots])
 		return -ENOMEM;
-	*out = file_slots++;
+	T.file[T.slots]->generation = T.first_generation;
+	*out = T.slots++;
 	return 0;
 }
 
@@ -85,13 +90,13 @@ int file_open(enum file_kind kind, struct tty *tty, uint32_t device, uint32_t fl
 
 	if (r)
 		return r;
-	f = files[slot];
+	f = T.file[slot];
 	new.generation = f->generation + 1;
 	r = describe(&new, (uint64_t)new.generation << 32 | (slot + 1), flags);
 	if (r < 0)
 		return r;
 	*f = new;
-	used++;
+	T.used++;
 	if (kind == FILE_TTY && !tty->opens++ && tty->pty)
 		pty_slave_opened(tty->pty);
 	return r;
@@ -120,7 +125,7 @@ void file_closed(uint64_t cookie)
 		k_handle_close(f->pin);
 	f->kind = FILE_NONE;
 	f->tty = NULL;
-	used--;
+	T.used--;
 	if (kind == FILE_TTY)
 		tty_closed(tty);
 	else if (kind == FILE_MASTER)
@@ -129,9 +134,9 @@ void file_closed(uint64_t cookie)
 
 void files_hang(struct tty *tty)
 {
-	for (uint32_t i = 0; i < file_slots; i++) {
-		if (files[i]->kind == FILE_TTY && files[i]->tty == tty && !files[i]->console)
-			files[i]->hung = true;
+	for (uint32_t i = 0; i < T.slots; i++) {
+		if (T.file[i]->kind == FILE_TTY && T.file[i]->tty == tty && !T.file[i]->console)
+			T.file[i]->hung = true;
 	}
 }
 
@@ -212,9 +217,13 @@ void ps_tty_open(const struct k_message *m)
 	struct thread *t = thread_of(m);
 	uint32_t kind = (uint32_t)m->arg[0], flags = (uint32_t)m->arg[1];
 	uint32_t device = (uint32_t)m->arg[2];
-	int pin = (int)k_caller_attached(grants.endpoint, m->call, 0), h;
+	int pin = srv_attached(m), h;
 	struct tty *tty;
 
+	if (pin == -K_RESTART_ALWAYS) {
+		srv_answer(m->call, pin);
+		return;
+	}
 	if (kind == PROTO_TTY_PTMX) {
 		open_master(m, pin);
 		return;
@@ -236,8 +245,8 @@ void ps_tty_open(const struct k_message *m)
 
 void ps_random_open(const struct k_message *m)
 {
-	int pin = (int)k_caller_attached(grants.endpoint, m->call, 0);
-	int h = file_open(m->arg[0] ? FILE_URANDOM : FILE_RANDOM, NULL, 0, (uint32_t)m->arg[1],
+	int pin = srv_attached(m);
+	int h = pin == -K_RESTART_ALWAYS ? pin : file_open(m->arg[0] ? FILE_URANDOM : FILE_RANDOM, NULL, 0, (uint32_t)m->arg[1],
 			  m->arg[3], pin);
 
 	if (h < 0)
@@ -422,4 +431,58 @@ bool file_declines(const struct k_message *m)
 		return true;
 	}
 	return false;
+}
+
+/* --- recovery --------------------------------------------------------------------------------- */
+
+static void pair_know(struct pty *p, void *know)
+{
+	(*(void (**)(int))know)(p->source);
+	(*(void (**)(int))know)(p->slave.source);
+}
+
+void file_know(void (*know)(int handle))
+{
+	for (uint32_t i = 0; i < T.slots; i++) {
+		if (T.file[i]->kind != FILE_NONE)
+			know(T.file[i]->pin);
+	}
+	know(console_tty.source);
+	know(console_tty.console_source);
+	pty_each(pair_know, &know);
+}
+
+/* A description that was made and not committed has the number that the next in its slot would get, and its end is still to be told. */
+void file_reconcile(bool (*is_alive)(uint64_t cookie))
+{
+	T.first_generation++;
+	for (uint32_t i = 0; i < T.slots; i++) {
+		struct file *f = T.file[i];
+		uint64_t cookie = (uint64_t)f->generation << 32 | (i + 1);
+
+		if (f->kind == FILE_NONE)
+			f->generation++;
+		else if (!is_alive(cookie))
+			file_closed(cookie);
+	}
+}
+
+static void ready_tell(const struct tty *tty)
+{
+	k_source_set(tty->source, tty->ready, ~tty->ready & 0xffff, 0);
+	if (tty->console_source >= 0)
+		k_source_set(tty->console_source, tty->ready, ~tty->ready & 0xffff, 0);
+}
+
+static void pair_tell(struct pty *p, void *unused)
+{
+	(void)unused;
+	ready_tell(&p->slave);
+	k_source_set(p->source, p->ready, ~p->ready & 0xffff, 0);
+}
+
+void file_ready_tell(void)
+{
+	ready_tell(&console_tty);
+	pty_each(pair_tell, NULL);
 }

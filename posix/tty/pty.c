@@ -18,7 +18,8 @@
 
 #define PAIRS 4096u	/* the VFS gives out so many numbers */
 
-static struct pty *pairs[PAIRS];
+static STATE struct { struct pty *number[PAIRS]; } table;
+#define pairs STATE_OF(table).number
 static uint8_t io[TTY_CHUNK];
 
 uint32_t pty_number(uint32_t device)
@@ -202,6 +203,7 @@ static void writer_cancel(struct srv_parked *q, bool dead)
 {
 	uint64_t call = q->message.call, done = q->value[0];
 
+	tty_write_keep(q);
 	parked_end(q);
 	if (!dead)
 		srv_answer(call, done ? (int64_t)done : -K_RESTART_SYS);
@@ -359,4 +361,12 @@ void pty_master_closed(struct pty *p)
 	p->master_open = false;
 	tty_hangup(&p->slave);
 	pty_check(p);
+}
+
+void pty_each(void (*f)(struct pty *p, void *arg), void *arg)
+{
+	for (unsigned n = 0; n < PAIRS; n++) {
+		if (pairs[n])
+			f(pairs[n], arg);
+	}
 }

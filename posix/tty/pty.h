@@ -52,6 +52,8 @@ void pty_master_hang(struct pty *p, struct file *master);
 uint32_t pty_number(uint32_t device);
 /* May the slave be opened? 0 or -EIO. */
 int pty_may_open(const struct pty *p);
+/* Every pair. */
+void pty_each(void (*f)(struct pty *p, void *arg), void *arg);
 /* Part of tty_pump: the master's readiness. */
 void pty_readiness(struct pty *p);
 

@@ -464,6 +464,15 @@ uint64_t tty_write_begun(const struct k_message *m)
 	return t->taken_call == m->call ? t->taken : 0;
 }
 
+/* The same for one that was parked, and comes again behind our back: the server was restarted as its page was absent. */
+void tty_write_keep(const struct srv_parked *p)
+{
+	struct thread *t = p->arg;
+
+	t->taken_call = p->message.call;
+	t->taken = p->value[0];
+}
+
 void tty_write_end(const struct k_message *m, int r, uint64_t done)
 {
 	struct thread *t = thread_of(m);
@@ -480,6 +489,7 @@ static void writer_cancel(struct srv_parked *p, bool dead)
 {
 	uint64_t call = p->message.call, done = p->value[0];
 
+	tty_write_keep(p);
 	((struct thread *)p->arg)->waiting = NULL;
 	srv_unpark(p);
 	if (!dead)

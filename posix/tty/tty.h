@@ -81,6 +81,10 @@ void file_closed(uint64_t cookie);
 void files_hang(struct tty *tty);
 struct file *file_of_call(const struct k_message *m);
 unsigned file_count(void);
+/* Recovery: every handle of files, terminals and pairs; the end of files whose descriptions are gone; readiness, told anew. */
+void file_know(void (*know)(int handle));
+void file_reconcile(bool (*is_alive)(uint64_t cookie));
+void file_ready_tell(void);
 /* Linux's answer for reads and the like on what is not ours any more (cannot happen) is EBADF. */
 bool file_declines(const struct k_message *m);
 srv_handler in_read, in_write, in_readv, in_writev, in_pread, in_ioctl, in_foreign, in_not_socket;
@@ -125,13 +129,15 @@ int tty_buffer_copy(const struct k_message *m, bool vector, uint64_t skip, uint8
 /* The end of a write: `r` unless something was done. What was done of one that comes again. */
 void tty_write_end(const struct k_message *m, int r, uint64_t done);
 uint64_t tty_write_begun(const struct k_message *m);
+void tty_write_keep(const struct srv_parked *p);
 
 /* tty_ioctl.c */
 void tty_ioctl(const struct k_message *m, struct file *f);
 bool tty_ioctl_again(struct srv_parked *p);
 
 /* console.c: the terminal of the serial console */
-extern struct tty console_tty;
+extern struct tty tty_of_console;
+#define console_tty STATE_OF(tty_of_console)
 /* Its driver waits for something to put out. */
 bool console_is_idle(void);
 /* And it has put out all that there was. */

@@ -50,7 +50,7 @@ void proc_text_open(const struct k_message *m, int vfs, proc_text_maker *make)
 void proc_text_refresh(const struct k_message *m, proc_text_maker *make)
 {
 	uint64_t arg[6] = { m->arg[3], m->arg[4], m->arg[5], 0, 0, 0 };
-	int object = (int)k_caller_attached(srv_endpoint(), m->call, 0);
+	int object = srv_attached(m);
 	struct text x = { 0 };
 	int r = object < 0 ? object : make(m, &x);
 

@@ -229,6 +229,13 @@ static int forward(struct k_forward *f)
 	return (int)r;
 }
 
+int srv_attached(const struct k_message *m)
+{
+	int h = (int)k_caller_attached(loop.endpoint, m->call, 0);
+
+	return h == -ENOENT && m->flags & K_MSGF_REDELIVERED ? -K_RESTART_ALWAYS : h;
+}
+
 int srv_forward_kernel(uint64_t call)
 {
 	struct k_forward f = { .call = call, .flags = K_FORWARD_KERNEL, .endpoint = -1, .handle = { -1, -1 } };

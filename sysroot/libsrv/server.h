@@ -114,6 +114,12 @@ void srv_answer_undo(void (*undo)(void *arg, int error), void *arg);
 /* Sends the pending answer now (before something that must come after it). */
 void srv_flush(void);
 
+/*
+ * The handle that came with a forwarded call, to be had once: a call that this server's predecessor had begun has lost it, and begins
+ * anew, from the program (-K_RESTART_ALWAYS). A negative errno is the call's answer.
+ */
+int srv_attached(const struct k_message *m);
+
 /* --- forwarding --------------------------------------------------------------------------------------------- */
 
 /*

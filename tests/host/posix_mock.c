@@ -101,7 +101,13 @@ void signal_visit(struct thread *t, const struct k_message *m, int64_t result)
 	mock_visits++;
 }
 
-void signal_visit_changed(struct thread *t, const struct k_message *m) { signal_visit(t, m, 0); }
+void signal_visit_changed(struct thread *t, const struct k_message *m, const struct k_regs *regs, bool reset_fpu)
+{
+	(void)regs;
+	(void)reset_fpu;
+	signal_visit(t, m, 0);
+}
+
 void call_answer(const struct k_message *m, int64_t result)
 {
 	if (result != -K_REDELIVER)
@@ -122,8 +128,8 @@ void mock_start(void)
 	static bool done;
 
 	if (!done) {
-		cred_setup(1);
-		process_setup(2);
+		cred_setup(calloc(1, PROTO_CREDS_SIZE), true);
+		process_setup(calloc(1, PROTO_PIDS_SIZE), true);
 		mock_process(NULL);
 	}
 	done = true;
@@ -174,7 +180,7 @@ void mock_visit(struct thread *t)
 	struct k_message m = { .kind = K_MSG_EVENT, .call = next_call++, .tid = t->tid, .pid = t->process->pid };
 
 	t->in_event = false;
-	thread_stop(t, &m, 0, false);
+	thread_stop(t, &m, 0, NULL, false);
 }
 
 void mock_gone(struct process *p, int status)
