@@ -374,6 +374,34 @@ def recovery_find_sort_sum(c):
 
 
 @session
+def recovery_posix_find_sort_sum(c):
+    """The process server is killed again and again under it, and while a shell forks and waits."""
+    find = "find / -path /proc -prune -o -print 2>/dev/null | sort | md5sum"
+    first = run_ok(c, find, 60).strip()
+    kills = RESTART + "for i in $(seq 40); do echo posix >$r; sleep 0.0$((i % 9 + 1)); done"
+    output = run_ok(c, "sh -c '(%s) & for i in 1 2 3 4 5 6; do %s; done; wait'" % (kills, find), 120)
+    check(output.strip().splitlines() == 6 * [first], "sums differ: %s, not %s" % (output, first))
+    loop = "n=0; for i in $(seq 60); do n=$((n + $(expr $i + 0))); done; echo $n"
+    equal(c, "sh -c '(%s) & %s; wait'" % (kills, loop), "1830")
+
+
+@session
+def recovery_posix_shell_goes_on(c):
+    """Jobs, the terminal, the prompt: what the shell has stays, and so do its children."""
+    run_ok(c, RESTART + "sleep 1000 & sleep 1001 & cd /tmp")
+    before = run_ok(c, "ps -eo pid,ppid,pgid,sid,comm | grep sleep")
+    run_ok(c, "stty susp ^y; echo posix >$r")
+    equal(c, "ps -eo pid,ppid,pgid,sid,comm | grep sleep", before.strip())
+    equal(c, "stty -a | grep -o 'susp = ..'", "susp = ^Y")
+    run_ok(c, "stty susp ^z; kill -STOP %1; echo posix >$r")
+    equal(c, "jobs | grep -c Stopped", "1")
+    run_ok(c, "echo posix >$r; kill -CONT %1; kill %1 %2; echo posix >$r; wait")
+    equal(c, "(sleep 0.5; echo slow) | (for i in 1 2 3; do echo posix >$r; sleep 0.1; done; cat)", "slow")
+    equal(c, "pwd; jobs", "/tmp")
+    run_ok(c, "cd")
+
+
+@session
 def recovery_session_goes_on(c):
     """Files, descriptors, working directories, mounts, pipes and waiting programs outlive it."""
     run_ok(c, RESTART + "mkdir /tmp/v && cd /tmp/v && mkfifo p && mkdir m && mount -t tmpfs none m")
