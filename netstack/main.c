@@ -2,8 +2,8 @@
 /*
  * The network server: README.md tells how it is built.
  *
- * A round: receive one message, run what it asks for, then until nothing is left to do: calls that were woken, streams that were
- * touched, lwIP's packets and timers.
+ * A round: receive one message, run what it asks for, then until nothing is left to do: calls that
+ * were woken, streams that were touched, lwIP's packets and timers.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,9 +22,10 @@
 #include "stream.h"
 #include "syscall_names.h"
 
-/* --- numbers ------------------------------------------------------------------------------------------------ */
+/* --- numbers ------------------------------------------------------------------------------ */
 
-#define ANY 1u		/* needs no socket of ours: works for one of a dead predecessor, or has none */
+/* Needs no socket of ours: works for one of a dead predecessor, or has none */
+#define ANY 1u
 
 static const struct entry {
 	uint16_t number;
@@ -32,19 +33,41 @@ static const struct entry {
 	net_function *function;
 	const char *name;
 } entries[] = {
-	{ 0, 0, in_read, "read" }, { 1, 0, in_write, "write" }, { 19, 0, in_readv, "readv" }, { 20, 0, in_writev, "writev" },
-	{ 327, 0, in_readv, "preadv2" }, { 328, 0, in_writev, "pwritev2" },
-	{ 3, ANY, in_close, "close" }, { 33, ANY, in_dup, "dup2" }, { 292, ANY, in_dup, "dup3" },
-	{ 8, ANY, in_no_position, "lseek" }, { 17, ANY, in_no_position, "pread64" }, { 18, ANY, in_no_position, "pwrite64" },
-	{ 295, ANY, in_no_position, "preadv" }, { 296, ANY, in_no_position, "pwritev" },
-	{ 16, ANY, in_ioctl, "ioctl" }, { 72, ANY, in_fcntl, "fcntl" }, { 40, 0, in_sendfile, "sendfile" },
-	{ 41, ANY, in_socket, "socket" }, { 53, ANY, in_socketpair, "socketpair" },
-	{ 42, 0, in_connect, "connect" }, { 43, 0, in_accept, "accept" }, { 288, 0, in_accept4, "accept4" },
-	{ 44, 0, in_sendto, "sendto" }, { 45, 0, in_recvfrom, "recvfrom" }, { 46, 0, in_sendmsg, "sendmsg" }, { 47, 0, in_recvmsg, "recvmsg" },
-	{ 307, 0, in_sendmmsg, "sendmmsg" }, { 299, 0, in_recvmmsg, "recvmmsg" },
-	{ 48, 0, in_shutdown, "shutdown" }, { 49, 0, in_bind, "bind" }, { 50, 0, in_listen, "listen" },
-	{ 51, 0, in_getsockname, "getsockname" }, { 52, 0, in_getpeername, "getpeername" },
-	{ 54, 0, in_setsockopt, "setsockopt" }, { 55, 0, in_getsockopt, "getsockopt" },
+	{ 0, 0, in_read, "read" },
+	{ 1, 0, in_write, "write" },
+	{ 19, 0, in_readv, "readv" },
+	{ 20, 0, in_writev, "writev" },
+	{ 327, 0, in_readv, "preadv2" },
+	{ 328, 0, in_writev, "pwritev2" },
+	{ 3, ANY, in_close, "close" },
+	{ 33, ANY, in_dup, "dup2" },
+	{ 292, ANY, in_dup, "dup3" },
+	{ 8, ANY, in_no_position, "lseek" },
+	{ 17, ANY, in_no_position, "pread64" },
+	{ 18, ANY, in_no_position, "pwrite64" },
+	{ 295, ANY, in_no_position, "preadv" },
+	{ 296, ANY, in_no_position, "pwritev" },
+	{ 16, ANY, in_ioctl, "ioctl" },
+	{ 72, ANY, in_fcntl, "fcntl" },
+	{ 40, 0, in_sendfile, "sendfile" },
+	{ 41, ANY, in_socket, "socket" },
+	{ 53, ANY, in_socketpair, "socketpair" },
+	{ 42, 0, in_connect, "connect" },
+	{ 43, 0, in_accept, "accept" },
+	{ 288, 0, in_accept4, "accept4" },
+	{ 44, 0, in_sendto, "sendto" },
+	{ 45, 0, in_recvfrom, "recvfrom" },
+	{ 46, 0, in_sendmsg, "sendmsg" },
+	{ 47, 0, in_recvmsg, "recvmsg" },
+	{ 307, 0, in_sendmmsg, "sendmmsg" },
+	{ 299, 0, in_recvmmsg, "recvmmsg" },
+	{ 48, 0, in_shutdown, "shutdown" },
+	{ 49, 0, in_bind, "bind" },
+	{ 50, 0, in_listen, "listen" },
+	{ 51, 0, in_getsockname, "getsockname" },
+	{ 52, 0, in_getpeername, "getpeername" },
+	{ 54, 0, in_setsockopt, "setsockopt" },
+	{ 55, 0, in_getsockopt, "getsockopt" },
 };
 #define ENTRIES (sizeof entries / sizeof entries[0])
 
@@ -71,7 +94,7 @@ static void node_call(const struct k_message *m)
 	net_request_run(m, in_node);
 }
 
-/* --- messages that are not calls ---------------------------------------------------------------------------- */
+/* --- messages that are not calls ---------------------------------------------------------- */
 
 static void closed(uint64_t cookie)
 {
@@ -116,7 +139,8 @@ static void numbers_setup(void)
 
 	for (size_t i = 0; i < NODES; i++)
 		list[n++] = (struct srv_number){ node_numbers[i], node_call, "node" };
-	for (size_t i = 0; i < ENTRIES; i++) {	/* after these: a later one replaces an earlier one */
+	/* after these: a later one replaces an earlier one */
+	for (size_t i = 0; i < ENTRIES; i++) {
 		list[n++] = (struct srv_number){ entries[i].number, call, entries[i].name };
 		index_of[entries[i].number] = (uint8_t)(i + 1);
 	}
@@ -126,13 +150,14 @@ static void numbers_setup(void)
 	ops.number_count = n;
 }
 
-/* --- taking over -------------------------------------------------------------------------------------------- */
+/* --- taking over -------------------------------------------------------------------------- */
 
 #define HANDLES_MAX 65536
 
 /*
- * A predecessor's connections are lost. Its pipes and sources are in the handle table that we inherit: let everybody who waits there
- * find an end, and an error first. Descriptions stay with the programs; calls on them are socket_stale()'s. Listeners live on (listener.h).
+ * A predecessor's connections are lost. Its pipes and sources are in the handle table that we
+ * inherit: let everybody who waits there find an end, and an error first. Descriptions stay with
+ * the programs; calls on them are socket_stale()'s. Listeners live on (listener.h).
  */
 static void take_over(int endpoint)
 {
@@ -140,7 +165,8 @@ static void take_over(int endpoint)
 	struct k_handle_info info;
 	long n;
 
-	while ((n = k_endpoint_descriptions(endpoint, &from, cookies, sizeof cookies / sizeof cookies[0])) > 0) {
+	while ((n = k_endpoint_descriptions(endpoint, &from, cookies,
+					    sizeof cookies / sizeof cookies[0])) > 0) {
 		listener_keep(cookies, n);
 		for (long i = 0; i < n; i++)
 			socket_numbers_after(cookies[i]);
@@ -150,17 +176,21 @@ static void take_over(int endpoint)
 		if (k_handle_info(h, &info) < 0 || listener_owns(h))
 			continue;
 		if (info.type == K_OBJECT_SOURCE)
-			k_source_set(h, LX_POLLIN | LX_POLLOUT | LX_POLLERR | LX_POLLHUP | LX_POLLRDHUP, 0, 1);
+			k_source_set(h,
+				     LX_POLLIN | LX_POLLOUT | LX_POLLERR | LX_POLLHUP |
+					     LX_POLLRDHUP,
+				     0, 1);
 		else if (info.type == K_OBJECT_PIPE)
 			k_pipe_bind(h, -1, 0);
 		if (info.type == K_OBJECT_PIPE)
 			k_pipe_hold(h, 0);
-		if (info.type == K_OBJECT_SOURCE || info.type == K_OBJECT_PIPE || info.type == K_OBJECT_DESCRIPTION)
+		if (info.type == K_OBJECT_SOURCE || info.type == K_OBJECT_PIPE ||
+		    info.type == K_OBJECT_DESCRIPTION)
 			k_handle_close(h);
 	}
 }
 
-/* --- the loop ----------------------------------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------------- */
 
 static void due(struct srv_timer *t)
 {

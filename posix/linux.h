@@ -1,8 +1,9 @@
 /*
  * Numbers and layouts of the Linux x86-64 system-call ABI that the process server reads and writes.
  *
- * newlib's <signal.h>, <sys/wait.h> and <sys/resource.h> number things differently, so everything here carries the prefix
- * LX_ (or lx_) and can be included beside any libc. Terminal settings are in tty/termios_wire.h.
+ * newlib's <signal.h>, <sys/wait.h> and <sys/resource.h> number things differently, so everything
+ * here carries the prefix LX_ (or lx_) and can be included beside any libc. Terminal settings are
+ * in tty/termios_wire.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,10 +14,39 @@
 
 /* --- signals ---------------------------------------------------------------------------------- */
 enum lx_signal {
-	LX_SIGHUP = 1, LX_SIGINT, LX_SIGQUIT, LX_SIGILL, LX_SIGTRAP, LX_SIGABRT, LX_SIGBUS, LX_SIGFPE, LX_SIGKILL, LX_SIGUSR1,
-	LX_SIGSEGV, LX_SIGUSR2, LX_SIGPIPE, LX_SIGALRM, LX_SIGTERM, LX_SIGSTKFLT, LX_SIGCHLD, LX_SIGCONT, LX_SIGSTOP, LX_SIGTSTP,
-	LX_SIGTTIN, LX_SIGTTOU, LX_SIGURG, LX_SIGXCPU, LX_SIGXFSZ, LX_SIGVTALRM, LX_SIGPROF, LX_SIGWINCH, LX_SIGIO, LX_SIGPWR,
-	LX_SIGSYS, LX_SIGRTMIN, LX_NSIG = 64
+	LX_SIGHUP = 1,
+	LX_SIGINT,
+	LX_SIGQUIT,
+	LX_SIGILL,
+	LX_SIGTRAP,
+	LX_SIGABRT,
+	LX_SIGBUS,
+	LX_SIGFPE,
+	LX_SIGKILL,
+	LX_SIGUSR1,
+	LX_SIGSEGV,
+	LX_SIGUSR2,
+	LX_SIGPIPE,
+	LX_SIGALRM,
+	LX_SIGTERM,
+	LX_SIGSTKFLT,
+	LX_SIGCHLD,
+	LX_SIGCONT,
+	LX_SIGSTOP,
+	LX_SIGTSTP,
+	LX_SIGTTIN,
+	LX_SIGTTOU,
+	LX_SIGURG,
+	LX_SIGXCPU,
+	LX_SIGXFSZ,
+	LX_SIGVTALRM,
+	LX_SIGPROF,
+	LX_SIGWINCH,
+	LX_SIGIO,
+	LX_SIGPWR,
+	LX_SIGSYS,
+	LX_SIGRTMIN,
+	LX_NSIG = 64
 };
 #define LX_SIGBIT(n) (1ull << ((n) - 1))
 
@@ -39,11 +69,27 @@ enum { LX_SIG_BLOCK, LX_SIG_UNBLOCK, LX_SIG_SETMASK };
 #define LX_SI_QUEUE	(-1)
 #define LX_SI_TIMER	(-2)
 #define LX_SI_TKILL	(-6)
-enum { LX_CLD_EXITED = 1, LX_CLD_KILLED, LX_CLD_DUMPED, LX_CLD_TRAPPED, LX_CLD_STOPPED, LX_CLD_CONTINUED };
+enum {
+	LX_CLD_EXITED = 1,
+	LX_CLD_KILLED,
+	LX_CLD_DUMPED,
+	LX_CLD_TRAPPED,
+	LX_CLD_STOPPED,
+	LX_CLD_CONTINUED
+};
 enum { LX_SEGV_MAPERR = 1, LX_SEGV_ACCERR };
 enum { LX_BUS_ADRALN = 1, LX_BUS_ADRERR };
 enum { LX_ILL_ILLOPN = 2 };
-enum { LX_FPE_INTDIV = 1, LX_FPE_INTOVF, LX_FPE_FLTDIV, LX_FPE_FLTOVF, LX_FPE_FLTUND, LX_FPE_FLTRES, LX_FPE_FLTINV, LX_FPE_FLTSUB };
+enum {
+	LX_FPE_INTDIV = 1,
+	LX_FPE_INTOVF,
+	LX_FPE_FLTDIV,
+	LX_FPE_FLTOVF,
+	LX_FPE_FLTUND,
+	LX_FPE_FLTRES,
+	LX_FPE_FLTINV,
+	LX_FPE_FLTSUB
+};
 enum { LX_TRAP_BRKPT = 1, LX_TRAP_TRACE };
 
 struct lx_kernel_sigaction {
@@ -98,7 +144,8 @@ struct lx_itimerspec { struct lx_timespec interval, value; };
 #define LX_CLONE_CLEAR_SIGHAND	0x100000000ull
 
 struct lx_clone_args {
-	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+		set_tid_size, cgroup;
 };
 
 #define LX_WNOHANG	0x1u
@@ -114,15 +161,30 @@ enum { LX_P_ALL, LX_P_PID, LX_P_PGID, LX_P_PIDFD };
 
 struct lx_rusage {
 	struct lx_timeval utime, stime;
-	int64_t maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd, msgrcv, nsignals, nvcsw, nivcsw;
+	int64_t maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd,
+		msgrcv, nsignals, nvcsw, nivcsw;
 };
 _Static_assert(sizeof(struct lx_rusage) == 144, "struct rusage of the kernel ABI");
 
 /* --- limits ----------------------------------------------------------------------------------- */
 enum lx_rlimit_number {
-	LX_RLIMIT_CPU, LX_RLIMIT_FSIZE, LX_RLIMIT_DATA, LX_RLIMIT_STACK, LX_RLIMIT_CORE, LX_RLIMIT_RSS, LX_RLIMIT_NPROC, LX_RLIMIT_NOFILE,
-	LX_RLIMIT_MEMLOCK, LX_RLIMIT_AS, LX_RLIMIT_LOCKS, LX_RLIMIT_SIGPENDING, LX_RLIMIT_MSGQUEUE, LX_RLIMIT_NICE, LX_RLIMIT_RTPRIO,
-	LX_RLIMIT_RTTIME, LX_RLIMITS
+	LX_RLIMIT_CPU,
+	LX_RLIMIT_FSIZE,
+	LX_RLIMIT_DATA,
+	LX_RLIMIT_STACK,
+	LX_RLIMIT_CORE,
+	LX_RLIMIT_RSS,
+	LX_RLIMIT_NPROC,
+	LX_RLIMIT_NOFILE,
+	LX_RLIMIT_MEMLOCK,
+	LX_RLIMIT_AS,
+	LX_RLIMIT_LOCKS,
+	LX_RLIMIT_SIGPENDING,
+	LX_RLIMIT_MSGQUEUE,
+	LX_RLIMIT_NICE,
+	LX_RLIMIT_RTPRIO,
+	LX_RLIMIT_RTTIME,
+	LX_RLIMITS
 };
 #define LX_RLIM_INFINITY UINT64_MAX
 struct lx_rlimit { uint64_t soft, hard; };
@@ -138,9 +200,27 @@ struct lx_rlimit { uint64_t soft, hard; };
 
 /* --- auxiliary vector ------------------------------------------------------------------------- */
 enum lx_auxv {
-	LX_AT_NULL, LX_AT_PHDR = 3, LX_AT_PHENT, LX_AT_PHNUM, LX_AT_PAGESZ, LX_AT_BASE, LX_AT_FLAGS, LX_AT_ENTRY, LX_AT_UID = 11, LX_AT_EUID,
-	LX_AT_GID, LX_AT_EGID, LX_AT_PLATFORM, LX_AT_HWCAP, LX_AT_CLKTCK, LX_AT_SECURE = 23, LX_AT_RANDOM = 25, LX_AT_HWCAP2, LX_AT_EXECFN = 31,
-	LX_AT_SYSINFO_EHDR = 33, LX_AT_MINSIGSTKSZ = 51
+	LX_AT_NULL,
+	LX_AT_PHDR = 3,
+	LX_AT_PHENT,
+	LX_AT_PHNUM,
+	LX_AT_PAGESZ,
+	LX_AT_BASE,
+	LX_AT_FLAGS,
+	LX_AT_ENTRY,
+	LX_AT_UID = 11,
+	LX_AT_EUID,
+	LX_AT_GID,
+	LX_AT_EGID,
+	LX_AT_PLATFORM,
+	LX_AT_HWCAP,
+	LX_AT_CLKTCK,
+	LX_AT_SECURE = 23,
+	LX_AT_RANDOM = 25,
+	LX_AT_HWCAP2,
+	LX_AT_EXECFN = 31,
+	LX_AT_SYSINFO_EHDR = 33,
+	LX_AT_MINSIGSTKSZ = 51
 };
 
 #define LX_CLK_TCK 100

@@ -1,11 +1,11 @@
 /*
- * Recovery. The state is that of the last operation which was committed; its parked calls and timers go on as they are (srv_recover). What
- * may not agree with it, and is seen to here:
+ * Recovery. The state is that of the last operation which was committed; its parked calls and
+ *timers go on as they are (srv_recover). What may not agree with it, and is seen to here:
  *
- *	handles that were made in an operation that is undone: nobody knows them, they are closed. A forked child that never ran goes so.
- *	notices that were received and lost: descriptions that were closed, tasks that are gone. The kernel is asked.
- *	an execve at the point of no return (exec_recover).
- *	what the kernel keeps for us (constants of threads, readiness): set again.
+ *	handles that were made in an operation that is undone: nobody knows them, they are closed. A
+ *forked child that never ran goes so. notices that were received and lost: descriptions that were
+ *closed, tasks that are gone. The kernel is asked. an execve at the point of no return
+ *(exec_recover). what the kernel keeps for us (constants of threads, readiness): set again.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,7 +22,8 @@
 #include "posix/tty/pty.h"
 
 #define HANDLES_MAX 65536
-#define HANDLES_GAP 4096	/* so many free ones in a row: there are no more (the lowest free one is always taken) */
+/* So many free ones in a row: there are no more (the lowest free one is always taken) */
+#define HANDLES_GAP 4096
 
 static bool known[HANDLES_MAX];
 
@@ -52,7 +53,12 @@ static void know_processes(void)
 static bool is_ours(uint32_t type)
 {
 	switch (type) {
-	case K_OBJECT_DESCRIPTION: case K_OBJECT_MOBJECT: case K_OBJECT_SOURCE: case K_OBJECT_ACCOUNT: case K_OBJECT_SPACE: case K_OBJECT_TASK:
+	case K_OBJECT_DESCRIPTION:
+	case K_OBJECT_MOBJECT:
+	case K_OBJECT_SOURCE:
+	case K_OBJECT_ACCOUNT:
+	case K_OBJECT_SPACE:
+	case K_OBJECT_TASK:
 	case K_OBJECT_THREAD: case K_OBJECT_ROUTES:
 		return true;
 	}
@@ -61,7 +67,9 @@ static bool is_ours(uint32_t type)
 
 static void handles_sweep(void)
 {
-	static const char *const granted[] = { "endpoint", "state", "vfs", "net", "supervisor", "control", "vdso", "creds", "pids", "servers", "rtc" };
+	static const char *const granted[] = { "endpoint",   "state",   "vfs",  "net",
+					       "supervisor", "control", "vdso", "creds",
+					       "pids",       "servers", "rtc" };
 	struct k_handle_info info;
 	int missing = 0;
 
@@ -81,7 +89,7 @@ static void handles_sweep(void)
 	}
 }
 
-/* --- lost notices ------------------------------------------------------------------------------ */
+/* --- lost notices ------------------------------------------------------------------------- */
 
 static uint64_t *alive;
 static size_t alive_count;
@@ -93,7 +101,9 @@ static void alive_read(void)
 
 	do {
 		alive = heap_realloc(alive, (alive_count + 512) * sizeof *alive);
-		n = alive ? k_endpoint_descriptions(grants.endpoint, &from, alive + alive_count, 512) : -ENOMEM;
+		n = alive ? k_endpoint_descriptions(grants.endpoint, &from, alive + alive_count,
+						    512) :
+			    -ENOMEM;
 		if (n < 0)
 			srv_panic("the live descriptions cannot be had: error %ld", n);
 		alive_count += (size_t)n;
@@ -113,7 +123,8 @@ static bool task_is_gone(const struct process *p)
 {
 	struct k_task_info info;
 
-	return p->task >= 0 && p->state != PROCESS_ZOMBIE && k_task_info(p->task, &info) == 0 && !info.threads && !info.space && !info.table;
+	return p->task >= 0 && p->state != PROCESS_ZOMBIE && k_task_info(p->task, &info) == 0 &&
+	       !info.threads && !info.space && !info.table;
 }
 
 /* Each end may change the list: look again from its beginning. */
@@ -131,7 +142,7 @@ static bool task_end_one(void)
 	return false;
 }
 
-/* --- all --------------------------------------------------------------------------------------- */
+/* --- all ---------------------------------------------------------------------------------- */
 
 static void threads_tell(void)
 {
@@ -169,5 +180,6 @@ void recover(void)
 	threads_tell();
 	file_ready_tell();
 	srv_flush();
-	srv_log("recovered: %u processes, %u threads, %u open files", process_count(), thread_count_all(), file_count());
+	srv_log("recovered: %u processes, %u threads, %u open files", process_count(),
+		thread_count_all(), file_count());
 }

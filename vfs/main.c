@@ -2,8 +2,9 @@
 /*
  * The VFS server: names, mounts, permissions, open files. README.md tells how it is built.
  *
- * Its state is in the arena that the supervisor keeps (libsrv/state.h). When it starts and finds a predecessor's, it only looks
- * after what may have been lost in between: descriptions that were closed, handles that no node knows.
+ * Its state is in the arena that the supervisor keeps (libsrv/state.h). When it starts and finds a
+ * predecessor's, it only looks after what may have been lost in between: descriptions that were
+ * closed, handles that no node knows.
  */
 #include "server.h"
 
@@ -20,9 +21,10 @@
 #include "in_socket.h"
 #include "syscall_names.h"
 
-#define STATE_VERSION 2u	/* of the arena's layout: a change makes a restarted server begin anew */
+/* Of the arena's layout: a change makes a restarted server begin anew */
+#define STATE_VERSION 2u
 
-/* --- the loop ----------------------------------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------------- */
 
 /* With the shortcuts off: calls that the kernel would have left to us because of a decline mask. */
 static bool declines(const struct k_message *m)
@@ -39,7 +41,9 @@ static bool declines(const struct k_message *m)
 	case 8:
 		return f && f->decline & K_DECLINE_SEEK;
 	case 1: case 18: case 20: case 296: case 328:
-		return f && (f->decline & K_DECLINE_WRITE || (node_is(f->at.node, LX_S_IFREG) && f->at.node->mode & (LX_S_ISUID | LX_S_ISGID)));
+		return f && (f->decline & K_DECLINE_WRITE ||
+			     (node_is(f->at.node, LX_S_IFREG) &&
+			      f->at.node->mode & (LX_S_ISUID | LX_S_ISGID)));
 	}
 	return false;
 }
@@ -74,7 +78,8 @@ static struct srv_number *numbers(void)
 	if (!list)
 		srv_panic("no memory");
 	for (size_t i = 0; i < request_table_size; i++)
-		list[i] = (struct srv_number){ request_table[i].number, request_run, request_table[i].name };
+		list[i] = (struct srv_number){ request_table[i].number, request_run,
+					       request_table[i].name };
 	return list;
 }
 

@@ -2,11 +2,12 @@
 /*
  * Messages and answers: what a server receives, and how it lets a caller go on.
  *
- * A thread's system call that no kernel shortcut completed becomes one `struct k_message`, delivered by
- * receive() to the endpoint that the thread's route table names. From then on the *call id* names the
- * blocked caller: while the endpoint holds the call, whoever has that endpoint's handle (with the right
- * bits) may read and write the caller's memory, install handles, forward it, and answer it, once.
- * The kernel alone writes messages; the caller supplies nothing but number and arguments.
+ * A thread's system call that no kernel shortcut completed becomes one `struct k_message`,
+ * delivered by receive() to the endpoint that the thread's route table names. From then on the
+ * *call id* names the blocked caller: while the endpoint holds the call, whoever has that
+ * endpoint's handle (with the right bits) may read and write the caller's memory, install handles,
+ * forward it, and answer it, once. The kernel alone writes messages; the caller supplies nothing
+ * but number and arguments.
  */
 #ifndef TROUPE_ABI_MESSAGE_H
 #define TROUPE_ABI_MESSAGE_H
@@ -15,39 +16,63 @@
 
 enum k_message_kind {
 	K_MSG_NONE,
-	K_MSG_CALL,		/* a routed system call: number, arg[], cookie of the descriptor in arg[0] */
-	K_MSG_PRIVATE,		/* k_call() through a handle of this endpoint; cookie is the handle's badge */
-	K_MSG_CANCEL,		/* the held call `call` should end; answer it soon. extra[0]: 1 if caller is dead */
-	K_MSG_EVENT,		/* a thread visits before it returns to user mode (signals); see below */
-	K_MSG_FAULT,		/* a thread faulted: extra[0] = enum k_fault, extra[1] = address, extra[2] = error bits */
-	K_MSG_DONE,		/* a kernel operation that was forwarded with K_FORWARD_HOOK ended: extra[0] = result */
-	K_MSG_THREAD_DEAD,	/* a killed thread's last visit: its memory may still be used; answer frees it */
-	K_MSG_TASK_GONE,	/* a task's last thread, space and table are gone; cookie = task cookie */
-	K_MSG_NOTIFY,		/* a notification: cookie = its badge, extra[0] = bits */
-	K_MSG_PAGER,		/* cookie = object's, extra[0] = enum k_pager, extra[1] = offset, extra[2] = length */
-	K_MSG_TABLE_GONE,	/* a handle table that was watched is gone: `table` */
-	K_MSG_MEMORY,		/* a fault could not be met for want of memory: free some (kill), then answer: it retries */
-	K_MSG_CLOSED,		/* nothing but the closed[] batch */
-	K_MSG_PIPE,		/* what k_pipe_arm() asked for has come: cookie = k_pipe_bind()'s, extra[0] = all K_PIPE_* events that hold now */
-	K_MSG_OVERDUE		/* to home 0 of a server's thread: it has not answered a K_MSG_CANCEL for a second. pid: the server's task
-				   cookie; call, number: the call; extra[0], [1]: its caller's task and thread cookie */
+	/* a routed system call: number, arg[], cookie of the descriptor in arg[0] */
+	K_MSG_CALL,
+	/* k_call() through a handle of this endpoint; cookie is the handle's badge */
+	K_MSG_PRIVATE,
+	/* the held call `call` should end; answer it soon. extra[0]: 1 if caller is dead */
+	K_MSG_CANCEL,
+	/* a thread visits before it returns to user mode (signals); see below */
+	K_MSG_EVENT,
+	/* a thread faulted: extra[0] = enum k_fault, extra[1] = address, extra[2] = error bits */
+	K_MSG_FAULT,
+	/* a kernel operation that was forwarded with K_FORWARD_HOOK ended: extra[0] = result */
+	K_MSG_DONE,
+	/* a killed thread's last visit: its memory may still be used; answer frees it */
+	K_MSG_THREAD_DEAD,
+	/* a task's last thread, space and table are gone; cookie = task cookie */
+	K_MSG_TASK_GONE,
+	K_MSG_NOTIFY, /* a notification: cookie = its badge, extra[0] = bits */
+	/* cookie = object's, extra[0] = enum k_pager, extra[1] = offset, extra[2] = length */
+	K_MSG_PAGER,
+	K_MSG_TABLE_GONE, /* a handle table that was watched is gone: `table` */
+	/* a fault could not be met for want of memory: free some (kill), then answer: it retries */
+	K_MSG_MEMORY,
+	K_MSG_CLOSED, /* nothing but the closed[] batch */
+	/*
+	 * what k_pipe_arm() asked for has come: cookie = k_pipe_bind()'s, extra[0] = all K_PIPE_*
+	 * events that hold now
+	 */
+	K_MSG_PIPE,
+	K_MSG_OVERDUE /* to home 0 of a server's thread: it has not answered a K_MSG_CANCEL for a
+			 second. pid: the server's task cookie; call, number: the call; extra[0],
+			 [1]: its caller's task and thread cookie */
 };
 
 /* k_message.flags */
-#define K_MSGF_DECLINED		0x1u	/* the kernel shortcut was tried and declined: extra[0] bytes done, extra[1] = positive errno or 0 */
-#define K_MSGF_REDELIVERED	0x2u	/* this call was delivered before (server restart or absent page) */
-#define K_MSGF_BADFD		0x4u	/* route asked for the descriptor in arg[0]; it is not open */
+/*
+ * The kernel shortcut was tried and declined: extra[0] bytes done, extra[1] = positive errno or 0
+ */
+#define K_MSGF_DECLINED		0x1u
+/* This call was delivered before (server restart or absent page) */
+#define K_MSGF_REDELIVERED	0x2u
+/* Route asked for the descriptor in arg[0]; it is not open */
+#define K_MSGF_BADFD		0x4u
 #define K_MSGF_FOREIGNFD	0x8u	/* ... it is open, but not a description of this endpoint */
-#define K_MSGF_SCRATCH		0x10u	/* the forwarder attached a scratch page: k_caller_scratch() */
-#define K_MSGF_FORWARDED	0x20u	/* came from another server by k_caller_forward(): number/args are the forwarder's */
-#define K_MSGF_IN_SYSCALL	0x40u	/* EVENT: the thread comes from system call `number` with extra[0] = its result */
+/* The forwarder attached a scratch page: k_caller_scratch() */
+#define K_MSGF_SCRATCH		0x10u
+/* Came from another server by k_caller_forward(): number/args are the forwarder's */
+#define K_MSGF_FORWARDED	0x20u
+/* EVENT: the thread comes from system call `number` with extra[0] = its result */
+#define K_MSGF_IN_SYSCALL	0x40u
 
 #define K_CLOSED_BATCH 8
 
 struct k_message {
 	uint32_t kind;		/* enum k_message_kind */
 	uint32_t flags;
-	uint64_t call;		/* names the held caller; 0 when nobody waits (CANCEL: the call meant) */
+	/* names the held caller; 0 when nobody waits (CANCEL: the call meant) */
+	uint64_t call;
 	uint32_t tid;		/* thread cookie, task cookie: set by the process server */
 	uint32_t pid;
 	uint64_t table;		/* id of the caller's handle table (owner of record locks) */
@@ -59,20 +84,26 @@ struct k_message {
 	int32_t number;
 	uint64_t arg[6];
 	uint64_t extra[4];
-	uint32_t fd_flags;	/* status flags (O_ACCMODE, O_NONBLOCK, ...) of the description in arg[0] */
-	uint32_t closed_count;	/* descriptions of this endpoint whose last handle went, before this message */
+	/* status flags (O_ACCMODE, O_NONBLOCK, ...) of the description in arg[0] */
+	uint32_t fd_flags;
+	/* descriptions of this endpoint whose last handle went, before this message */
+	uint32_t closed_count;
 	uint64_t closed[K_CLOSED_BATCH];	/* their cookies */
 };
 
 /*
- * Results that only the kernel and the process server see: why a call was stopped, so that the process
- * server can choose between EINTR and a restart when it delivers the signal. (Linux distinguishes the same.)
+ * Results that only the kernel and the process server see: why a call was stopped, so that the
+ * process server can choose between EINTR and a restart when it delivers the signal. (Linux
+ * distinguishes the same.)
  */
-#define K_RESTART_SYS		512	/* restart if the handler has SA_RESTART, or no handler ran; else EINTR */
+/* Restart if the handler has SA_RESTART, or no handler ran; else EINTR */
+#define K_RESTART_SYS		512
 #define K_RESTART_ALWAYS	513	/* restart, whatever the handler */
 #define K_RESTART_NOHAND	514	/* restart only if no handler ran; else EINTR */
-#define K_RESTART_BLOCK		516	/* like NOHAND, with the absolute deadline kept (relative sleeps, poll) */
-#define K_REDELIVER		600	/* to servers: the call was taken back, it comes again later; forget it */
+/* Like NOHAND, with the absolute deadline kept (relative sleeps, poll) */
+#define K_RESTART_BLOCK		516
+/* To servers: the call was taken back, it comes again later; forget it */
+#define K_REDELIVER		600
 
 /* Copies made and handles installed by an answer: all or nothing. */
 #define K_ANSWER_COPIES 3
@@ -85,8 +116,10 @@ struct k_answer_copy {
 };
 
 #define K_INSTALL_CLOEXEC	0x1u
-#define K_INSTALL_KEEP		0x2u	/* server keeps its own handle; without it the handle moves */
-#define K_INSTALL_CWD		0x4u	/* becomes the caller's cwd / root instead of a descriptor */
+/* Server keeps its own handle; without it the handle moves */
+#define K_INSTALL_KEEP		0x2u
+/* Becomes the caller's cwd / root instead of a descriptor */
+#define K_INSTALL_CWD		0x4u
 #define K_INSTALL_ROOT		0x8u
 #define K_INSTALL_AT		0x10u	/* exactly at `min` (replacing what is there) */
 
@@ -95,17 +128,21 @@ struct k_answer_install {
 	uint32_t flags;
 	uint32_t min;		/* lowest slot to use */
 	uint32_t pad;
-	uint64_t fd_to;		/* caller address where the new descriptor (int) is written; 0: it is the result */
+	/* caller address where the new descriptor (int) is written; 0: it is the result */
+	uint64_t fd_to;
 };
 
-#define K_ANSWER_RESULT	0x0u	/* put `result` into the caller's result register (EVENT: finish the call so) */
-#define K_ANSWER_RESUME	0x1u	/* EVENT/FAULT/MEMORY: go on as if nothing happened (restart classes restart) */
+/* Put `result` into the caller's result register (EVENT: finish the call so) */
+#define K_ANSWER_RESULT	0x0u
+/* EVENT/FAULT/MEMORY: go on as if nothing happened (restart classes restart) */
+#define K_ANSWER_RESUME	0x1u
 #define K_ANSWER_REGS	0x2u	/* registers were set by k_caller_regs_set(): touch none */
 #define K_ANSWER_EXIT	0x4u	/* the caller dies here; no K_MSG_THREAD_DEAD follows */
 
 struct k_answer {
 	uint64_t call;
-	int64_t result;		/* value, negative errno, or -K_RESTART_* (then the thread visits with it) */
+	/* value, negative errno, or -K_RESTART_* (then the thread visits with it) */
+	int64_t result;
 	uint32_t flags;
 	uint16_t copies;
 	uint16_t installs;
@@ -113,14 +150,19 @@ struct k_answer {
 	struct k_answer_install install[K_ANSWER_INSTALLS];
 };
 
-/* Passing a held caller on: to another endpoint, or to the kernel operation its route entry names. */
-#define K_FORWARD_KERNEL	0x1u	/* run the kernel operation of `number`'s route entry, in the caller's context */
-#define K_FORWARD_HOOK		0x2u	/* with KERNEL: when it ends, K_MSG_DONE to this endpoint instead of returning */
+/*
+ * Passing a held caller on: to another endpoint, or to the kernel operation its route entry names.
+ */
+/* Run the kernel operation of `number`'s route entry, in the caller's context */
+#define K_FORWARD_KERNEL	0x1u
+/* With KERNEL: when it ends, K_MSG_DONE to this endpoint instead of returning */
+#define K_FORWARD_HOOK		0x2u
 #define K_FORWARD_ARGS		0x4u	/* use number/arg below instead of the caller's own */
 /*
- * To the endpoint that serves the descriptor in arg[0], which needs no handle; the caller goes on as a call on that descriptor.
- * Only system-call numbers (below K_ROUTE_NUMBERS), for nobody has granted CALL. Errors: EBADF not open, EINVAL another
- * number, ELOOP the endpoint that holds the call serves it itself; the call is still held then.
+ * To the endpoint that serves the descriptor in arg[0], which needs no handle; the caller goes on
+ * as a call on that descriptor. Only system-call numbers (below K_ROUTE_NUMBERS), for nobody has
+ * granted CALL. Errors: EBADF not open, EINVAL another number, ELOOP the endpoint that holds the
+ * call serves it itself; the call is still held then.
  */
 #define K_FORWARD_DESCRIPTOR	0x8u
 #define K_SCRATCH_MAX		8192u
@@ -130,7 +172,8 @@ struct k_forward {
 	uint32_t flags;
 	int32_t endpoint;	/* a handle with the CALL right (unused with KERNEL, DESCRIPTOR) */
 	int32_t number;
-	uint32_t scratch_size;	/* bytes of `scratch` attached for the receiver; 0: an attached one stays */
+	/* bytes of `scratch` attached for the receiver; 0: an attached one stays */
+	uint32_t scratch_size;
 	const void *scratch;
 	uint64_t arg[6];
 	int32_t handle[2];	/* moved to the receiver (k_caller_attached()); -1: none */
@@ -152,7 +195,8 @@ enum k_fault {
 
 enum k_pager {
 	K_PAGER_FILL = 1,	/* supply pages */
-	K_PAGER_WRITABLE,	/* first write to a clean page: reserve, then k_mobject_supply(..., K_SUPPLY_WRITABLE) */
+	/* first write to a clean page: reserve, then k_mobject_supply(..., K_SUPPLY_WRITABLE) */
+	K_PAGER_WRITABLE,
 	K_PAGER_DIRTY		/* too much is dirty: write back */
 };
 

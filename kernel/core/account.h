@@ -14,7 +14,10 @@ struct account {
 };
 
 int account_create(const struct k_account_limits *l, struct account **out);
-/* Charging fails with ENOMEM (frames), EMFILE-like ENOMEM (handles) or EAGAIN (threads) and then charges nothing. a may be NULL. */
+/*
+ * Charging fails with ENOMEM (frames), EMFILE-like ENOMEM (handles) or EAGAIN (threads) and then
+ * charges nothing. a may be NULL.
+ */
 static inline bool account_room(const struct account *a, uint64_t frames)
 {
 	return !a || !a->limit.frames || a->frames + frames <= a->limit.frames;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first task. The boot module is a cpio archive ("newc"); the kernel looks for one name in it, the supervisor's
- * ELF image, makes a task of it and hands it the fixed handles of abi/native.h. It gets nothing else, and
- * nobody else gets anything but from it.
+ * The first task. The boot module is a cpio archive ("newc"); the kernel looks for one name in it,
+ * the supervisor's ELF image, makes a task of it and hands it the fixed handles of abi/native.h. It
+ * gets nothing else, and nobody else gets anything but from it.
  */
 #include "core/main.h"
 #include "arch/boot.h"
@@ -27,7 +27,7 @@
 static const struct boot_info *boot;
 static struct object control;
 
-/* --- the archive ----------------------------------------------------------------------------------------- */
+/* --- the archive -------------------------------------------------------------------------- */
 
 #define CPIO_HEADER 110
 
@@ -36,8 +36,10 @@ static bool cpio_field(const char *header, unsigned field, uint64_t *value)
 	*value = 0;
 	for (unsigned i = 0; i < 8; i++) {
 		char c = header[6 + field * 8 + i];
-		unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 :
-				 c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10 : 16;
+		unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') :
+				 c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 :
+				 c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10 :
+							16;
 
 		if (digit > 15)
 			return false;
@@ -59,7 +61,8 @@ static const char *cpio_find(const char *archive, uint64_t size, const char *nam
 			at += 4;
 			continue;
 		}
-		if (memcmp(h, "070701", 6) || !cpio_field(h, 6, &file) || !cpio_field(h, 11, &length))
+		if (memcmp(h, "070701", 6) || !cpio_field(h, 6, &file) ||
+		    !cpio_field(h, 11, &length))
 			return NULL;
 		if (!length || length > size - at - CPIO_HEADER || n[length - 1])
 			return NULL;
@@ -77,7 +80,7 @@ static const char *cpio_find(const char *archive, uint64_t size, const char *nam
 	return NULL;
 }
 
-/* --- the image ------------------------------------------------------------------------------------------- */
+/* --- the image ---------------------------------------------------------------------------- */
 
 struct elf_header {
 	uint8_t ident[16];
@@ -111,23 +114,30 @@ static void object_fill(struct mobject *m, uint64_t at, const char *from, uint64
 	}
 }
 
-static void map_object(struct space *s, struct account *a, uint64_t va, uint64_t size, uint32_t flags, struct mobject **out)
+static void map_object(struct space *s, struct account *a, uint64_t va, uint64_t size,
+		       uint32_t flags, struct mobject **out)
 {
-	struct k_map map = { .address = va, .size = size, .object = 0, .flags = flags | K_MAP_FIXED };
+	struct k_map map = {
+		.address = va, .size = size, .object = 0, .flags = flags | K_MAP_FIXED
+	};
 
 	if (mobject_create(a, size, 0, out) || space_map(s, NULL, &map, *out, NULL))
 		panic("cannot map the supervisor at %lx", va);
 }
 
-static void load_segment(struct space *s, struct account *a, const char *image, uint64_t size, const struct elf_segment *p)
+static void load_segment(struct space *s, struct account *a, const char *image, uint64_t size,
+			 const struct elf_segment *p)
 {
 	uint64_t skip = p->vaddr & PAGE_MASK;
 	struct mobject *m;
 
-	if (p->offset > size || p->filesz > size - p->offset || p->memsz < p->filesz || p->memsz > 1ul << 30)
+	if (p->offset > size || p->filesz > size - p->offset || p->memsz < p->filesz ||
+	    p->memsz > 1ul << 30)
 		panic("bad segment in the supervisor");
 	map_object(s, a, p->vaddr - skip, (p->memsz + skip + PAGE_MASK) & ~PAGE_MASK,
-		   (p->flags & 4 ? K_MAP_READ : 0) | (p->flags & 2 ? K_MAP_WRITE : 0) | (p->flags & 1 ? K_MAP_EXECUTE : 0), &m);
+		   (p->flags & 4 ? K_MAP_READ : 0) | (p->flags & 2 ? K_MAP_WRITE : 0) |
+			   (p->flags & 1 ? K_MAP_EXECUTE : 0),
+		   &m);
 	object_fill(m, skip, image + p->offset, p->filesz);
 	object_put(mobject_object(m));
 }
@@ -136,8 +146,9 @@ static uint64_t load_image(struct space *s, struct account *a, const char *image
 {
 	const struct elf_header *e = (const struct elf_header *)image;
 
-	if (size < sizeof(*e) || memcmp(e->ident, "\177ELF\2\1", 6) || e->phentsize != sizeof(struct elf_segment) ||
-	    e->phoff > size || e->phnum * sizeof(struct elf_segment) > size - e->phoff)
+	if (size < sizeof(*e) || memcmp(e->ident, "\177ELF\2\1", 6) ||
+	    e->phentsize != sizeof(struct elf_segment) || e->phoff > size ||
+	    e->phnum * sizeof(struct elf_segment) > size - e->phoff)
 		panic("%s is no ELF64 image", SUPERVISOR);
 	for (unsigned i = 0; i < e->phnum; i++) {
 		struct elf_segment p;
@@ -149,7 +160,7 @@ static uint64_t load_image(struct space *s, struct account *a, const char *image
 	return e->entry;
 }
 
-/* --- the task -------------------------------------------------------------------------------------------- */
+/* --- the task ----------------------------------------------------------------------------- */
 
 static void give(struct task *task, unsigned slot, struct object *o, uint32_t rights)
 {
@@ -158,7 +169,8 @@ static void give(struct task *task, unsigned slot, struct object *o, uint32_t ri
 	table_set(task->table, slot, o, rights, 0);
 }
 
-static void give_physical(struct task *task, unsigned slot, uint64_t pa, uint64_t size, uint32_t rights)
+static void give_physical(struct task *task, unsigned slot, uint64_t pa, uint64_t size,
+			  uint32_t rights)
 {
 	struct mobject *m;
 
@@ -185,8 +197,8 @@ static struct task *make_task(struct account **a)
 	struct fsctx *f;
 	struct task *task;
 
-	if (account_create(NULL, a) || space_create(*a, &s) || table_create(*a, &t) || fsctx_create(NULL, &f) ||
-	    task_create(s, t, f, *a, &task))
+	if (account_create(NULL, a) || space_create(*a, &s) || table_create(*a, &t) ||
+	    fsctx_create(NULL, &f) || task_create(s, t, f, *a, &task))
 		panic("no memory for the first task");
 	(*a)->reserve = true;
 	task->server = true;
@@ -202,7 +214,8 @@ static void start_thread(struct task *task, uint64_t entry)
 
 	if (routes_create(K_ROUTES_NATIVE, &routes) || thread_create(task, routes, &t))
 		panic("no memory for the first thread");
-	routes->entry[SYS_arch_prctl] = (struct k_route){ .destination = K_TO_NOWHERE, .shortcut = K_OP_arch_prctl };
+	routes->entry[SYS_arch_prctl] =
+		(struct k_route){ .destination = K_TO_NOWHERE, .shortcut = K_OP_arch_prctl };
 	t->priority = K_PRIORITY_SERVER;
 	arch_frame_init(&t->frame, entry, STACK_TOP);
 	sched_ready(t);
@@ -232,12 +245,13 @@ void boot_supervisor(const struct boot_info *info)
 	give_physical(task, K_BOOT_ARCHIVE, module->start, (module->size + PAGE_MASK) & ~PAGE_MASK,
 		      K_RIGHT_READ | K_RIGHT_DUPLICATE);
 	give_vdso(task);
-	map_object(task->space, a, STACK_TOP - STACK_SIZE, STACK_SIZE, K_MAP_READ | K_MAP_WRITE, &stack);
+	map_object(task->space, a, STACK_TOP - STACK_SIZE, STACK_SIZE, K_MAP_READ | K_MAP_WRITE,
+		   &stack);
 	object_put(mobject_object(stack));
 	start_thread(task, load_image(task->space, a, image, size));
 }
 
-/* --- what servers ask about the machine -------------------------------------------------------------------- */
+/* --- what servers ask about the machine --------------------------------------------------- */
 
 static unsigned hex_digit(char c)
 {
@@ -248,13 +262,17 @@ static unsigned hex_digit(char c)
 	return c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10 : 16;
 }
 
-/* Entropy of the command line (seed=HEX, mixed crudely: the process server hashes it) and of the CPU. */
+/*
+ * Entropy of the command line (seed=HEX, mixed crudely: the process server hashes it) and of the
+ * CPU.
+ */
 static void boot_entropy(uint64_t seed[4])
 {
 	const char *hex = boot_option("seed");
 
 	for (unsigned i = 0; hex && hex_digit(hex[i]) < 16; i++)
-		seed[i / 16 % 4] = (seed[i / 16 % 4] << 4 | seed[i / 16 % 4] >> 60) ^ hex_digit(hex[i]);
+		seed[i / 16 % 4] =
+			(seed[i / 16 % 4] << 4 | seed[i / 16 % 4] >> 60) ^ hex_digit(hex[i]);
 	for (unsigned i = 0; i < 4; i++) {
 		uint64_t word;
 

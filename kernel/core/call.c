@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a server does with a caller that it holds: answer it, forward it, use its memory and registers.
+ * What a server does with a caller that it holds: answer it, forward it, use its memory and
+ * registers.
  *
- * An answer is all or nothing: everything that can fail (absent pages, full tables) is prepared first, then come
- * copies, installed handles and the result in one go.
+ * An answer is all or nothing: everything that can fail (absent pages, full tables) is prepared
+ * first, then come copies, installed handles and the result in one go.
  */
 #include "arch/fpu.h"
 #include "arch/paging.h"
@@ -20,7 +21,8 @@
 #include "mm/kmalloc.h"
 #include "mm/usercopy.h"
 
-int native_caller(struct thread *t, const uint64_t *a, uint32_t rights, struct endpoint **e, struct thread **caller)
+int native_caller(struct thread *t, const uint64_t *a, uint32_t rights, struct endpoint **e,
+		  struct thread **caller)
 {
 	struct object *o;
 	int r = native_lookup(t, a[0], K_OBJECT_ENDPOINT, K_RIGHT_RECEIVE | rights, &o);
@@ -39,7 +41,7 @@ static RARELY int64_t caller_copied(struct thread *caller, int64_t r)
 	return r;
 }
 
-/* --- answer ---------------------------------------------------------------------------------------------- */
+/* --- answer ------------------------------------------------------------------------------- */
 
 static int64_t answer_read(struct thread *server, struct k_answer *a, uint64_t from)
 {
@@ -55,7 +57,10 @@ static int64_t answer_read(struct thread *server, struct k_answer *a, uint64_t f
 	return r;
 }
 
-/* The handle of install i: open, of the right type, and not one that an earlier install has moved away. */
+/*
+ * The handle of install i: open, of the right type, and not one that an earlier install has moved
+ * away.
+ */
 static int64_t install_check(struct thread *server, const struct k_answer *a, unsigned i)
 {
 	const struct k_answer_install *in = &a->install[i];
@@ -72,7 +77,8 @@ static int64_t install_check(struct thread *server, const struct k_answer *a, un
 }
 
 /* Finds where each handle goes; slots of the caller's table are reserved. */
-static RARELY int64_t installs_prepare(struct thread *server, struct thread *caller, struct k_answer *a, int *slot)
+static RARELY int64_t installs_prepare(struct thread *server, struct thread *caller,
+				       struct k_answer *a, int *slot)
 {
 	struct table *table = caller->task->table;
 	int previous = -1;
@@ -117,7 +123,8 @@ static void install_fs(struct thread *caller, struct object *o, uint32_t flags)
 	*where = o;
 }
 
-static RARELY void installs_commit(struct thread *server, struct thread *caller, struct k_answer *a, const int *slot)
+static RARELY void installs_commit(struct thread *server, struct thread *caller, struct k_answer *a,
+				   const int *slot)
 {
 	struct object *object[K_ANSWER_INSTALLS];
 	uint32_t granted[K_ANSWER_INSTALLS];
@@ -164,23 +171,28 @@ int64_t answer_run(struct thread *server, struct endpoint *e, uint32_t rights, u
 	r = call_lookup(e, a.call, &caller);
 	if (r)
 		return r;
-	if ((a.copies && !(rights & K_RIGHT_CALLER_MEMORY)) || (a.installs && !(rights & K_RIGHT_CALLER_INSTALL)) ||
+	if ((a.copies && !(rights & K_RIGHT_CALLER_MEMORY)) ||
+	    (a.installs && !(rights & K_RIGHT_CALLER_INSTALL)) ||
 	    (a.flags & (K_ANSWER_EXIT | K_ANSWER_REGS) && !(rights & K_RIGHT_CALLER_REGS)))
 		return -EPERM;
 	/* One copy that crosses no page is done or not by itself. */
-	if (a.copies + a.installs > 1 || (a.copies && (a.copy[0].to & PAGE_MASK) + a.copy[0].size > PAGE_SIZE))
+	if (a.copies + a.installs > 1 ||
+	    (a.copies && (a.copy[0].to & PAGE_MASK) + a.copy[0].size > PAGE_SIZE))
 		for (unsigned i = 0; i < a.copies && !r; i++)
 			r = remote_prepare_write(caller, a.copy[i].to, a.copy[i].size);
 	if (!r && a.installs)
 		r = installs_prepare(server, caller, &a, slot);
 	for (unsigned i = 0; i < a.copies && !r; i++)
-		r = remote_write(server, caller, a.copy[i].to, (uint64_t)a.copy[i].from, a.copy[i].size);
+		r = remote_write(server, caller, a.copy[i].to, (uint64_t)a.copy[i].from,
+				 a.copy[i].size);
 	if (r)
 		return caller_copied(caller, r);
 	/* Nothing can fail from here on. */
 	if (a.installs) {
 		installs_commit(server, caller, &a, slot);
-		/* Replacing a handle may have ended an endpoint, even this one with all its calls. */
+		/*
+		 * Replacing a handle may have ended an endpoint, even this one with all its calls.
+		 */
 		if (call_lookup(e, a.call, &caller))
 			return 0;
 	}
@@ -201,7 +213,7 @@ int64_t native_answer(struct thread *t, const uint64_t *a)
 	return r;
 }
 
-/* --- receive --------------------------------------------------------------------------------------------- */
+/* --- receive ------------------------------------------------------------------------------ */
 
 static void receiver_detach(struct thread *t)
 {
@@ -229,9 +241,10 @@ static RARELY void inbox_find(struct thread *t, uint64_t address)
 	t->inbox = NULL;
 	t->inbox_address = address;
 	t->inbox_generation = s->generation;
-	if ((address & PAGE_MASK) + sizeof(struct k_message) <= PAGE_SIZE && address % 8 == 0 && address < USER_END &&
-	    arch_query(s, address, &pa, &flags) && flags & ARCH_MAP_WRITE)
-		t->inbox = (struct k_message *)((char *)phys_to_virt(pa & ~PAGE_MASK) + (address & PAGE_MASK));
+	if ((address & PAGE_MASK) + sizeof(struct k_message) <= PAGE_SIZE && address % 8 == 0 &&
+	    address < USER_END && arch_query(s, address, &pa, &flags) && flags & ARCH_MAP_WRITE)
+		t->inbox = (struct k_message *)((char *)phys_to_virt(pa & ~PAGE_MASK) +
+						(address & PAGE_MASK));
 }
 
 /* The receiver looks again, or for the first time: a message, or it waits. */
@@ -247,7 +260,8 @@ static int64_t receive_run(struct thread *t, struct endpoint *e, uint64_t messag
 		}
 		if (e->receiver)
 			return -EBUSY;
-		if (t->inbox_address != message || t->inbox_generation != space_arch(t->task->space)->generation || !t->inbox)
+		if (t->inbox_address != message ||
+		    t->inbox_generation != space_arch(t->task->space)->generation || !t->inbox)
 			inbox_find(t, message);
 		e->receiver = t;
 		r = OP_BLOCK;
@@ -263,7 +277,8 @@ static int64_t receive_run(struct thread *t, struct endpoint *e, uint64_t messag
 	return wait ? wait_custom(t, K_WAIT_RECEIVE, EINTR, receiver_detach) : r;
 }
 
-static RARELY WHOLE int64_t receive_answering(struct thread *t, struct endpoint *e, uint32_t rights, const uint64_t *a)
+static RARELY WHOLE int64_t receive_answering(struct thread *t, struct endpoint *e, uint32_t rights,
+					      const uint64_t *a)
 {
 	int64_t r;
 
@@ -305,8 +320,11 @@ WHOLE int64_t native_receive(struct thread *t, const uint64_t *a)
 
 /* What user mode supplies lies in a message as in struct k_private_call: it is read right there. */
 #define CALL_AT offsetof(struct k_message, umask)
-_Static_assert(offsetof(struct k_message, number) - CALL_AT == offsetof(struct k_private_call, number), "number");
-_Static_assert(offsetof(struct k_message, arg) - CALL_AT == offsetof(struct k_private_call, arg), "arguments");
+_Static_assert(offsetof(struct k_message, number) - CALL_AT ==
+		       offsetof(struct k_private_call, number),
+	       "number");
+_Static_assert(offsetof(struct k_message, arg) - CALL_AT == offsetof(struct k_private_call, arg),
+	       "arguments");
 _Static_assert(offsetof(struct k_private_call, endpoint) == 0, "endpoint");
 
 WHOLE int64_t native_call(struct thread *t, const uint64_t *a)
@@ -330,7 +348,7 @@ WHOLE int64_t native_call(struct thread *t, const uint64_t *a)
 	return OP_QUEUED;
 }
 
-/* --- the caller's memory, descriptors, registers ----------------------------------------------------------- */
+/* --- the caller's memory, descriptors, registers ------------------------------------------ */
 
 int64_t native_caller_read(struct thread *t, const uint64_t *a)
 {
@@ -360,7 +378,8 @@ int64_t native_caller_write(struct thread *t, const uint64_t *a)
 }
 
 /* What endpoint e (NULL: nobody in particular) may see of a description. */
-static void cookie_fill(struct k_caller_cookie *out, const struct description *d, const struct endpoint *e)
+static void cookie_fill(struct k_caller_cookie *out, const struct description *d,
+			const struct endpoint *e)
 {
 	memset(out, 0, sizeof(*out));
 	out->own = !e || d->endpoint == e;
@@ -368,7 +387,9 @@ static void cookie_fill(struct k_caller_cookie *out, const struct description *d
 	out->id = d->object.id;
 	out->status = d->status;
 	out->plane = d->plane;
-	out->offset = d->plane >= K_PLANE_PIPE_READ && d->plane <= K_PLANE_SOCKET ? pipe_bytes(d->pipe) : d->offset;
+	out->offset = d->plane >= K_PLANE_PIPE_READ && d->plane <= K_PLANE_SOCKET ?
+			      pipe_bytes(d->pipe) :
+			      d->offset;
 	out->flags = d->flags;
 }
 
@@ -438,7 +459,8 @@ int64_t native_caller_install(struct thread *t, const uint64_t *a)
 		return slot;
 	rights = table_slot(t->task->table, (uint32_t)a[2])->rights & ~HANDLE_CLOEXEC;
 	object_get(o);
-	table_set(table, (uint32_t)slot, o, rights | (a[3] & K_INSTALL_CLOEXEC ? HANDLE_CLOEXEC : 0), 0);
+	table_set(table, (uint32_t)slot, o,
+		  rights | (a[3] & K_INSTALL_CLOEXEC ? HANDLE_CLOEXEC : 0), 0);
 	if (!(a[3] & K_INSTALL_KEEP))
 		table_close(t->task->table, a[2]);
 	return slot;
@@ -515,9 +537,26 @@ void regs_from_frame(struct k_regs *r, const struct arch_frame *f)
 
 	arch_frame_get_regs(f, &u);
 	*r = (struct k_regs){
-		.r15 = u.r15, .r14 = u.r14, .r13 = u.r13, .r12 = u.r12, .rbp = u.rbp, .rbx = u.rbx, .r11 = u.r11,
-		.r10 = u.r10, .r9 = u.r9, .r8 = u.r8, .rax = u.rax, .rcx = u.rcx, .rdx = u.rdx, .rsi = u.rsi,
-		.rdi = u.rdi, .rip = u.rip, .rflags = u.eflags, .rsp = u.rsp, .fs_base = u.fs_base, .gs_base = u.gs_base,
+		.r15 = u.r15,
+		.r14 = u.r14,
+		.r13 = u.r13,
+		.r12 = u.r12,
+		.rbp = u.rbp,
+		.rbx = u.rbx,
+		.r11 = u.r11,
+		.r10 = u.r10,
+		.r9 = u.r9,
+		.r8 = u.r8,
+		.rax = u.rax,
+		.rcx = u.rcx,
+		.rdx = u.rdx,
+		.rsi = u.rsi,
+		.rdi = u.rdi,
+		.rip = u.rip,
+		.rflags = u.eflags,
+		.rsp = u.rsp,
+		.fs_base = u.fs_base,
+		.gs_base = u.gs_base,
 	};
 }
 
@@ -527,10 +566,33 @@ int regs_to_frame(struct arch_frame *f, const struct k_regs *r)
 
 	arch_frame_get_regs(f, &u);
 	u = (struct arch_user_regs){
-		.r15 = r->r15, .r14 = r->r14, .r13 = r->r13, .r12 = r->r12, .rbp = r->rbp, .rbx = r->rbx, .r11 = r->r11,
-		.r10 = r->r10, .r9 = r->r9, .r8 = r->r8, .rax = r->rax, .rcx = r->rcx, .rdx = r->rdx, .rsi = r->rsi,
-		.rdi = r->rdi, .orig_rax = u.orig_rax, .rip = r->rip, .cs = u.cs, .eflags = r->rflags, .rsp = r->rsp,
-		.ss = u.ss, .fs_base = r->fs_base, .gs_base = r->gs_base, .ds = u.ds, .es = u.es, .fs = u.fs, .gs = u.gs,
+		.r15 = r->r15,
+		.r14 = r->r14,
+		.r13 = r->r13,
+		.r12 = r->r12,
+		.rbp = r->rbp,
+		.rbx = r->rbx,
+		.r11 = r->r11,
+		.r10 = r->r10,
+		.r9 = r->r9,
+		.r8 = r->r8,
+		.rax = r->rax,
+		.rcx = r->rcx,
+		.rdx = r->rdx,
+		.rsi = r->rsi,
+		.rdi = r->rdi,
+		.orig_rax = u.orig_rax,
+		.rip = r->rip,
+		.cs = u.cs,
+		.eflags = r->rflags,
+		.rsp = r->rsp,
+		.ss = u.ss,
+		.fs_base = r->fs_base,
+		.gs_base = r->gs_base,
+		.ds = u.ds,
+		.es = u.es,
+		.fs = u.fs,
+		.gs = u.gs,
 	};
 	return arch_frame_set_regs(f, &u);
 }
@@ -615,12 +677,13 @@ int64_t native_caller_fpu_set(struct thread *t, const uint64_t *a)
 	return r;
 }
 
-/* --- forward --------------------------------------------------------------------------------------------- */
+/* --- forward ------------------------------------------------------------------------------ */
 
 /* The operation of the route entry runs in the caller's context, with nothing routed again. */
 static int64_t forward_kernel(struct thread *c, struct endpoint *e, const struct k_forward *f)
 {
-	uint32_t number = f->flags & K_FORWARD_ARGS ? (uint32_t)f->number : (uint32_t)c->message.number;
+	uint32_t number =
+		f->flags & K_FORWARD_ARGS ? (uint32_t)f->number : (uint32_t)c->message.number;
 	uint8_t op = number < K_ROUTE_NUMBERS ? c->routes->entry[number].shortcut : K_OP_NONE;
 
 	if (op == K_OP_NONE)
@@ -644,7 +707,10 @@ static int64_t forward_kernel(struct thread *c, struct endpoint *e, const struct
 	return 0;
 }
 
-/* New scratch and handles replace what was attached. All that can fail is done before anything changes. */
+/*
+ * New scratch and handles replace what was attached. All that can fail is done before anything
+ * changes.
+ */
 static int64_t forward_attach(struct thread *t, struct thread *c, const struct k_forward *f)
 {
 	struct table *table = t->task->table;
@@ -673,7 +739,8 @@ static int64_t forward_attach(struct thread *t, struct thread *c, const struct k
 		handle_drop(c->attached[i], c->attached_rights[i]);
 		c->attached[i] = NULL;
 		if (f->handle[i] >= 0)
-			c->attached[i] = table_take(table, (uint32_t)f->handle[i], &c->attached_rights[i], NULL);
+			c->attached[i] = table_take(table, (uint32_t)f->handle[i],
+						    &c->attached_rights[i], NULL);
 		if (c->attached[i])
 			handle_hold(c->attached[i], c->attached_rights[i]);
 	}
@@ -681,15 +748,18 @@ static int64_t forward_attach(struct thread *t, struct thread *c, const struct k
 }
 
 /*
- * Where a call about a descriptor goes: the endpoint that serves the description (*pin) that c's call is or becomes about. Unless the
- * number of the descriptor is new, it is the one that the call has pinned.
+ * Where a call about a descriptor goes: the endpoint that serves the description (*pin) that c's
+ * call is or becomes about. Unless the number of the descriptor is new, it is the one that the call
+ * has pinned.
  */
-static int64_t forward_descriptor(struct thread *c, const struct k_forward *f, struct endpoint **to, struct object **pin)
+static int64_t forward_descriptor(struct thread *c, const struct k_forward *f, struct endpoint **to,
+				  struct object **pin)
 {
 	uint64_t fd = f->flags & K_FORWARD_ARGS ? f->arg[0] : c->message.arg[0];
 	uint32_t number = (uint32_t)(f->flags & K_FORWARD_ARGS ? f->number : c->message.number);
-	struct description *d = c->call_fd && (uint32_t)fd == (uint32_t)c->message.arg[0] ? description_of(c->call_fd) :
-				description_get(c, fd);
+	struct description *d = c->call_fd && (uint32_t)fd == (uint32_t)c->message.arg[0] ?
+					description_of(c->call_fd) :
+					description_get(c, fd);
 
 	if (c->message.kind != K_MSG_CALL || number >= K_ROUTE_NUMBERS)
 		return -EINVAL;
@@ -729,12 +799,17 @@ int64_t native_caller_forward(struct thread *t, const uint64_t *a)
 	if (f.flags & K_FORWARD_DESCRIPTOR) {
 		r = forward_descriptor(c, &f, &to, &pin);
 	} else {
-		r = native_lookup(t, (uint32_t)f.endpoint, K_OBJECT_ENDPOINT, K_RIGHT_CALL, &endpoint);
+		r = native_lookup(t, (uint32_t)f.endpoint, K_OBJECT_ENDPOINT, K_RIGHT_CALL,
+				  &endpoint);
 		to = r ? NULL : endpoint_of(endpoint);
 	}
 	if (!r)
 		r = forward_attach(t, c, &f);
-	if (!r)		/* what was attached before may have been the last handle to the endpoint that holds the call */
+	/*
+	 * what was attached before may have been the last handle to the endpoint that holds the
+	 * call
+	 */
+	if (!r)
 		r = call_lookup(endpoint_of(o), f.call, &c);
 	if (r)
 		return r;

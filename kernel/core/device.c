@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Notifications, interrupt lines and I/O ports. An interrupt only sets a bit; the driver does the rest. */
+/*
+ * Notifications, interrupt lines and I/O ports. An interrupt only sets a bit; the driver does the
+ * rest.
+ */
 #include "core/device.h"
 #include "arch/irq.h"
 #include "lib/errno.h"
@@ -62,7 +65,8 @@ void irq_raise(unsigned line)
 /* A line of the interrupt controller: from now on it is enabled. */
 static int line_enable(struct irq *q, unsigned line, unsigned flags)
 {
-	unsigned arch_flags = (flags & K_IRQ_LEVEL ? ARCH_IRQ_LEVEL : 0) | (flags & K_IRQ_LOW ? ARCH_IRQ_LOW : 0);
+	unsigned arch_flags =
+		(flags & K_IRQ_LEVEL ? ARCH_IRQ_LEVEL : 0) | (flags & K_IRQ_LOW ? ARCH_IRQ_LOW : 0);
 
 	if (line >= IRQ_LINES)
 		return -EINVAL;
@@ -76,7 +80,9 @@ static int line_enable(struct irq *q, unsigned line, unsigned flags)
 
 static int message_enable(struct irq *q, unsigned flags)
 {
-	return flags == K_IRQ_MSI ? arch_msi_alloc(0, &q->line, &q->message.address, &q->message.data) : -EINVAL;
+	return flags == K_IRQ_MSI ?
+		       arch_msi_alloc(0, &q->line, &q->message.address, &q->message.data) :
+		       -EINVAL;
 }
 
 int irq_create(unsigned line, unsigned flags, struct notification *n, struct irq **out)

@@ -16,7 +16,8 @@ struct notification {
 struct irq {
 	struct object object;
 	struct notification *notification;
-	unsigned line;			/* irq number of arch/irq.h; ARCH_IRQ_MSI and above: message-signalled */
+	/* irq number of arch/irq.h; ARCH_IRQ_MSI and above: message-signalled */
+	unsigned line;
 	unsigned bit;
 	struct k_irq_message message;	/* what raises a message-signalled one */
 };

@@ -2,9 +2,10 @@
 /*
  * Endpoints: queues of callers and notices, and delivery.
  *
- * A caller is QUEUED until a receiver takes it, then HELD until it is answered or forwarded. Notices have their
- * storage in the object that they are about. Close notices are batched into the messages that go out anyway; an
- * idle server is woken for them alone only when a CPU has nothing else to do or many have gathered.
+ * A caller is QUEUED until a receiver takes it, then HELD until it is answered or forwarded.
+ * Notices have their storage in the object that they are about. Close notices are batched into the
+ * messages that go out anyway; an idle server is woken for them alone only when a CPU has nothing
+ * else to do or many have gathered.
  */
 #include "core/endpoint.h"
 #include "core/routes.h"
@@ -61,7 +62,7 @@ static RARELY void receiver_wake(struct endpoint *e)
 	thread_wake_next(r);
 }
 
-/* --- notices --------------------------------------------------------------------------------------------- */
+/* --- notices ------------------------------------------------------------------------------ */
 
 void notice_init(struct notice *n, void (*fill)(struct notice *n, struct k_message *m))
 {
@@ -135,15 +136,17 @@ struct message_words {
 };
 
 /*
- * The short way to an idle receiver: the message goes through the direct map straight into its buffer, and its
- * receive() is complete before it runs. False: not possible just now, it will look for itself.
+ * The short way to an idle receiver: the message goes through the direct map straight into its
+ * buffer, and its receive() is complete before it runs. False: not possible just now, it will look
+ * for itself.
  */
 static inline bool deliver_direct(struct endpoint *e, struct thread *caller)
 {
 	struct thread *r = e->receiver;		/* if there is one, nothing is queued */
 	struct k_message *m = &caller->message;
 
-	if (unlikely(!r) || e->shut || !r->inbox || r->inbox_generation != space_arch(r->task->space)->generation || e->close_count)
+	if (unlikely(!r) || e->shut || !r->inbox ||
+	    r->inbox_generation != space_arch(r->task->space)->generation || e->close_count)
 		return false;
 	m->call = caller->call;
 	m->closed_count = 0;
@@ -163,7 +166,7 @@ static inline bool deliver_direct(struct endpoint *e, struct thread *caller)
 	return true;
 }
 
-/* --- calls ----------------------------------------------------------------------------------------------- */
+/* --- calls -------------------------------------------------------------------------------- */
 
 void call_send(struct thread *t, struct endpoint *e, enum k_message_kind kind)
 {
@@ -267,7 +270,8 @@ bool call_may_wait(const struct thread *t)
 
 static bool route_patient(const struct thread *t)
 {
-	return (uint32_t)t->number < K_ROUTE_NUMBERS && t->routes->entry[t->number].flags & K_ROUTE_PATIENT;
+	return (uint32_t)t->number < K_ROUTE_NUMBERS &&
+	       t->routes->entry[t->number].flags & K_ROUTE_PATIENT;
 }
 
 void call_cancel(struct thread *t, bool dead)
@@ -383,14 +387,16 @@ static void call_result(struct thread *t, int64_t result)
 
 static inline void call_unpin(struct thread *t)
 {
-	if (!t->op && t->call_fd) {	/* else the operation goes on, with the descriptor that it began with */
+	/* else the operation goes on, with the descriptor that it began with */
+	if (!t->op && t->call_fd) {
 		object_put(t->call_fd);
 		t->call_fd = NULL;
 	}
 }
 
 /* The end of a visit, or of a call that has a say in what comes after. */
-static RARELY void call_finish_visit(struct thread *t, uint32_t kind, struct endpoint *e, int64_t result, uint32_t flags)
+static RARELY void call_finish_visit(struct thread *t, uint32_t kind, struct endpoint *e,
+				     int64_t result, uint32_t flags)
 {
 	if (kind == K_MSG_MEMORY && t->aside_endpoint && !(flags & K_ANSWER_EXIT)) {
 		call_take_up(t);
@@ -404,7 +410,8 @@ static RARELY void call_finish_visit(struct thread *t, uint32_t kind, struct end
 		call_detach(t);
 	call_release_attached(t);
 	if (flags & K_ANSWER_EXIT || kind == K_MSG_THREAD_DEAD) {
-		if (t->task->thread_count > 1) {	/* gone at once: an exec may be waiting to be alone */
+		/* gone at once: an exec may be waiting to be alone */
+		if (t->task->thread_count > 1) {
 			thread_retire(t);
 			return;
 		}
@@ -430,7 +437,8 @@ void call_finish(struct thread *t, int64_t result, uint32_t flags)
 	uint32_t kind = t->message.kind;
 	struct endpoint *e = t->endpoint;
 
-	if (likely(flags == K_ANSWER_RESULT && (kind == K_MSG_CALL || kind == K_MSG_PRIVATE) && e)) {
+	if (likely(flags == K_ANSWER_RESULT && (kind == K_MSG_CALL || kind == K_MSG_PRIVATE) &&
+		   e)) {
 		call_detach(t);
 		call_release_attached(t);
 		call_result(t, result);
@@ -441,7 +449,7 @@ void call_finish(struct thread *t, int64_t result, uint32_t flags)
 	call_finish_visit(t, kind, e, result, flags);
 }
 
-/* --- delivery -------------------------------------------------------------------------------------------- */
+/* --- delivery ----------------------------------------------------------------------------- */
 
 static void closes_fill(struct endpoint *e, struct k_message *m)
 {
@@ -460,7 +468,8 @@ static RARELY int64_t deliver_notice(struct endpoint *e, struct thread *t, uint6
 {
 	struct k_message m;
 	struct notice *n;
-	int64_t r = user_prepare_write(t, to, sizeof(m));	/* what a notice tells cannot be told twice */
+	/* what a notice tells cannot be told twice */
+	int64_t r = user_prepare_write(t, to, sizeof(m));
 
 	if (r)
 		return r;
@@ -522,7 +531,8 @@ void endpoint_abandon(struct endpoint *e)
 
 int64_t endpoint_deliver(struct endpoint *e, struct thread *t, uint64_t to)
 {
-	if (!list_empty(&e->notices) || e->close_count > K_CLOSED_BATCH)	/* all closes go before a later call */
+	/* all closes go before a later call */
+	if (!list_empty(&e->notices) || e->close_count > K_CLOSED_BATCH)
 		return deliver_notice(e, t, to);
 	if (!list_empty(&e->queue))
 		return deliver_call(e, t, to);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Endpoints: where messages are received. An endpoint outlives its server's threads; what was delivered and not
- * answered when the server died goes back to the head of the queue.
+ * Endpoints: where messages are received. An endpoint outlives its server's threads; what was
+ * delivered and not answered when the server died goes back to the head of the queue.
  */
 #ifndef TROUPE_CORE_ENDPOINT_H
 #define TROUPE_CORE_ENDPOINT_H
@@ -14,14 +14,16 @@ struct endpoint {
 	struct list queue;	/* threads QUEUED, oldest first */
 	struct list held;	/* threads HELD */
 	struct list notices;
-	struct list closes;	/* descriptions that are gone and wait to be told (description.close_link) */
+	/* descriptions that are gone and wait to be told (description.close_link) */
+	struct list closes;
 	uint32_t close_count;
 	struct list descriptions;	/* live ones (description.endpoint_link) */
 	bool shut;		/* given up: calls fail with EIO */
 	bool abandoned;		/* nobody can receive here any more */
 	uint32_t receive_handles;	/* handles with K_RIGHT_RECEIVE (core/handle.c) */
 	struct thread *receiver;	/* idle in receive(), or NULL */
-	struct list lazy_link;	/* in the list of endpoints whose closes nobody has been woken for */
+	/* in the list of endpoints whose closes nobody has been woken for */
+	struct list lazy_link;
 };
 
 static inline struct endpoint *endpoint_of(struct object *o)
@@ -36,11 +38,15 @@ void notice_init(struct notice *n, void (*fill)(struct notice *n, struct k_messa
 /* Takes it out of the queue if it is in one. */
 void notice_cancel(struct notice *n);
 /*
- * A description of e is gone: `link` (its endpoint_link, already in no list) is queued in e->closes until its cookie has been
- * told; then description_free. Not eager: an idle server is woken only when a CPU would idle or many have gathered.
+ * A description of e is gone: `link` (its endpoint_link, already in no list) is queued in e->closes
+ * until its cookie has been told; then description_free. Not eager: an idle server is woken only
+ * when a CPU would idle or many have gathered.
  */
 void endpoint_closed(struct endpoint *e, struct list *link, bool eager);
-/* Wakes servers for closes that nobody was woken for; true if there was one. Called before a CPU idles. */
+/*
+ * Wakes servers for closes that nobody was woken for; true if there was one. Called before a CPU
+ * idles.
+ */
 bool endpoint_flush_lazy(void);
 
 /* Sends t (the current thread, or one that is in no queue) with its t->message to e. */
@@ -55,7 +61,10 @@ static inline int call_lookup(struct endpoint *e, uint64_t id, struct thread **o
 	*out = t;
 	return 0;
 }
-/* The holder is done with t: result or registers are set as `flags` (K_ANSWER_*) say, and t goes on. */
+/*
+ * The holder is done with t: result or registers are set as `flags` (K_ANSWER_*) say, and t goes
+ * on.
+ */
 void call_finish(struct thread *t, int64_t result, uint32_t flags);
 /* Drops what a call pins: scratch, attached handles, the descriptor. */
 void call_release(struct thread *t);
@@ -69,27 +78,38 @@ static inline void call_release_attached(struct thread *t)	/* all but the descri
 void call_detach(struct thread *t);
 /* t dies: a call that it would have made again is none any more. Harmless without one. */
 void call_forget(struct thread *t);
-/* The call that t was to make again waits until t has been to home 0 for memory; call_finish() brings it back. */
+/*
+ * The call that t was to make again waits until t has been to home 0 for memory; call_finish()
+ * brings it back.
+ */
 void call_set_aside(struct thread *t);
 /*
- * A held message whose holder may keep it until something happens, so a signal has to reach it: a call, or the end of
- * a forwarded operation.
+ * A held message whose holder may keep it until something happens, so a signal has to reach it: a
+ * call, or the end of a forwarded operation.
  */
 RARELY bool call_may_wait(const struct thread *t);
 /* A signal (or death) for a thread that a server holds: its holder hears K_MSG_CANCEL. */
 RARELY void call_cancel(struct thread *t, bool dead);
-/* The time in which its holder should have answered a cancel is over: home 0 of the server hears of it. */
+/*
+ * The time in which its holder should have answered a cancel is over: home 0 of the server hears of
+ * it.
+ */
 void call_overdue(struct thread *t);
 void overdue_fill(struct notice *n, struct k_message *m);
 /* Fails every call that waits in e, and from now on every new one. */
 RARELY void endpoint_shut(struct endpoint *e);
-/* The last handle that may receive is gone: calls fail, and what would be told is told to nobody. */
+/*
+ * The last handle that may receive is gone: calls fail, and what would be told is told to nobody.
+ */
 void endpoint_abandon(struct endpoint *e);
-/* Takes the call back from its holder: the caller faults thread.need_page in, then it is delivered again. */
+/*
+ * Takes the call back from its holder: the caller faults thread.need_page in, then it is delivered
+ * again.
+ */
 RARELY void call_redeliver(struct thread *t);
 /*
- * Held calls go back to the head of the queue, marked, because the server that held them died. `culprit` is the call
- * it was working on: one that has taken its server down twice gets EIO.
+ * Held calls go back to the head of the queue, marked, because the server that held them died.
+ * `culprit` is the call it was working on: one that has taken its server down twice gets EIO.
  */
 void endpoint_requeue_held(struct endpoint *e, uint64_t culprit);
 /* What e may know of the caller: cookies of its own descriptions (syscall.c). */

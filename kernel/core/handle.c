@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handle tables: a directory of chunks of slots. Growing is charged and checked before anything is filled, so that
- * installing into a reserved slot cannot fail.
+ * Handle tables: a directory of chunks of slots. Growing is charged and checked before anything is
+ * filled, so that installing into a reserved slot cannot fail.
  */
 #include "core/handle.h"
 #include "core/account.h"
@@ -37,8 +37,10 @@ void handle_drop(struct object *o, uint32_t rights)
 	handle_release(o, rights);
 	if (may_receive(o, rights) && !endpoint_of(o)->receive_handles)
 		endpoint_abandon(endpoint_of(o));
-	else if (o->type == K_OBJECT_THREAD && o->references == 2 && thread_of(o)->state == THREAD_NEW)
-		thread_retire(thread_of(o));		/* this handle and its life, which nobody can start any more */
+	else if (o->type == K_OBJECT_THREAD && o->references == 2 &&
+		 thread_of(o)->state == THREAD_NEW)
+		thread_retire(thread_of(
+			o)); /* this handle and its life, which nobody can start any more */
 	else if (o->type == K_OBJECT_TASK)
 		task_handle_goes(task_of(o));
 	object_put(o);
@@ -208,7 +210,8 @@ static int chunk_copy(struct table *from, struct table *to, uint32_t c)
 	int r = table_reserve(to, c * TABLE_CHUNK);
 
 	if (r)
-		return r == -EMFILE ? 0 : r;	/* beyond a lowered limit: they were open all the same */
+		return r == -EMFILE ? 0 :
+				      r; /* beyond a lowered limit: they were open all the same */
 	for (uint32_t i = 0; i < TABLE_CHUNK; i++) {
 		struct handle *h = &from->chunk[c][i];
 

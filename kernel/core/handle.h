@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handle tables. A POSIX task's table is its descriptor table and holds descriptions only; a server's
- * holds whatever its manifest grants. Slots come in chunks, charged to the account of whoever grows it.
+ * Handle tables. A POSIX task's table is its descriptor table and holds descriptions only; a
+ * server's holds whatever its manifest grants. Slots come in chunks, charged to the account of
+ * whoever grows it.
  */
 #ifndef TROUPE_CORE_HANDLE_H
 #define TROUPE_CORE_HANDLE_H
@@ -33,7 +34,8 @@ struct table {
 	uint32_t lowest_free;	/* no free slot below this */
 	uint32_t used;		/* handles */
 	uint32_t limit;		/* RLIMIT_NOFILE of the last task_set; new slots must be below */
-	bool watched;		/* close, dup2, dup3 decline (record locks); watcher hears when the table goes */
+	/* close, dup2, dup3 decline (record locks); watcher hears when the table goes */
+	bool watched;
 	struct endpoint *watcher;
 	struct notice gone;
 };
@@ -64,20 +66,26 @@ int table_reserve(struct table *t, uint32_t slot);
 /* Lowest free slot >= min, reserved (as table_reserve). Returns the slot or an error. */
 int table_find_free(struct table *t, uint32_t min);
 /*
- * Handles that are in no table, but on their way (attached to a call): o has a holder more, or one less. With the last
- * handle that may receive, an endpoint is abandoned; with the last one, a thread that never started is undone.
+ * Handles that are in no table, but on their way (attached to a call): o has a holder more, or one
+ * less. With the last handle that may receive, an endpoint is abandoned; with the last one, a
+ * thread that never started is undone.
  */
 void handle_hold(struct object *o, uint32_t rights);
 void handle_release(struct object *o, uint32_t rights);	/* the reference stays */
-void handle_drop(struct object *o, uint32_t rights);	/* and puts the reference; NULL is allowed */
+/* and puts the reference; NULL is allowed */
+void handle_drop(struct object *o, uint32_t rights);
 /* Fills a reserved slot; takes over the caller's reference to o. */
 void table_set(struct table *t, uint32_t slot, struct object *o, uint32_t rights, uint32_t badge);
 /* Empties the slot and returns the object with its reference (rights, badge optional), or NULL. */
 struct object *table_take(struct table *t, uint32_t slot, uint32_t *rights, uint32_t *badge);
 int table_close(struct table *t, uint64_t slot);	/* 0 or EBADF */
-int table_insert(struct table *t, struct object *o, uint32_t rights, uint32_t badge);	/* find + set; takes the reference on success */
+/* find + set; takes the reference on success */
+int table_insert(struct table *t, struct object *o, uint32_t rights, uint32_t badge);
 void table_close_on_exec(struct table *t);
-/* The object of the given type with all these rights: 0, EBADF, EINVAL, EPERM. No reference is taken. */
+/*
+ * The object of the given type with all these rights: 0, EBADF, EINVAL, EPERM. No reference is
+ * taken.
+ */
 int table_lookup(struct table *t, int64_t h, enum k_object_type type, uint32_t rights, void *out);
 
 int fsctx_create(struct fsctx *copy_of, struct fsctx **out);

@@ -60,7 +60,8 @@ static inline void list_move(struct list *head, struct list *node)
 #define list_first(head, type, member) container_of((head)->next, type, member)
 #define list_for(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 /* `it` may be removed in the body. */
-#define list_for_safe(it, head) \
-	for (struct list *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)
+#define list_for_safe(it, head)                                                                    \
+	for (struct list *it = (head)->next, *it##_next = it->next; it != (head);                  \
+	     it = it##_next, it##_next = it->next)
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Native calls: the dispatch table, and those about handles, the system, time, devices and routes. */
+/*
+ * Native calls: the dispatch table, and those about handles, the system, time, devices and routes.
+ */
 #include "core/native.h"
 #include "arch/boot.h"
 #include "arch/cpu.h"
@@ -36,7 +38,7 @@ int64_t native_give(struct thread *t, struct object *o, uint32_t rights)
 	return slot;
 }
 
-/* --- handles --------------------------------------------------------------------------------------------- */
+/* --- handles ------------------------------------------------------------------------------ */
 
 int64_t native_handle_close(struct thread *t, const uint64_t *a)
 {
@@ -79,7 +81,7 @@ int64_t native_handle_info(struct thread *t, const uint64_t *a)
 	return user_write(t, a[1], &info, sizeof(info));
 }
 
-/* --- system ---------------------------------------------------------------------------------------------- */
+/* --- system ------------------------------------------------------------------------------- */
 
 static int control_check(struct thread *t, uint64_t h)
 {
@@ -91,8 +93,8 @@ static int control_check(struct thread *t, uint64_t h)
 #define LOG_WRITE_MAX 4096	/* bytes that one call writes */
 
 /*
- * Servers' messages go to the log (dmesg); to the console, which is somebody's terminal, only those of the supervisor,
- * unless the command line says `loglevel=7`.
+ * Servers' messages go to the log (dmesg); to the console, which is somebody's terminal, only those
+ * of the supervisor, unless the command line says `loglevel=7`.
  */
 static bool log_to_console(const struct thread *t)
 {
@@ -201,7 +203,7 @@ int64_t native_clock_set(struct thread *t, const uint64_t *a)
 	return 0;
 }
 
-/* --- endpoints, notifications, devices --------------------------------------------------------------------- */
+/* --- endpoints, notifications, devices ---------------------------------------------------- */
 
 int64_t native_endpoint_create(struct thread *t, const uint64_t *a)
 {
@@ -252,7 +254,8 @@ int64_t native_irq_create(struct thread *t, const uint64_t *a)
 	if (!r)
 		r = native_lookup(t, a[3], K_OBJECT_NOTIFICATION, K_RIGHT_WRITE, &o);
 	if (!r)
-		r = irq_create((unsigned)a[1], (unsigned)a[2], container_of(o, struct notification, object), &q);
+		r = irq_create((unsigned)a[1], (unsigned)a[2],
+			       container_of(o, struct notification, object), &q);
 	return r ? r : native_give(t, &q->object, K_RIGHTS_ALL);
 }
 
@@ -285,7 +288,8 @@ int64_t native_irq_bind(struct thread *t, const uint64_t *a)
 	if (!r)
 		r = native_lookup(t, a[1], K_OBJECT_NOTIFICATION, K_RIGHT_WRITE, &n);
 	if (!r)
-		irq_bind(container_of(q, struct irq, object), container_of(n, struct notification, object));
+		irq_bind(container_of(q, struct irq, object),
+			 container_of(n, struct notification, object));
 	return r;
 }
 
@@ -338,7 +342,7 @@ int64_t native_ioport_out(struct thread *t, const uint64_t *a)
 	return r;
 }
 
-/* --- routes ---------------------------------------------------------------------------------------------- */
+/* --- routes ------------------------------------------------------------------------------- */
 
 int routes_create(uint32_t flags, struct routes **out)
 {

@@ -8,7 +8,7 @@
 #include "mm/space.h"
 #include "mm/usercopy.h"
 
-/* --- descriptions ---------------------------------------------------------------------------------------- */
+/* --- descriptions ------------------------------------------------------------------------- */
 
 static int plane_object_type(uint32_t plane, enum k_object_type *type)
 {
@@ -42,7 +42,8 @@ int64_t native_description_create(struct thread *t, const uint64_t *a)
 		r = native_lookup(t, (uint32_t)k.source, K_OBJECT_SOURCE, 0, &source);
 	if (!r)
 		r = description_create(endpoint_of(e), &k, object, object2,
-				       source ? container_of(source, struct source, object) : NULL, &d);
+				       source ? container_of(source, struct source, object) : NULL,
+				       &d);
 	return r ? r : native_give(t, &d->object, K_RIGHTS_ALL);
 }
 
@@ -136,7 +137,8 @@ int64_t native_source_set(struct thread *t, const uint64_t *a)
 	int r = native_lookup(t, a[0], K_OBJECT_SOURCE, K_RIGHT_WRITE, &o);
 
 	if (!r)
-		source_update(container_of(o, struct source, object), (uint32_t)a[1], (uint32_t)a[2], a[3]);
+		source_update(container_of(o, struct source, object), (uint32_t)a[1],
+			      (uint32_t)a[2], a[3]);
 	return r;
 }
 
@@ -169,7 +171,7 @@ int64_t native_endpoint_descriptions(struct thread *t, const uint64_t *a)
 	return r ? r : (int64_t)n;
 }
 
-/* --- memory objects -------------------------------------------------------------------------------------- */
+/* --- memory objects ----------------------------------------------------------------------- */
 
 /* A memory object, by its own handle or by that of a description over it. */
 static int mobject_lookup(struct thread *t, uint64_t h, uint32_t rights, struct mobject **out)
@@ -319,7 +321,7 @@ int64_t native_mobject_collect_dirty(struct thread *t, const uint64_t *a)
 	return r ? r : n;
 }
 
-/* --- address spaces -------------------------------------------------------------------------------------- */
+/* --- address spaces ----------------------------------------------------------------------- */
 
 static int space_lookup(struct thread *t, uint64_t h, struct space **out)
 {
@@ -345,8 +347,12 @@ int64_t native_space_create(struct thread *t, const uint64_t *a)
 	return r ? r : native_give(t, space_object(s), K_RIGHTS_ALL);
 }
 
-/* What the region is a window on: a memory object, or a description's; with the rights that its flags need. */
-static int map_object(struct thread *t, const struct k_map *m, struct mobject **object, struct description **d)
+/*
+ * What the region is a window on: a memory object, or a description's; with the rights that its
+ * flags need.
+ */
+static int map_object(struct thread *t, const struct k_map *m, struct mobject **object,
+		      struct description **d)
 {
 	struct handle *h = table_slot(t->task->table, (uint32_t)m->object);
 	uint32_t need = K_RIGHT_READ;

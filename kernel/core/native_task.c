@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Native calls about accounts, tasks and threads: what the process server and the supervisor build processes with. */
+/*
+ * Native calls about accounts, tasks and threads: what the process server and the supervisor build
+ * processes with.
+ */
 #include "arch/cpu.h"
 #include "arch/fpu.h"
 #include "arch/paging.h"
@@ -34,7 +37,7 @@ static int lookup_thread(struct thread *t, uint64_t h, uint32_t rights, struct t
 	return r;
 }
 
-/* --- accounts -------------------------------------------------------------------------------------------- */
+/* --- accounts ----------------------------------------------------------------------------- */
 
 int64_t native_account_create(struct thread *t, const uint64_t *a)
 {
@@ -70,11 +73,12 @@ int64_t native_account_info(struct thread *t, const uint64_t *a)
 	if (r)
 		return r;
 	account = container_of(o, struct account, object);
-	info = (struct k_account_info){ account->frames, account->handles, account->threads, account->limit };
+	info = (struct k_account_info){ account->frames, account->handles, account->threads,
+					account->limit };
 	return user_write(t, a[1], &info, sizeof(info));
 }
 
-/* --- tasks ----------------------------------------------------------------------------------------------- */
+/* --- tasks -------------------------------------------------------------------------------- */
 
 struct task_parts {
 	struct account *account;
@@ -190,7 +194,7 @@ int64_t native_task_create(struct thread *t, const uint64_t *a)
 	return r;
 }
 
-/* --- fork ------------------------------------------------------------------------------------------------ */
+/* --- fork --------------------------------------------------------------------------------- */
 
 static int fork_share(struct thread *caller, uint32_t flags, struct task_parts *p)
 {
@@ -229,7 +233,8 @@ static void task_inherit(struct task *child, const struct task *parent)
 }
 
 /* The child's first thread: the caller's registers, with result 0. Not started; gets a handle. */
-static int64_t fork_thread(struct thread *t, struct thread *caller, struct task *task, struct k_fork *k)
+static int64_t fork_thread(struct thread *t, struct thread *caller, struct task *task,
+			   struct k_fork *k)
 {
 	struct thread *child;
 	int64_t r = thread_create(task, caller->routes, &child);
@@ -261,7 +266,10 @@ static int64_t fork_thread(struct thread *t, struct thread *caller, struct task 
 	return r;
 }
 
-/* A copy-on-write copy of the whole space. The server outranks everybody, so a slice's end does not matter here. */
+/*
+ * A copy-on-write copy of the whole space. The server outranks everybody, so a slice's end does not
+ * matter here.
+ */
 static int64_t fork_space(struct space *from, struct space *to)
 {
 	uint64_t cursor = 0;
@@ -326,7 +334,7 @@ int64_t native_task_fork(struct thread *t, const uint64_t *a)
 	return user_write(t, a[2], &k, sizeof(k));
 }
 
-/* --- exec ------------------------------------------------------------------------------------------------ */
+/* --- exec --------------------------------------------------------------------------------- */
 
 /* Table and file-system context become the caller's own, if they were shared. */
 static int exec_unshare(struct task *task, struct table **table)
@@ -347,7 +355,8 @@ int64_t native_task_exec(struct thread *t, const uint64_t *a)
 	int64_t r = user_read(t, &k, a[1], sizeof(k));
 
 	if (!r)
-		r = native_lookup(t, a[0], K_OBJECT_ENDPOINT, K_RIGHT_RECEIVE | K_RIGHT_CALLER_REGS, &o);
+		r = native_lookup(t, a[0], K_OBJECT_ENDPOINT, K_RIGHT_RECEIVE | K_RIGHT_CALLER_REGS,
+				  &o);
 	if (!r)
 		r = call_lookup(endpoint_of(o), k.call, &caller);
 	if (!r)
@@ -385,11 +394,13 @@ int64_t native_task_exec(struct thread *t, const uint64_t *a)
 	caller->frame.fpu = NULL;
 	memcpy(task->name, k.name, sizeof(task->name) - 1);
 	memcpy(caller->name, task->name, sizeof(caller->name));
-	/* The call stays held: the server writes the new stack and then answers with K_ANSWER_REGS. */
+	/*
+	 * The call stays held: the server writes the new stack and then answers with K_ANSWER_REGS.
+	 */
 	return 0;
 }
 
-/* --- task details ---------------------------------------------------------------------------------------- */
+/* --- task details ------------------------------------------------------------------------- */
 
 static void fsctx_set(struct object **where, struct object *o)
 {
@@ -430,7 +441,8 @@ int64_t native_task_install(struct thread *t, const uint64_t *a)
 		return r;
 	object_get(h->object);
 	table_set(task->table, (uint32_t)slot, h->object,
-		  (h->rights & ~HANDLE_CLOEXEC) | (a[3] & K_INSTALL_CLOEXEC ? HANDLE_CLOEXEC : 0), h->badge);
+		  (h->rights & ~HANDLE_CLOEXEC) | (a[3] & K_INSTALL_CLOEXEC ? HANDLE_CLOEXEC : 0),
+		  h->badge);
 	return slot;
 }
 
@@ -518,7 +530,8 @@ int64_t native_task_regions(struct thread *t, const uint64_t *a)
 }
 
 /* Page by page between the task's frames and the server's memory. */
-static int64_t task_memory(struct thread *t, struct task *task, uint64_t remote, uint64_t local, uint64_t size, bool write)
+static int64_t task_memory(struct thread *t, struct task *task, uint64_t remote, uint64_t local,
+			   uint64_t size, bool write)
 {
 	uint64_t done = 0;
 
@@ -535,9 +548,11 @@ static int64_t task_memory(struct thread *t, struct task *task, uint64_t remote,
 		if (r)
 			return done ? (int64_t)done : -EFAULT;
 		if (write)
-			r = user_read(t, (char *)phys_to_virt(pa) + (va & PAGE_MASK), local + done, n);
+			r = user_read(t, (char *)phys_to_virt(pa) + (va & PAGE_MASK), local + done,
+				      n);
 		else
-			r = user_write(t, local + done, (char *)phys_to_virt(pa) + (va & PAGE_MASK), n);
+			r = user_write(t, local + done, (char *)phys_to_virt(pa) + (va & PAGE_MASK),
+				       n);
 		if (r)
 			return r;
 		done += n;
@@ -563,14 +578,22 @@ int64_t native_task_memory_write(struct thread *t, const uint64_t *a)
 
 static struct k_task_handle task_handle_of(const struct description *d, uint32_t fd, uint32_t flags)
 {
-	return (struct k_task_handle){ .fd = fd, .flags = flags, .endpoint = d->endpoint->object.id, .cookie = d->cookie,
-		.offset = d->offset, .status = d->status, .plane = d->plane };
+	return (struct k_task_handle){ .fd = fd,
+				       .flags = flags,
+				       .endpoint = d->endpoint->object.id,
+				       .cookie = d->cookie,
+				       .offset = d->offset,
+				       .status = d->status,
+				       .plane = d->plane };
 }
 
 /* The working directory or the root; 0 if it is not set. */
-static int64_t task_directory(struct thread *t, const struct task *task, uint32_t which, uint64_t to)
+static int64_t task_directory(struct thread *t, const struct task *task, uint32_t which,
+			      uint64_t to)
 {
-	struct object *o = !task->fsctx ? NULL : which == K_TASK_HANDLE_CWD ? task->fsctx->cwd : task->fsctx->root;
+	struct object *o = !task->fsctx               ? NULL :
+			   which == K_TASK_HANDLE_CWD ? task->fsctx->cwd :
+							task->fsctx->root;
 	struct k_task_handle out;
 	int64_t r;
 
@@ -593,13 +616,15 @@ int64_t native_task_handles(struct thread *t, const uint64_t *a)
 		return a[3] ? task_directory(t, task, (uint32_t)a[1], a[2]) : 0;
 	if (!task->table)
 		return 0;
-	for (uint64_t fd = (uint32_t)a[1]; n < a[3] && fd < task->table->chunk_count * TABLE_CHUNK; fd++) {
+	for (uint64_t fd = (uint32_t)a[1]; n < a[3] && fd < task->table->chunk_count * TABLE_CHUNK;
+	     fd++) {
 		struct handle *h = table_slot(task->table, fd);
 		struct k_task_handle out;
 
 		if (!h || h->object->type != K_OBJECT_DESCRIPTION)
 			continue;
-		out = task_handle_of(description_of(h->object), (uint32_t)fd, h->rights & HANDLE_CLOEXEC ? K_INSTALL_CLOEXEC : 0);
+		out = task_handle_of(description_of(h->object), (uint32_t)fd,
+				     h->rights & HANDLE_CLOEXEC ? K_INSTALL_CLOEXEC : 0);
 		r = user_write(t, a[2] + n * sizeof(out), &out, sizeof(out));
 		if (r)
 			return r;
@@ -608,7 +633,7 @@ int64_t native_task_handles(struct thread *t, const uint64_t *a)
 	return (int64_t)n;
 }
 
-/* --- threads --------------------------------------------------------------------------------------------- */
+/* --- threads ------------------------------------------------------------------------------ */
 
 int64_t native_thread_create(struct thread *t, const uint64_t *a)
 {
@@ -627,7 +652,8 @@ int64_t native_thread_create(struct thread *t, const uint64_t *a)
 		routes = &t->routes->object;
 	if (k.priority >= K_PRIORITIES || k.priority > t->priority)
 		return -EPERM;
-	if (!task_of(task)->space || !task_of(task)->table || !space_arch(task_of(task)->space)->root)
+	if (!task_of(task)->space || !task_of(task)->table ||
+	    !space_arch(task_of(task)->space)->root)
 		return -ESRCH;		/* it is gone, or its last thread is emptying the space */
 	r = thread_create(task_of(task), container_of(routes, struct routes, object), &child);
 	if (r)

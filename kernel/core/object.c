@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Reference counts, ids and destruction of kernel objects; accounts and fs contexts, which are little more. */
+/*
+ * Reference counts, ids and destruction of kernel objects; accounts and fs contexts, which are
+ * little more.
+ */
 #include "core/object.h"
 #include "core/account.h"
 #include "core/handle.h"
@@ -44,11 +47,13 @@ static void (*const object_destroy[K_OBJECT_TYPES])(struct object *) = {
 	[K_OBJECT_CONTROL] = control_destroy,
 };
 
-#define DEPTH_MAX 12	/* objects destroyed within each other's destruction; the kernel's stack is small */
+/* Objects destroyed within each other's destruction; the kernel's stack is small */
+#define DEPTH_MAX 12
 
 /*
- * Chains of objects that hold each other are as long as users make them. Beyond a depth the dead wait until the
- * outermost destruction is over, linked through their ids: nobody asks for a dead object's, but for a table's.
+ * Chains of objects that hold each other are as long as users make them. Beyond a depth the dead
+ * wait until the outermost destruction is over, linked through their ids: nobody asks for a dead
+ * object's, but for a table's.
  */
 static void object_bury(struct object *o)
 {

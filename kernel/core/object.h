@@ -2,8 +2,9 @@
 /*
  * Kernel objects: a type, a reference count and an id that is never reused.
  *
- * Every object that a handle can name embeds `struct object` . The kernel runs under one lock, so counts
- * are plain integers. When the last reference goes, the type's destroy function runs at once.
+ * Every object that a handle can name embeds `struct object` . The kernel runs under one lock, so
+ * counts are plain integers. When the last reference goes, the type's destroy function runs at
+ * once.
  */
 #ifndef TROUPE_CORE_OBJECT_H
 #define TROUPE_CORE_OBJECT_H
@@ -35,7 +36,9 @@ static inline void object_unpin(struct object *o)
 		object_end(o);
 }
 
-/* One per type, defined beside the type. Frees the object's memory; called with no references left. */
+/*
+ * One per type, defined beside the type. Frees the object's memory; called with no references left.
+ */
 void space_destroy(struct object *o);
 void table_destroy(struct object *o);
 void fsctx_destroy(struct object *o);

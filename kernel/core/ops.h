@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernel operations, one function per line of abi/ops.def. `t` is the current thread; `arg` its six arguments.
- * Returns a result, a negative errno, or OP_*. Runs again from the start when it was blocked or preempted.
+ * Kernel operations, one function per line of abi/ops.def. `t` is the current thread; `arg` its six
+ * arguments. Returns a result, a negative errno, or OP_*. Runs again from the start when it was
+ * blocked or preempted.
  */
 #ifndef TROUPE_CORE_OPS_H
 #define TROUPE_CORE_OPS_H

@@ -7,6 +7,7 @@
 #include "arch/frame.h"
 
 void regs_from_frame(struct k_regs *r, const struct arch_frame *f);
-int regs_to_frame(struct arch_frame *f, const struct k_regs *r);	/* EPERM: a base outside the user half */
+/* EPERM: a base outside the user half */
+int regs_to_frame(struct arch_frame *f, const struct k_regs *r);
 
 #endif

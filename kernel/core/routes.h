@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Route tables: for each system-call number, who serves it and which kernel shortcut is tried first. */
+/*
+ * Route tables: for each system-call number, who serves it and which kernel shortcut is tried
+ * first.
+ */
 #ifndef TROUPE_CORE_ROUTES_H
 #define TROUPE_CORE_ROUTES_H
 

@@ -14,21 +14,27 @@
 #define SLICE_MIN_NS 1000000
 #define WORK_SLICE_NS 200000	/* of kernel work while somebody is ready to run */
 #define WORK_SLICE_ALONE_NS 500000
-#define ROUNDS_MAX 64		/* pieces of work on the way out of the kernel, before interrupts are let in */
+/* Pieces of work on the way out of the kernel, before interrupts are let in */
+#define ROUNDS_MAX 64
 #define LOCK_PATIENCE 64	/* rounds of spinning */
 
 HOT_DATA bool kernel_smp;
 
-static __attribute__((section(".data.hot.cpus"))) struct cpu cpus[ARCH_CPU_MAX];	/* behind HOT_DATA, since they are many */
+/* behind HOT_DATA, since they are many */
+static __attribute__((section(".data.hot.cpus"))) struct cpu cpus[ARCH_CPU_MAX];
 HOT_DATA static unsigned cpu_count;
 HOT_DATA static struct list ready_queue[K_PRIORITIES];
 HOT_DATA static uint32_t ready_mask, ready_count;
-HOT_DATA static unsigned timer_cpu;		/* the CPU whose timer follows the earliest deadline */
+/* the CPU whose timer follows the earliest deadline */
+HOT_DATA static unsigned timer_cpu;
 HOT_DATA static uint64_t load_ns, load_since;	/* integral of runnable threads */
 HOT_DATA uint32_t lock_word;
 HOT_DATA static uint32_t lock_wanted;
 
-/* Waits until *word is 0, but not longer than `limit` rounds. In each pause an emulator may run another CPU in our place. */
+/*
+ * Waits until *word is 0, but not longer than `limit` rounds. In each pause an emulator may run
+ * another CPU in our place.
+ */
 static void lock_spin(const uint32_t *word, unsigned limit)
 {
 	for (unsigned i = 1; i < limit && __atomic_load_n(word, __ATOMIC_RELAXED); i++) {
@@ -38,7 +44,10 @@ static void lock_spin(const uint32_t *word, unsigned limit)
 	}
 }
 
-/* Not quite fair, so that a CPU that the host has put aside stops nobody; but who has waited for long goes first. */
+/*
+ * Not quite fair, so that a CPU that the host has put aside stops nobody; but who has waited for
+ * long goes first.
+ */
 void lock_take(void)
 {
 	if (__builtin_expect(__atomic_load_n(&lock_wanted, __ATOMIC_RELAXED), 0))
@@ -82,7 +91,7 @@ void sched_cpu_online(unsigned index)
 		cpu_count = index + 1;
 }
 
-/* --- queues --------------------------------------------------------------------------------------------- */
+/* --- queues ------------------------------------------------------------------------------- */
 
 static void load_account(void)
 {
@@ -133,12 +142,16 @@ static void cpu_kick(struct cpu *c)
 	arch_ipi_reschedule(c->index);
 }
 
-/* Finds a CPU that should look at t: an idle one (the last it ran on first), or one with less urgent work. */
+/*
+ * Finds a CPU that should look at t: an idle one (the last it ran on first), or one with less
+ * urgent work.
+ */
 static void cpu_find_for(struct thread *t)
 {
 	struct cpu *victim = NULL;
 
-	if (t->cpu >= 0 && cpus[t->cpu].idle && !cpus[t->cpu].kicked && may_run_on(t, (unsigned)t->cpu)) {
+	if (t->cpu >= 0 && cpus[t->cpu].idle && !cpus[t->cpu].kicked &&
+	    may_run_on(t, (unsigned)t->cpu)) {
 		cpu_kick(&cpus[t->cpu]);
 		return;
 	}
@@ -152,13 +165,15 @@ static void cpu_find_for(struct thread *t)
 			return;
 		}
 		c->timer_stale = true;
-		if (c->current && c->current->priority < t->priority && (!victim || c == cpu_self()))
+		if (c->current && c->current->priority < t->priority &&
+		    (!victim || c == cpu_self()))
 			victim = c;
 	}
 	if (victim)
 		cpu_kick(victim);
 	else if (!may_run_on(t, cpu_self()->index))
-		cpu_kick(&cpus[__builtin_ctzll(t->affinity)]);	/* that it arms its timer for the slice's end */
+		cpu_kick(&cpus[__builtin_ctzll(
+			t->affinity)]); /* that it arms its timer for the slice's end */
 }
 
 void sched_ready(struct thread *t)
@@ -202,7 +217,7 @@ void sched_poke(struct thread *t)
 	}
 }
 
-/* --- time ----------------------------------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------------------------- */
 
 static RARELY int64_t slice_of(const struct thread *t)
 {
@@ -251,7 +266,8 @@ static RARELY void cpu_timer_update(struct cpu *c)
 		want = c->slice_end;
 	if (c->current && c->current->event_cpu_ns) {
 		uint64_t used = c->current->user_ns + c->current->system_ns;
-		uint64_t left = c->current->event_cpu_ns > used ? c->current->event_cpu_ns - used : 0;
+		uint64_t left =
+			c->current->event_cpu_ns > used ? c->current->event_cpu_ns - used : 0;
 
 		if (c->switch_time + (int64_t)left < want)
 			want = c->switch_time + (int64_t)left;
@@ -296,7 +312,10 @@ void sched_timer_interrupt(void)
 		c->slice_over = c->resched = true;
 }
 
-/* Nobody else gets the kernel lock and no interrupt comes in before long work gives way, so it always must. */
+/*
+ * Nobody else gets the kernel lock and no interrupt comes in before long work gives way, so it
+ * always must.
+ */
 bool preempt_needed(void)
 {
 	struct cpu *c = cpu_self();
@@ -307,7 +326,7 @@ bool preempt_needed(void)
 	return true;
 }
 
-/* --- switching ------------------------------------------------------------------------------------------ */
+/* --- switching ---------------------------------------------------------------------------- */
 
 static inline __attribute__((always_inline)) void cpu_run(struct cpu *c, struct thread *t)
 {
@@ -316,7 +335,8 @@ static inline __attribute__((always_inline)) void cpu_run(struct cpu *c, struct 
 
 	if (old) {
 		account_time(old, (uint64_t)(now - c->switch_time));
-		if (old->state != THREAD_READY)		/* it blocked: cpu_preempt has not said what is left */
+		/* it blocked: cpu_preempt has not said what is left */
+		if (old->state != THREAD_READY)
 			old->slice_left = c->slice_end - now;
 	}
 	if (unlikely(t->slice_left <= 0))
@@ -326,7 +346,10 @@ static inline __attribute__((always_inline)) void cpu_run(struct cpu *c, struct 
 	c->current = t;
 	c->switches++;
 	c->slice_over = false;
-	/* A timer that fires too early for t does no harm, so it stays; one that would be too late is set anew. */
+	/*
+	 * A timer that fires too early for t does no harm, so it stays; one that would be too late
+	 * is set anew.
+	 */
 	if (unlikely((ready_mask && c->slice_end < c->armed) || t->event_cpu_ns))
 		c->timer_stale = true;
 	t->state = THREAD_RUNNING;
@@ -334,13 +357,17 @@ static inline __attribute__((always_inline)) void cpu_run(struct cpu *c, struct 
 	arch_switch(&t->frame);
 }
 
-/* CPUs that run no more urgent a thread than t, and had no competition so far, arm their timers for the slice's end. */
+/*
+ * CPUs that run no more urgent a thread than t, and had no competition so far, arm their timers for
+ * the slice's end.
+ */
 static void slices_end(const struct cpu *self, const struct thread *t)
 {
 	for (unsigned i = 0; i < cpu_count; i++) {
 		struct cpu *c = &cpus[i];
 
-		if (c == self || !c->current || c->current->priority > t->priority || c->armed <= c->slice_end)
+		if (c == self || !c->current || c->current->priority > t->priority ||
+		    c->armed <= c->slice_end)
 			continue;
 		c->timer_stale = true;
 		cpu_kick(c);
@@ -449,7 +476,10 @@ static _Noreturn void cpu_idle(struct cpu *c, bool again)
 	arch_idle();
 }
 
-/* This CPU has worked in the kernel for long enough. It goes on as soon as everybody else had a chance. */
+/*
+ * This CPU has worked in the kernel for long enough. It goes on as soon as everybody else had a
+ * chance.
+ */
 static _Noreturn void cpu_breathe(struct cpu *c)
 {
 	struct thread *t = c->current, *n = c->next;
@@ -483,7 +513,8 @@ static _Noreturn RARELY void exit_long(struct cpu *c)
 				continue;
 			cpu_idle(c, mm_reap());
 		}
-		if (!(t->flags & THREAD_EXITING))	/* its space may already be without tables */
+		/* its space may already be without tables */
+		if (!(t->flags & THREAD_EXITING))
 			arch_space_switch(space_arch(t->task->space));
 		if (!(t->flags & THREAD_WORK))
 			break;
@@ -495,14 +526,17 @@ static _Noreturn RARELY void exit_long(struct cpu *c)
 	arch_resume(&t->frame);
 }
 
-/* The end of nearly every call and answer: one thread has made way for another, and nothing else is due. */
+/*
+ * The end of nearly every call and answer: one thread has made way for another, and nothing else is
+ * due.
+ */
 _Noreturn WHOLE void kernel_exit(void)
 {
 	struct cpu *c = cpu_self();
 	struct thread *t = c->current, *n = c->next;
 
-	if (unlikely(!t || !n || c->due || t->state == THREAD_RUNNING || n->flags & THREAD_WORK || !goes_first(n) ||
-		     !arch_switch_is_plain(&n->frame)))
+	if (unlikely(!t || !n || c->due || t->state == THREAD_RUNNING || n->flags & THREAD_WORK ||
+		     !goes_first(n) || !arch_switch_is_plain(&n->frame)))
 		exit_long(c);
 	c->next = NULL;
 	cpu_run(c, n);

@@ -2,10 +2,10 @@
 /*
  * CPUs, the kernel lock, and who runs.
  *
- * One lock protects the whole kernel; user code and servers run on all CPUs at once. A call to an idle server
- * and its answer switch directly on the caller's CPU (sched_next); everything else goes through one ready queue
- * per priority. There is no periodic tick: a timer is armed for the next deadline, and for the end of a slice only
- * while somebody waits for the CPU.
+ * One lock protects the whole kernel; user code and servers run on all CPUs at once. A call to an
+ * idle server and its answer switch directly on the caller's CPU (sched_next); everything else goes
+ * through one ready queue per priority. There is no periodic tick: a timer is armed for the next
+ * deadline, and for the end of a slice only while somebody waits for the CPU.
  */
 #ifndef TROUPE_CORE_SCHED_H
 #define TROUPE_CORE_SCHED_H
@@ -21,7 +21,8 @@ struct cpu {
 			bool resched;		/* look at the ready queues before going on */
 			bool slice_over;	/* current has used its slice up */
 			bool timer_stale;	/* deadline or competition changed */
-			bool breathe;		/* a slice of long kernel work is over: let interrupts and other CPUs in */
+			/* a slice of long kernel work is over: let interrupts and other CPUs in */
+			bool breathe;
 		};
 		uint32_t due;		/* any of these: not the short way out */
 	};
@@ -83,13 +84,19 @@ void sched_interrupt_enter(void);
 void sched_timer_changed(void);
 /* The timer of this CPU fired. */
 void sched_timer_interrupt(void);
-/* Chooses a thread, does its pending work, returns to user mode; or idles. The lock is held and is released. */
+/*
+ * Chooses a thread, does its pending work, returns to user mode; or idles. The lock is held and is
+ * released.
+ */
 _Noreturn void kernel_exit(void);
 /* CPU time of a thread up to now. */
 void sched_thread_time(struct thread *t, uint64_t *user_ns, uint64_t *system_ns);
 void sched_system_info(struct k_system_info *info);
 
-/* thread.c: does what t->flags & THREAD_WORK asks for. t is current and RUNNING, its space is loaded. */
+/*
+ * thread.c: does what t->flags & THREAD_WORK asks for. t is current and RUNNING, its space is
+ * loaded.
+ */
 void thread_work(struct thread *t);
 /* thread.c: frames charged to the accounts of servers */
 uint64_t thread_server_frames(void);

@@ -2,10 +2,10 @@
 /*
  * System-call dispatch.
  *
- * Every system call looks its number up in the thread's route table. A shortcut is tried first and either completes
- * the call or declines; then the call becomes a message. Operations are functions that run again from the start after
- * they blocked; what they need to remember is in thread.progress. op_finish() is the one place where an
- * operation's return value takes effect.
+ * Every system call looks its number up in the thread's route table. A shortcut is tried first and
+ * either completes the call or declines; then the call becomes a message. Operations are functions
+ * that run again from the start after they blocked; what they need to remember is in
+ * thread.progress. op_finish() is the one place where an operation's return value takes effect.
  */
 #include "core/syscall.h"
 #include "arch/entry.h"
@@ -36,7 +36,7 @@ static const struct k_route *route_of(const struct thread *t, uint32_t number)
 	return number < K_ROUTE_NUMBERS ? &t->routes->entry[number] : &route_nowhere;
 }
 
-/* --- messages -------------------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------- */
 
 HOT_DATA uint64_t call_sequence;
 
@@ -47,8 +47,11 @@ void message_resolve(struct thread *t, struct endpoint *e)
 	struct fsctx *f = t->task->fsctx;
 	struct description *d = t->call_fd ? description_of(t->call_fd) : NULL;
 
-	m->cwd = f->cwd && description_of(f->cwd)->endpoint == e ? description_of(f->cwd)->cookie : 0;
-	m->root = f->root && description_of(f->root)->endpoint == e ? description_of(f->root)->cookie : 0;
+	m->cwd = f->cwd && description_of(f->cwd)->endpoint == e ? description_of(f->cwd)->cookie :
+								   0;
+	m->root = f->root && description_of(f->root)->endpoint == e ?
+			  description_of(f->root)->cookie :
+			  0;
 	m->umask = f->umask;
 	if (!d)
 		return;
@@ -61,8 +64,11 @@ void message_resolve(struct thread *t, struct endpoint *e)
 		m->flags |= K_MSGF_FOREIGNFD;
 }
 
-/* The call goes to the server its route names. arg are the operation's arguments or the registers'. */
-static WHOLE void call_route(struct thread *t, const struct k_route *route, const uint64_t *arg, uint32_t flags)
+/*
+ * The call goes to the server its route names. arg are the operation's arguments or the registers'.
+ */
+static WHOLE void call_route(struct thread *t, const struct k_route *route, const uint64_t *arg,
+			     uint32_t flags)
 {
 	struct k_message *m = &t->message;
 	struct endpoint *e = NULL;
@@ -81,7 +87,8 @@ static WHOLE void call_route(struct thread *t, const struct k_route *route, cons
 		if (d) {
 			t->call_fd = &d->object;
 			object_get(t->call_fd);
-		} else if (route->destination == K_TO_DESCRIPTOR || route->flags & K_ROUTE_FD_ONLY) {
+		} else if (route->destination == K_TO_DESCRIPTOR ||
+			   route->flags & K_ROUTE_FD_ONLY) {
 			op_finish(t, -EBADF);
 			return;
 		} else {
@@ -106,7 +113,7 @@ static WHOLE void call_route(struct thread *t, const struct k_route *route, cons
 	call_send(t, e, K_MSG_CALL);
 }
 
-/* --- operations ------------------------------------------------------------------------------------------ */
+/* --- operations --------------------------------------------------------------------------- */
 
 static inline void registers_read(const struct thread *t, uint64_t *arg)
 {
@@ -216,7 +223,8 @@ static inline __attribute__((always_inline)) void syscall_begin(struct thread *t
 	registers_read(t, arg);
 	if (native < K_NATIVE_END - K_NATIVE_BASE && t->routes->flags & K_ROUTES_NATIVE) {
 		t->op = (uint16_t)(OP_NATIVE | native);
-		if (native == K_NATIVE_receive - K_NATIVE_BASE)	/* as the table would, without its page */
+		/* as the table would, without its page */
+		if (native == K_NATIVE_receive - K_NATIVE_BASE)
 			r = native_receive(t, arg);
 		else if (native == K_NATIVE_call - K_NATIVE_BASE)
 			r = native_call(t, arg);
@@ -257,7 +265,8 @@ void syscall_run(struct thread *t)
 void kernel_syscall(struct arch_frame *frame)
 {
 	struct thread *t = (struct thread *)frame;
-	uint32_t number = (uint32_t)arch_frame_syscall_number(frame);	/* the upper half does not count, as on Linux */
+	/* the upper half does not count, as on Linux */
+	uint32_t number = (uint32_t)arch_frame_syscall_number(frame);
 	struct cpu *c;
 
 	kernel_lock();
@@ -265,20 +274,24 @@ void kernel_syscall(struct arch_frame *frame)
 	t->op = 0;
 	if (t->progress.active)		/* left from a call that a handler interrupted */
 		progress_end(t);
-	/* Killed or asked to visit while it waited for the lock: nobody would take the call back from a server's queue. */
+	/*
+	 * Killed or asked to visit while it waited for the lock: nobody would take the call back
+	 * from a server's queue.
+	 */
 	if (!(t->flags & (THREAD_KILLED | THREAD_EVENT)))
 		syscall_begin(t);
 	else
 		arch_frame_set_result(frame, -K_RESTART_ALWAYS);
 	c = cpu_self();
-	if (likely(t->state == THREAD_RUNNING && !(t->flags & THREAD_WORK) && !c->due && !c->next)) {
+	if (likely(t->state == THREAD_RUNNING && !(t->flags & THREAD_WORK) && !c->due &&
+		   !c->next)) {
 		kernel_unlock();
 		return;		/* the short way back to user mode */
 	}
 	kernel_exit();
 }
 
-/* --- faults and interrupts ------------------------------------------------------------------------------- */
+/* --- faults and interrupts ---------------------------------------------------------------- */
 
 static enum k_fault fault_kind(const struct arch_fault *f)
 {

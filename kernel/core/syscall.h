@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* System-call dispatch: shortcut, native call, or a message to the server that the route table names. */
+/*
+ * System-call dispatch: shortcut, native call, or a message to the server that the route table
+ * names.
+ */
 #ifndef TROUPE_CORE_SYSCALL_H
 #define TROUPE_CORE_SYSCALL_H
 
@@ -12,11 +15,15 @@ extern uint64_t stat_calls, stat_shortcuts;
 
 /* Runs t's system call, or its operation again; t is current. */
 void syscall_run(struct thread *t);
-/* An operation's return value takes effect: result, message, block. t need not be current unless r is OP_DECLINE. */
+/*
+ * An operation's return value takes effect: result, message, block. t need not be current unless r
+ * is OP_DECLINE.
+ */
 RARELY void op_finish_rest(struct thread *t, int64_t r);
 static inline void op_finish(struct thread *t, int64_t r)
 {
-	if ((uint64_t)r - (uint64_t)OP_BLOCK > (uint64_t)(OP_QUEUED - OP_BLOCK))	/* neither of these two */
+	/* neither of these two */
+	if ((uint64_t)r - (uint64_t)OP_BLOCK > (uint64_t)(OP_QUEUED - OP_BLOCK))
 		op_finish_rest(t, r);
 }
 
@@ -40,7 +47,8 @@ static inline void message_begin(struct thread *t)
 	m->fd_flags = 0;
 	m->extra[0] = m->extra[1] = m->extra[2] = m->extra[3] = 0;
 	t->call_crashes = 0;
-	t->call = ++call_sequence << CALL_SLOT_BITS | t->slot;	/* never the same twice, whoever had the slot before */
+	/* never the same twice, whoever had the slot before */
+	t->call = ++call_sequence << CALL_SLOT_BITS | t->slot;
 }
 
 /* Sends the kept message again (absent page, dead server). */

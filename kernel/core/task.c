@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks. See task.h. The order at the end: threads, table, fs context, space, then the notice to whoever waits. */
+/*
+ * Tasks. See task.h. The order at the end: threads, table, fs context, space, then the notice to
+ * whoever waits.
+ */
 #include "core/task.h"
 #include "core/endpoint.h"
 #include "lib/errno.h"
@@ -18,7 +21,8 @@ static void task_gone_fill(struct notice *n, struct k_message *m)
 	object_put(&task->object);
 }
 
-int task_create(struct space *s, struct table *t, struct fsctx *f, struct account *a, struct task **out)
+int task_create(struct space *s, struct table *t, struct fsctx *f, struct account *a,
+		struct task **out)
 {
 	struct task *task = kzalloc(sizeof(*task));
 
@@ -35,7 +39,8 @@ int task_create(struct space *s, struct table *t, struct fsctx *f, struct accoun
 	object_get(&t->object);
 	object_get(&f->object);
 	object_get(&a->object);
-	task->limit_fsize = task->limit_as = task->limit_data = task->limit_stack = task->limit_memlock = UINT64_MAX;
+	task->limit_fsize = task->limit_as = task->limit_data = task->limit_stack =
+		task->limit_memlock = UINT64_MAX;
 	*out = task;
 	return 0;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads: birth, death, waiting, interruption, and the work that stands between a thread and user mode.
+ * Threads: birth, death, waiting, interruption, and the work that stands between a thread and user
+ * mode.
  *
- * The thread table gives each thread a slot; a call id is the slot and a sequence number, so finding the caller
- * of a call is one index and one comparison.
+ * The thread table gives each thread a slot; a call id is the slot and a sequence number, so
+ * finding the caller of a call is one index and one comparison.
  */
 #include "core/thread.h"
 #include "arch/fpu.h"
@@ -64,7 +65,8 @@ uint64_t thread_server_frames(void)
 
 		if (!t || !t->task || !(t->flags & THREAD_SERVER))
 			continue;
-		while (j < i && !(thread_table[j] && thread_table[j]->flags & THREAD_SERVER && thread_table[j]->task->account == t->task->account))
+		while (j < i && !(thread_table[j] && thread_table[j]->flags & THREAD_SERVER &&
+				  thread_table[j]->task->account == t->task->account))
 			j++;
 		if (j == i)
 			frames += t->task->account->frames;
@@ -200,7 +202,7 @@ RARELY void thread_retire(struct thread *t)
 	object_put(&t->object);		/* its life */
 }
 
-/* --- progress and waiting -------------------------------------------------------------------------------- */
+/* --- progress and waiting ----------------------------------------------------------------- */
 
 void progress_clear(struct thread *t)
 {
@@ -219,7 +221,10 @@ static void waiter_detach(struct thread *t)
 
 int64_t wait_custom(struct thread *t, enum k_wait why, int class, void (*detach)(struct thread *t))
 {
-	/* An event is sticky, it is tested before blocking. It waits while a page for the kept message is brought in. */
+	/*
+	 * An event is sticky, it is tested before blocking. It waits while a page for the kept
+	 * message is brought in.
+	 */
 	uint32_t stop = t->flags & THREAD_REDELIVER ? THREAD_KILLED : THREAD_EVENT | THREAD_KILLED;
 
 	t->wait_class = class;
@@ -260,7 +265,10 @@ static void thread_unwait(struct thread *t)
 		detach(t);
 }
 
-/* What a woken thread does first. One that waited for the sake of its kept message has no operation under way. */
+/*
+ * What a woken thread does first. One that waited for the sake of its kept message has no operation
+ * under way.
+ */
 static void thread_resume_work(struct thread *t)
 {
 	thread_unwait(t);
@@ -291,7 +299,8 @@ void thread_complete(struct thread *t, int64_t result)
 		return;
 	thread_unwait(t);
 	op_finish(t, result);
-	if (t->state == THREAD_BLOCKED)		/* else its end has sent it somewhere, maybe even back again */
+	/* else its end has sent it somewhere, maybe even back again */
+	if (t->state == THREAD_BLOCKED)
 		sched_ready(t);
 }
 
@@ -325,7 +334,7 @@ static void thread_interrupt(struct thread *t)
 		sched_ready(t);
 }
 
-/* --- events and death ------------------------------------------------------------------------------------ */
+/* --- events and death --------------------------------------------------------------------- */
 
 /* A system call that no server has looked at can be taken back as if it had never been made. */
 static bool call_is_fresh(const struct thread *t)
@@ -364,7 +373,8 @@ void thread_kill(struct thread *t)
 {
 	if (t->flags & (THREAD_KILLED | THREAD_EXITING) || t->state == THREAD_DEAD)
 		return;
-	if ((t->state == THREAD_HELD || t->state == THREAD_QUEUED) && t->message.kind == K_MSG_THREAD_DEAD)
+	if ((t->state == THREAD_HELD || t->state == THREAD_QUEUED) &&
+	    t->message.kind == K_MSG_THREAD_DEAD)
 		return;
 	t->flags |= THREAD_KILLED;
 	switch (t->state) {
@@ -405,7 +415,8 @@ void thread_visit(struct thread *t, enum k_message_kind kind)
 
 static void work_die(struct thread *t)
 {
-	t->flags &= ~(THREAD_KILLED | THREAD_EVENT | THREAD_RESTART | THREAD_REDELIVER | THREAD_HOOK);
+	t->flags &=
+		~(THREAD_KILLED | THREAD_EVENT | THREAD_RESTART | THREAD_REDELIVER | THREAD_HOOK);
 	progress_end(t);
 	t->op = 0;
 	call_forget(t);

@@ -3,11 +3,13 @@
  * Threads and tasks.
  *
  * Above: system calls (core/syscall.c), endpoints (core/endpoint.c). Below: arch/. The kernel is
- * event-style: one stack per CPU, a thread that blocks leaves nothing on it. What it was doing is in its
- * registers and in its progress record, and it runs the system call again from its first instruction when it
- * is woken. The invariant: a thread that is not running on a CPU has its complete state in struct thread.
+ * event-style: one stack per CPU, a thread that blocks leaves nothing on it. What it was doing is
+ * in its registers and in its progress record, and it runs the system call again from its first
+ * instruction when it is woken. The invariant: a thread that is not running on a CPU has its
+ * complete state in struct thread.
  *
- * All fields are protected by the kernel lock; `frame` also belongs to the CPU that runs the thread in user mode.
+ * All fields are protected by the kernel lock; `frame` also belongs to the CPU that runs the thread
+ * in user mode.
  */
 #ifndef TROUPE_CORE_THREAD_H
 #define TROUPE_CORE_THREAD_H
@@ -26,8 +28,8 @@ struct table;
 struct thread;
 
 /*
- * A notice is a message without a caller, with storage embedded in the object that it is about: queueing one
- * never allocates and never drops.
+ * A notice is a message without a caller, with storage embedded in the object that it is about:
+ * queueing one never allocates and never drops.
  */
 struct notice {
 	struct list link;
@@ -38,10 +40,13 @@ struct notice {
 };
 
 /* What a kernel operation returns besides a result >= 0 or a negative errno. */
-#define OP_BLOCK	(INT64_MIN + 1)	/* the thread is on a wait queue: run the operation again when woken */
+/* The thread is on a wait queue: run the operation again when woken */
+#define OP_BLOCK	(INT64_MIN + 1)
 #define OP_QUEUED	(INT64_MIN + 2)	/* the thread has been sent to an endpoint */
-#define OP_DECLINE	(INT64_MIN + 6)	/* the server must decide; thread->progress.done and .reason say how far */
-#define OP_PREEMPT	(INT64_MIN + 3)	/* a slice of long work is done: let others run, then again */
+/* The server must decide; thread->progress.done and .reason say how far */
+#define OP_DECLINE	(INT64_MIN + 6)
+/* A slice of long work is done: let others run, then again */
+#define OP_PREEMPT	(INT64_MIN + 3)
 #define OP_MEMORY	(INT64_MIN + 4)	/* no frame for a user page: tell home 0, then again */
 #define OP_DONE		(INT64_MIN + 5)	/* registers are already as they should be */
 
@@ -53,23 +58,30 @@ static inline bool op_result_is_special(int64_t r)
 }
 
 /*
- * What a restarted operation needs to know. Zeroed (active = false) when a new system call starts; an operation
- * that needs it tests `active` first and fills in what it needs.
+ * What a restarted operation needs to know. Zeroed (active = false) when a new system call starts;
+ * an operation that needs it tests `active` first and fills in what it needs.
  */
 struct progress {
 	union {
 		struct {
 			bool active;
-			bool finish_on_interrupt;	/* set by the operation: when interrupted it runs once more, with */
-			bool interrupted;	/* ... `interrupted`, to compute its own result (-class, short count); it must not block then */
+			/* set by the operation: when interrupted it runs once more, with */
+			bool finish_on_interrupt;
+			/*
+			 * ... `interrupted`, to compute its own result (-class, short count); it
+			 * must not block then
+			 */
+			bool interrupted;
 			int reason;		/* positive errno for OP_DECLINE, else 0 */
 		};
 		uint64_t used;		/* all of them at once */
 	};
-	uint64_t done;		/* bytes that are already transferred: a signal turns them into a short count */
+	/* bytes that are already transferred: a signal turns them into a short count */
+	uint64_t done;
 	int64_t deadline;	/* absolute monotonic ns, K_FOREVER */
 	uint64_t aux[4];	/* the operation's own */
-	void *object;		/* the operation's own; released by `release` when the call ends in any way */
+	/* the operation's own; released by `release` when the call ends in any way */
+	void *object;
 	void (*release)(struct thread *t);
 };
 
@@ -81,16 +93,23 @@ struct waiter {
 };
 
 enum thread_state {
-	THREAD_NEW, THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED /* in a kernel operation */, THREAD_QUEUED /* in an endpoint */,
-	THREAD_HELD /* by an endpoint */, THREAD_DEAD
+	THREAD_NEW,
+	THREAD_READY,
+	THREAD_RUNNING,
+	THREAD_BLOCKED /* in a kernel operation */,
+	THREAD_QUEUED /* in an endpoint */,
+	THREAD_HELD /* by an endpoint */,
+	THREAD_DEAD
 };
 
 /* thread.flags: looked at on every way out to user mode */
 #define THREAD_EVENT	0x1u	/* visit home 0 first */
 #define THREAD_KILLED	0x2u	/* die first */
 #define THREAD_HOOK	0x4u	/* K_MSG_DONE to thread.hook when the operation ends */
-#define THREAD_RESTART	0x8u	/* run system call / operation again instead of returning to user mode */
-#define THREAD_AUTHORITY 0x10u	/* the running operation was forwarded by a server: it must not be routed again */
+/* Run system call / operation again instead of returning to user mode */
+#define THREAD_RESTART	0x8u
+/* The running operation was forwarded by a server: it must not be routed again */
+#define THREAD_AUTHORITY 0x10u
 #define THREAD_REDELIVER 0x20u	/* touch the absent page, then send the kept message again */
 #define THREAD_SERVER	0x40u
 #define THREAD_ARGS	0x80u	/* operation arguments are in thread.op_args, not in registers */
@@ -98,7 +117,9 @@ enum thread_state {
 #define THREAD_OLD_SPACE 0x200u	/* after exec: thread.old_space has to be cleared first */
 #define THREAD_PREEMPTED 0x400u	/* goes to the head of its queue, with the rest of its slice */
 /* What keeps a thread from returning straight to user mode. */
-#define THREAD_WORK (THREAD_EVENT | THREAD_KILLED | THREAD_RESTART | THREAD_REDELIVER | THREAD_EXITING | THREAD_OLD_SPACE)
+#define THREAD_WORK                                                                                \
+	(THREAD_EVENT | THREAD_KILLED | THREAD_RESTART | THREAD_REDELIVER | THREAD_EXITING |       \
+	 THREAD_OLD_SPACE)
 
 struct thread {
 	struct arch_frame frame;	/* first: arch code finds it through the per-CPU pointer */
@@ -116,15 +137,19 @@ struct thread {
 	uint32_t constant[K_CONSTANTS];
 
 	/* what it is doing */
-	int32_t number;			/* system call it is in; -1: none (came by interrupt or fault) */
-	uint16_t op;			/* enum k_op or OP_NATIVE | call that is being run; 0: none */
+	/* system call it is in; -1: none (came by interrupt or fault) */
+	int32_t number;
+	/* enum k_op or OP_NATIVE | call that is being run; 0: none */
+	uint16_t op;
 	int32_t op_number;		/* system call whose route entry the operation is of */
 	uint64_t op_args[6];
 	struct progress progress;
 	struct waiter waiter;		/* simple waits */
 	uint32_t wait_why;		/* enum k_wait */
-	int32_t wait_class;		/* positive errno or K_RESTART_* that an interruption of this wait gives */
-	void (*wait_detach)(struct thread *t);	/* takes it out of whatever queues it is in; NULL: not waiting */
+	/* positive errno or K_RESTART_* that an interruption of this wait gives */
+	int32_t wait_class;
+	/* takes it out of whatever queues it is in; NULL: not waiting */
+	void (*wait_detach)(struct thread *t);
 	struct list timer_link, timer_children;	/* core/timer.c: a heap of deadlines */
 	int64_t timer_deadline;
 
@@ -133,7 +158,8 @@ struct thread {
 	struct list call_link;
 	uint64_t call;			/* id of the current call */
 	struct k_message message;	/* kept for (re)delivery */
-	struct k_message aside;		/* one that is to be redelivered, while its thread asks home 0 for memory */
+	/* one that is to be redelivered, while its thread asks home 0 for memory */
+	struct k_message aside;
 	struct endpoint *aside_endpoint;	/* where it goes, counted; NULL: none */
 	struct object *call_fd;		/* description in arg[0], pinned while the call lasts */
 	struct object *attached[2];	/* handles that a forwarder sent along, and their rights */
@@ -142,10 +168,12 @@ struct thread {
 	uint32_t scratch_size;
 	struct endpoint *hook;
 	uint64_t need_page;		/* REDELIVER: address to fault in; bit 0: for writing */
-	struct notice cancel;		/* K_MSG_CANCEL of `cancel_call` to the endpoint that holds it */
+	/* K_MSG_CANCEL of `cancel_call` to the endpoint that holds it */
+	struct notice cancel;
 	uint64_t cancel_call;
 	bool cancel_dead;
-	struct notice overdue;		/* K_MSG_OVERDUE about `overdue_call`, which the server with this task cookie holds */
+	/* K_MSG_OVERDUE about `overdue_call`, which the server with this task cookie holds */
+	struct notice overdue;
 	uint64_t overdue_call;
 	uint32_t overdue_server;
 	struct space *old_space;
@@ -158,8 +186,10 @@ struct thread {
 	uint64_t user_ns, system_ns, switch_time;
 	uint64_t voluntary, involuntary, minor_faults, major_faults;
 	uint64_t event_cpu_ns;
-	struct endpoint *serving;	/* where it received last, counted; held calls there are requeued when it dies */
-	struct k_message *inbox;	/* its message buffer through the direct map, while space generation and address hold */
+	/* where it received last, counted; held calls there are requeued when it dies */
+	struct endpoint *serving;
+	/* its message buffer through the direct map, while space generation and address hold */
+	struct k_message *inbox;
 	uint64_t inbox_generation, inbox_address;
 	uint32_t call_crashes;		/* servers that died while they held this call */
 	uint64_t lender_call;		/* the call whose thread's time this server runs on */
@@ -179,8 +209,10 @@ struct task {
 	struct endpoint *notify;	/* hears K_MSG_TASK_GONE */
 	struct notice gone;
 	bool server;
-	uint64_t limit_fsize, limit_as, limit_data, limit_stack, limit_memlock;	/* bytes, UINT64_MAX none */
-	uint64_t dead_user_ns, dead_system_ns, dead_minor, dead_major, dead_voluntary, dead_involuntary;
+	/* bytes, UINT64_MAX none */
+	uint64_t limit_fsize, limit_as, limit_data, limit_stack, limit_memlock;
+	uint64_t dead_user_ns, dead_system_ns, dead_minor, dead_major, dead_voluntary,
+		dead_involuntary;
 	char name[16];
 };
 
@@ -192,7 +224,7 @@ static inline struct thread *thread_of(struct object *o)
 /* The thread that this CPU runs; NULL in idle. */
 struct thread *thread_current(void);
 
-/* --- waiting: what kernel operations use ------------------------------------------------------------- */
+/* --- waiting: what kernel operations use -------------------------------------------------- */
 
 struct wait_queue {
 	struct list waiters;
@@ -204,9 +236,10 @@ static inline void wait_queue_init(struct wait_queue *q)
 }
 
 /*
- * Puts t (the current thread) into q through t->waiter and returns OP_BLOCK, for `return wait_on(...)`.
- * An interruption ends the call with progress.done if that is > 0, else with -class.
- * If progress.active and progress.deadline is not K_FOREVER, a timer wakes it then (the operation runs again and looks at the clock).
+ * Puts t (the current thread) into q through t->waiter and returns OP_BLOCK, for `return
+ * wait_on(...)`. An interruption ends the call with progress.done if that is > 0, else with -class.
+ * If progress.active and progress.deadline is not K_FOREVER, a timer wakes it then (the operation
+ * runs again and looks at the clock).
  */
 int64_t wait_on(struct thread *t, struct wait_queue *q, enum k_wait why, int class);
 /* The same for operations that put t into queues by themselves: detach undoes that. */

@@ -2,9 +2,9 @@
 /*
  * The heap of deadlines: a pairing heap whose nodes are in struct thread, so arming can never fail.
  *
- * A node's children are in its timer_children list, linked through their timer_link; the root alone is in
- * `timer_root`. The invariant: no thread's deadline is before its parent's. Arming costs one comparison,
- * taking a node out a logarithm on average.
+ * A node's children are in its timer_children list, linked through their timer_link; the root alone
+ * is in `timer_root`. The invariant: no thread's deadline is before its parent's. Arming costs one
+ * comparison, taking a node out a logarithm on average.
  */
 #include "core/timer.h"
 #include "core/sched.h"
@@ -37,7 +37,10 @@ static struct thread *list_pop(struct list *head)
 	return node_of(first);
 }
 
-/* Makes one heap of a list of heaps: pairs from the left, then the pairs from the right. NULL if the list is empty. */
+/*
+ * Makes one heap of a list of heaps: pairs from the left, then the pairs from the right. NULL if
+ * the list is empty.
+ */
 static struct thread *heap_gather(struct list *heaps)
 {
 	struct list pairs = LIST_INIT(pairs);

@@ -2,9 +2,9 @@
 /*
  * Open file descriptions, and what operations on them share.
  *
- * A description ends in two steps. With its last reference (handles, blocked operations, mappings) the data plane goes at
- * once, so that end of file and EPIPE come as soon as on Linux; then it stays in its endpoint's list of
- * closes until the server has been told its cookie.
+ * A description ends in two steps. With its last reference (handles, blocked operations, mappings)
+ * the data plane goes at once, so that end of file and EPIPE come as soon as on Linux; then it
+ * stays in its endpoint's list of closes until the server has been told its cookie.
  */
 #include "data/description.h"
 #include "data/linux.h"
@@ -38,7 +38,8 @@ static bool objects_fit(uint32_t plane, const struct object *o, const struct obj
 
 static bool plane_reads_pipe(const struct description *d)
 {
-	return d->plane == K_PLANE_PIPE_READ || d->plane == K_PLANE_PIPE_BOTH || d->plane == K_PLANE_SOCKET;
+	return d->plane == K_PLANE_PIPE_READ || d->plane == K_PLANE_PIPE_BOTH ||
+	       d->plane == K_PLANE_SOCKET;
 }
 
 /* The pipe it writes to, or NULL. */
@@ -62,7 +63,8 @@ static int plane_open(struct description *d, struct object *o, struct object *o2
 		if (o2)
 			d->pipe2 = pipe_of(o2);
 		if (plane_reads_pipe(d)) {
-			d->writers_seen = pipe_writers_seen(d->pipe) - !pipe_at_end(d->pipe);	/* one that is there has come */
+			/* one that is there has come */
+			d->writers_seen = pipe_writers_seen(d->pipe) - !pipe_at_end(d->pipe);
 			pipe_open(d->pipe, true, false);
 		}
 		out = plane_write_pipe(d);
@@ -94,8 +96,8 @@ static void plane_close(struct description *d)
 		object_put(pipe_object(d->pipe));
 }
 
-int description_create(struct endpoint *e, const struct k_description *k, struct object *object, struct object *object2,
-		       struct source *source, struct description **out)
+int description_create(struct endpoint *e, const struct k_description *k, struct object *object,
+		       struct object *object2, struct source *source, struct description **out)
 {
 	struct description *d;
 	int r;
@@ -110,7 +112,9 @@ int description_create(struct endpoint *e, const struct k_description *k, struct
 	d->decline = k->decline;
 	d->plane = (uint8_t)k->plane;
 	d->flags = (uint8_t)k->flags;
-	d->access = k->flags & K_DESCRIPTION_PATH ? 0 : ((k->status & O_ACCMODE) + 1) & (DESCRIPTION_READ | DESCRIPTION_WRITE);
+	d->access = k->flags & K_DESCRIPTION_PATH ?
+			    0 :
+			    ((k->status & O_ACCMODE) + 1) & (DESCRIPTION_READ | DESCRIPTION_WRITE);
 	d->offset = k->offset;
 	wait_queue_init(&d->offset_waiters);
 	list_init(&d->watches);
@@ -157,9 +161,12 @@ void description_free(struct description *d)
 	object_put(&e->object);
 }
 
-/* --- readiness ------------------------------------------------------------------------------------------- */
+/* --- readiness ---------------------------------------------------------------------------- */
 
-/* A socket's end of file and broken pipe have names of their own. A direction that its source declines is the source's alone. */
+/*
+ * A socket's end of file and broken pipe have names of their own. A direction that its source
+ * declines is the source's alone.
+ */
 bool description_reset(const struct description *d)
 {
 	return pipe_at_end(d->pipe) && pipe_broken(d->pipe2) && pipe_bytes(d->pipe2);
@@ -171,12 +178,17 @@ static uint32_t socket_ready(struct description *d)
 	uint32_t ready = 0;
 
 	if (!(decline & K_SOURCE_DECLINE_READ))
-		ready |= (pipe_read_ready(d->pipe, d->writers_seen) & POLL_IN) | (pipe_at_end(d->pipe) ? POLL_IN | POLLRDHUP : 0);
+		ready |= (pipe_read_ready(d->pipe, d->writers_seen) & POLL_IN) |
+			 (pipe_at_end(d->pipe) ? POLL_IN | POLLRDHUP : 0);
 	if (!(decline & K_SOURCE_DECLINE_WRITE))
-		ready |= (pipe_write_ready(d->pipe2) & POLL_OUT) | (pipe_broken(d->pipe2) ? POLL_OUT : 0);
+		ready |= (pipe_write_ready(d->pipe2) & POLL_OUT) |
+			 (pipe_broken(d->pipe2) ? POLL_OUT : 0);
 	if (!pipe_at_end(d->pipe) || !pipe_broken(d->pipe2))
 		return ready;
-	/* The end of a connection that was half closed shows at once, too, and not only when the server hears of it. */
+	/*
+	 * The end of a connection that was half closed shows at once, too, and not only when the
+	 * server hears of it.
+	 */
 	if (!(decline & (K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE)))
 		ready |= POLLHUP | (description_reset(d) ? POLLERR : 0);
 	return ready | (pipe_read_ready(d->pipe, d->writers_seen) & POLLHUP);
@@ -232,7 +244,7 @@ bool description_pollable(const struct description *d)
 	}
 }
 
-/* --- operations that run again ----------------------------------------------------------------------------- */
+/* --- operations that run again ------------------------------------------------------------ */
 
 /* Gives up the ownership of offset and append. */
 static void op_disown(struct thread *t, struct description *d)

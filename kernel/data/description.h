@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptions: open file descriptions. The endpoint that serves it, the server's cookie, status flags, readiness
- * and, optionally, a data plane that read and write use without the server.
+ * Descriptions: open file descriptions. The endpoint that serves it, the server's cookie, status
+ * flags, readiness and, optionally, a data plane that read and write use without the server.
  */
 #ifndef TROUPE_DATA_DESCRIPTION_H
 #define TROUPE_DATA_DESCRIPTION_H
@@ -19,7 +19,8 @@ struct waitset;
 struct description {
 	struct object object;
 	struct endpoint *endpoint;	/* [I] counted */
-	struct list endpoint_link;	/* endpoint->descriptions; after the last handle: endpoint->closes */
+	/* endpoint->descriptions; after the last handle: endpoint->closes */
+	struct list endpoint_link;
 	uint64_t cookie;		/* [I] */
 	uint32_t status;		/* O_ flags as F_GETFL */
 	uint32_t decline;		/* K_DECLINE_* */
@@ -46,10 +47,13 @@ static inline struct description *description_of(struct object *o)
 }
 
 /* The objects are already looked up; the description takes its own references. */
-int description_create(struct endpoint *e, const struct k_description *d, struct object *object, struct object *object2, struct source *source, struct description **out);
+int description_create(struct endpoint *e, const struct k_description *d, struct object *object,
+		       struct object *object2, struct source *source, struct description **out);
 /* Frees one whose close notice has been delivered (or needs none). */
 void description_free(struct description *d);
-/* Of a socket plane: both its pipes have lost their other end, and what it wrote was not all read. */
+/*
+ * Of a socket plane: both its pipes have lost their other end, and what it wrote was not all read.
+ */
 bool description_reset(const struct description *d);
 /* Current readiness, poll bits. */
 uint32_t description_ready(struct description *d);
@@ -60,7 +64,10 @@ static inline struct description *description_get(struct thread *t, uint64_t n)
 
 	return h && h->object->type == K_OBJECT_DESCRIPTION ? description_of(h->object) : NULL;
 }
-/* The sources whose events can change its readiness; returns how many. None: readiness never changes. */
+/*
+ * The sources whose events can change its readiness; returns how many. None: readiness never
+ * changes.
+ */
 #define DESCRIPTION_SOURCES 3
 unsigned description_sources(struct description *d, struct source **out);
 /* False for what epoll refuses: regular files, directories, /dev/null. */

@@ -2,13 +2,14 @@
 /*
  * epoll: wait sets and the calls on them.
  *
- * A member is in three kinds of lists: its wait set's, its description's (so that it can go with it), and one watch
- * in each of the description's sources. An event of a source puts the member into the ready list, a wait looks at
- * each listed member's real readiness: level-triggered members stay listed while they are ready, edge-triggered and one-shot
- * ones leave. The invariant: a member that is ready, and was not reported since if it is edge-triggered, is listed.
+ * A member is in three kinds of lists: its wait set's, its description's (so that it can go with
+ * it), and one watch in each of the description's sources. An event of a source puts the member
+ * into the ready list, a wait looks at each listed member's real readiness: level-triggered members
+ * stay listed while they are ready, edge-triggered and one-shot ones leave. The invariant: a member
+ * that is ready, and was not reported since if it is edge-triggered, is listed.
  *
- * A wait set is itself a source, so wait sets can be watched by wait sets; `marks` keep events and searches from
- * visiting one twice, NEST_MAX bounds the depth of recursion.
+ * A wait set is itself a source, so wait sets can be watched by wait sets; `marks` keep events and
+ * searches from visiting one twice, NEST_MAX bounds the depth of recursion.
  */
 #include "core/ops.h"
 #include "data/linux.h"
@@ -22,7 +23,8 @@
 #define NEST_MAX 5u	/* wait sets in a chain */
 #define NEST_LEAF_MAX 5u	/* above a description that is none */
 #define EPOLL_PRIVATE (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
-#define EXCLUSIVE_MAY (POLL_IN | POLL_OUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+#define EXCLUSIVE_MAY                                                                              \
+	(POLL_IN | POLL_OUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 
 struct waitset {
 	struct description *owner;
@@ -103,7 +105,7 @@ void waitset_pass(struct waitset *w)
 		wait_queue_wake(&w->waiters, 1);
 }
 
-/* --- events ------------------------------------------------------------------------------------------------ */
+/* --- events ------------------------------------------------------------------------------- */
 
 static uint32_t member_ready(const struct member *m)
 {
@@ -155,13 +157,14 @@ uint32_t waitset_ready(struct waitset *w)
 	return 0;
 }
 
-/* --- nesting ------------------------------------------------------------------------------------------------- */
+/* --- nesting ------------------------------------------------------------------------------ */
 
 /*
- * Wait sets in the longest chain down from w, w included; NEST_MAX + 1 stands for too many, or for reaching `avoid`. Each
- * search visits a set once.
+ * Wait sets in the longest chain down from w, w included; NEST_MAX + 1 stands for too many, or for
+ * reaching `avoid`. Each search visits a set once.
  */
-static unsigned depth_below(struct waitset *w, const struct waitset *avoid, uint64_t search, unsigned level)
+static unsigned depth_below(struct waitset *w, const struct waitset *avoid, uint64_t search,
+			    unsigned level)
 {
 	unsigned deepest = 0;
 
@@ -171,7 +174,9 @@ static unsigned depth_below(struct waitset *w, const struct waitset *avoid, uint
 		return w->depth;
 	list_for(it, &w->members) {
 		struct description *d = container_of(it, struct member, set_link)->target;
-		unsigned below = d->plane == K_PLANE_WAITSET ? depth_below(d->waitset, avoid, search, level + 1) : 0;
+		unsigned below = d->plane == K_PLANE_WAITSET ?
+					 depth_below(d->waitset, avoid, search, level + 1) :
+					 0;
 
 		if (below > deepest)
 			deepest = below;
@@ -191,7 +196,8 @@ static unsigned depth_above(struct waitset *w, uint64_t search)
 	if (w->search == search)
 		return w->depth;
 	list_for(it, &w->owner->watches) {
-		unsigned above = depth_above(container_of(it, struct member, target_link)->set, search);
+		unsigned above =
+			depth_above(container_of(it, struct member, target_link)->set, search);
 
 		if (above > highest)
 			highest = above;
@@ -211,7 +217,7 @@ static int nesting_check(struct waitset *w, struct description *target)
 	return below + depth_above(w, ++last_mark) > NEST_MAX ? -ELOOP : 0;
 }
 
-/* --- epoll_ctl ------------------------------------------------------------------------------------------------ */
+/* --- epoll_ctl ---------------------------------------------------------------------------- */
 
 static struct member *member_find(struct waitset *w, struct description *d, uint32_t fd)
 {
@@ -231,7 +237,8 @@ static void member_check(struct member *m)
 		member_event(m, ++last_mark);
 }
 
-static int64_t member_add(struct waitset *w, struct description *d, uint32_t fd, const struct epoll_event *e)
+static int64_t member_add(struct waitset *w, struct description *d, uint32_t fd,
+			  const struct epoll_event *e)
 {
 	struct source *source[DESCRIPTION_SOURCES];
 	unsigned n = description_sources(d, source);
@@ -313,14 +320,14 @@ int64_t op_epoll_ctl(struct thread *t, const uint64_t *arg)
 	}
 }
 
-/* --- epoll_wait ------------------------------------------------------------------------------------------------- */
+/* --- epoll_wait --------------------------------------------------------------------------- */
 
 #define BATCH 32
 #define REPORT_MAX 600	/* two pages can be prepared */
 
 /*
- * Takes members off the head of the ready list, up to and with `*last` (NULL: none are left), until one is really
- * ready. What is reported and listed again comes behind `last`.
+ * Takes members off the head of the ready list, up to and with `*last` (NULL: none are left), until
+ * one is really ready. What is reported and listed again comes behind `last`.
  */
 static struct member *ready_next(struct waitset *w, struct list **last, uint32_t *events)
 {
@@ -347,7 +354,8 @@ static void member_reported(struct member *m)
 }
 
 /* Reports up to `max` ready members: how many, or an error with nothing taken. */
-static int64_t report_batch(struct thread *t, struct waitset *w, uint64_t to, uint32_t max, struct list **last)
+static int64_t report_batch(struct thread *t, struct waitset *w, uint64_t to, uint32_t max,
+			    struct list **last)
 {
 	struct epoll_event e[BATCH];
 	struct member *m, *taken[BATCH];
@@ -377,7 +385,10 @@ static bool exceeds_batch(const struct waitset *w)
 	return false;
 }
 
-/* More than a batch is reported only where writing cannot fail: an event that has been taken must arrive. */
+/*
+ * More than a batch is reported only where writing cannot fail: an event that has been taken must
+ * arrive.
+ */
 static int64_t report(struct thread *t, struct waitset *w, uint64_t to, uint32_t max)
 {
 	struct list *last = w->ready.prev;
@@ -403,7 +414,8 @@ static int64_t report(struct thread *t, struct waitset *w, uint64_t to, uint32_t
 	return done ? done : r;
 }
 
-static int64_t waitset_wait(struct thread *t, struct description *d, uint64_t to, uint32_t max, int32_t ms)
+static int64_t waitset_wait(struct thread *t, struct description *d, uint64_t to, uint32_t max,
+			    int32_t ms)
 {
 	struct waitset *w = d->waitset;
 	struct progress *p = &t->progress;

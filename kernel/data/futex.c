@@ -2,9 +2,10 @@
 /*
  * Futexes: waiting for a word of user memory to change.
  *
- * A waiter is in the bucket of its key through thread.waiter: the key is in progress.aux, its bitset in waiter.key. The value
- * is compared and the waiter queued under the kernel lock, which wakers take after they changed the value, so no
- * wake-up is lost. A woken waiter's call is completed from outside; a waiter that runs again was not woken by a futex.
+ * A waiter is in the bucket of its key through thread.waiter: the key is in progress.aux, its
+ * bitset in waiter.key. The value is compared and the waiter queued under the kernel lock, which
+ * wakers take after they changed the value, so no wake-up is lost. A woken waiter's call is
+ * completed from outside; a waiter that runs again was not woken by a futex.
  */
 #include "data/futex.h"
 #include "arch/paging.h"
@@ -17,7 +18,10 @@
 
 #define BUCKETS 256
 
-/* Private: space id and address. Shared: object id and offset. Ids are never reused and unique among all objects. */
+/*
+ * Private: space id and address. Shared: object id and offset. Ids are never reused and unique
+ * among all objects.
+ */
 struct futex_key {
 	uint64_t id, offset;
 };
@@ -44,8 +48,8 @@ static bool waits_for(const struct waiter *w, const struct futex_key *k)
 }
 
 /*
- * A word in private memory has one key, however it is asked for. False: asked for as shared, and nothing is
- * mapped there.
+ * A word in private memory has one key, however it is asked for. False: asked for as shared, and
+ * nothing is mapped there.
  */
 static bool key_of(struct space *s, uint64_t address, bool shared, struct futex_key *k)
 {
@@ -67,10 +71,11 @@ static int64_t key_get(struct thread *t, uint64_t address, bool shared, struct f
 	return key_of(t->task->space, address, shared, k) ? 0 : -EFAULT;
 }
 
-/* --- waking --------------------------------------------------------------------------------------------------- */
+/* --- waking ------------------------------------------------------------------------------- */
 
 /* The next waiter for k in the bucket after `after`, or NULL. */
-static struct waiter *waiter_next(struct list *head, struct list *after, const struct futex_key *k, uint32_t bits)
+static struct waiter *waiter_next(struct list *head, struct list *after, const struct futex_key *k,
+				  uint32_t bits)
 {
 	for (struct list *it = after->next; it != head; it = it->next) {
 		struct waiter *w = container_of(it, struct waiter, node);
@@ -110,7 +115,7 @@ static int64_t futex_wake(struct thread *t, uint64_t address, bool shared, int n
 	return r ? r : key_wake(&k, n, bits);
 }
 
-/* --- waiting ---------------------------------------------------------------------------------------------------- */
+/* --- waiting ------------------------------------------------------------------------------ */
 
 static void futex_detach(struct thread *t)
 {
@@ -118,7 +123,8 @@ static void futex_detach(struct thread *t)
 }
 
 /* `deadline` counts on the first run only; later ones find it in their progress. */
-static int64_t futex_wait(struct thread *t, uint64_t address, bool shared, uint32_t value, int64_t deadline, uint32_t bits)
+static int64_t futex_wait(struct thread *t, uint64_t address, bool shared, uint32_t value,
+			  int64_t deadline, uint32_t bits)
 {
 	struct progress *p = &t->progress;
 	struct futex_key k;
@@ -144,11 +150,14 @@ static int64_t futex_wait(struct thread *t, uint64_t address, bool shared, uint3
 	p->aux[AUX_KEY_OFFSET] = k.offset;
 	t->waiter.key = bits;
 	list_append(bucket_of(&k), &t->waiter.node);
-	return wait_custom(t, K_WAIT_FUTEX, p->deadline == K_FOREVER ? K_RESTART_SYS : K_RESTART_BLOCK, futex_detach);
+	return wait_custom(t, K_WAIT_FUTEX,
+			   p->deadline == K_FOREVER ? K_RESTART_SYS : K_RESTART_BLOCK,
+			   futex_detach);
 }
 
 /* The timeout argument as a deadline: relative for WAIT, absolute for WAIT_BITSET. */
-static int64_t futex_deadline(struct thread *t, uint32_t command, bool realtime, uint64_t from, int64_t *deadline)
+static int64_t futex_deadline(struct thread *t, uint32_t command, bool realtime, uint64_t from,
+			      int64_t *deadline)
 {
 	int64_t ns, r;
 
@@ -162,7 +171,7 @@ static int64_t futex_deadline(struct thread *t, uint32_t command, bool realtime,
 	return 0;
 }
 
-/* --- requeueing --------------------------------------------------------------------------------------------------- */
+/* --- requeueing --------------------------------------------------------------------------- */
 
 static int64_t futex_requeue(struct thread *t, const uint64_t *arg, bool shared, bool compare)
 {
@@ -202,7 +211,7 @@ static int64_t futex_requeue(struct thread *t, const uint64_t *arg, bool shared,
 	return done;
 }
 
-/* --- FUTEX_WAKE_OP ---------------------------------------------------------------------------------------------------- */
+/* --- FUTEX_WAKE_OP ------------------------------------------------------------------------ */
 
 /* Encoded: operation 4 bits, comparison 4, operand 12, comparand 12 (both signed). */
 static uint32_t wake_op_result(uint32_t encoded, uint32_t old)
@@ -254,8 +263,8 @@ static int64_t futex_wake_op(struct thread *t, const uint64_t *arg, bool shared)
 		return r;
 	word = (uint32_t *)((char *)phys_to_virt(pa) + (arg[4] & PAGE_MASK));
 	old = __atomic_load_n(word, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(word, &old, wake_op_result(encoded, old), false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_RELAXED))
+	while (!__atomic_compare_exchange_n(word, &old, wake_op_result(encoded, old), false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		;
 	woken = key_wake(&first, (int32_t)arg[2], UINT32_MAX);
 	if (wake_op_compare(encoded, (int32_t)old))
@@ -263,11 +272,12 @@ static int64_t futex_wake_op(struct thread *t, const uint64_t *arg, bool shared)
 	return woken;
 }
 
-/* --- the call ---------------------------------------------------------------------------------------------------------- */
+/* --- the call ----------------------------------------------------------------------------- */
 
 int64_t op_futex(struct thread *t, const uint64_t *arg)
 {
-	uint32_t flags = (uint32_t)arg[1], command = flags & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+	uint32_t flags = (uint32_t)arg[1],
+		 command = flags & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
 	bool shared = !(flags & FUTEX_PRIVATE_FLAG), realtime = flags & FUTEX_CLOCK_REALTIME;
 	bool waits = command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET;
 	int64_t deadline = K_FOREVER;

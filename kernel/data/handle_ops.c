@@ -2,8 +2,8 @@
 /*
  * Operations on descriptors: close, dup, fcntl.
  *
- * Whoever must know before a descriptor goes (record locks: a watched table; K_DECLINE_CLOSE; K_SOURCE_CALLS_CLOSE) gets the call
- * instead.
+ * Whoever must know before a descriptor goes (record locks: a watched table; K_DECLINE_CLOSE;
+ * K_SOURCE_CALLS_CLOSE) gets the call instead.
  */
 #include "core/ops.h"
 #include "data/linux.h"
@@ -43,7 +43,8 @@ static int64_t handle_copy(struct table *table, uint32_t from, uint32_t to, bool
 	struct handle *h = table_slot(table, from);
 
 	object_get(h->object);
-	table_set(table, to, h->object, (h->rights & ~HANDLE_CLOEXEC) | (cloexec ? HANDLE_CLOEXEC : 0), h->badge);
+	table_set(table, to, h->object,
+		  (h->rights & ~HANDLE_CLOEXEC) | (cloexec ? HANDLE_CLOEXEC : 0), h->badge);
 	return to;
 }
 
@@ -96,7 +97,7 @@ int64_t op_dup3(struct thread *t, const uint64_t *arg)
 	return dup_to(t, from, to, flags & O_CLOEXEC);
 }
 
-/* --- fcntl -------------------------------------------------------------------------------------------------- */
+/* --- fcntl -------------------------------------------------------------------------------- */
 
 #define SETFL_HERE (O_APPEND | O_NONBLOCK)
 #define SETFL_POLICY (O_DIRECT | O_NOATIME | O_ASYNC)	/* their change is the server's business */
@@ -117,7 +118,8 @@ static int64_t fcntl_pipe(struct description *d, uint32_t command, uint64_t valu
 {
 	int r;
 
-	if (d->plane != K_PLANE_PIPE_READ && d->plane != K_PLANE_PIPE_WRITE && d->plane != K_PLANE_PIPE_BOTH)
+	if (d->plane != K_PLANE_PIPE_READ && d->plane != K_PLANE_PIPE_WRITE &&
+	    d->plane != K_PLANE_PIPE_BOTH)
 		return -EBADF;
 	r = command == F_SETPIPE_SZ ? pipe_resize(d->pipe, (uint32_t)value) : 0;
 	return r ? r : (int64_t)pipe_capacity(d->pipe);
@@ -136,11 +138,13 @@ int64_t op_fcntl(struct thread *t, const uint64_t *arg)
 	case F_DUPFD_CLOEXEC:
 		if ((uint32_t)arg[2] >= t->task->table->limit)
 			return -EINVAL;
-		return dup_lowest(t, (uint32_t)arg[0], (uint32_t)arg[2], command == F_DUPFD_CLOEXEC);
+		return dup_lowest(t, (uint32_t)arg[0], (uint32_t)arg[2],
+				  command == F_DUPFD_CLOEXEC);
 	case F_GETFD:
 		return h->rights & HANDLE_CLOEXEC ? FD_CLOEXEC : 0;
 	case F_SETFD:
-		h->rights = (h->rights & ~HANDLE_CLOEXEC) | (arg[2] & FD_CLOEXEC ? HANDLE_CLOEXEC : 0);
+		h->rights =
+			(h->rights & ~HANDLE_CLOEXEC) | (arg[2] & FD_CLOEXEC ? HANDLE_CLOEXEC : 0);
 		return 0;
 	case F_GETFL:
 		return d->status;
@@ -154,12 +158,13 @@ int64_t op_fcntl(struct thread *t, const uint64_t *arg)
 	return op_decline(t, 0);
 }
 
-/* --- close_range ---------------------------------------------------------------------------------------------- */
+/* --- close_range -------------------------------------------------------------------------- */
 
 int64_t op_close_range(struct thread *t, const uint64_t *arg)
 {
 	struct table *table = t->task->table;
-	uint64_t first = (uint32_t)arg[0], last = (uint32_t)arg[1], end = (uint64_t)table->chunk_count * TABLE_CHUNK;
+	uint64_t first = (uint32_t)arg[0], last = (uint32_t)arg[1],
+		 end = (uint64_t)table->chunk_count * TABLE_CHUNK;
 	uint32_t flags = (uint32_t)arg[2];
 
 	if (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) || first > last)

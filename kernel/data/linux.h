@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers and layouts of the Linux x86-64 ABI that the kernel operations speak. Facts, nothing else. */
+/*
+ * Numbers and layouts of the Linux x86-64 ABI that the kernel operations speak. Facts, nothing
+ * else.
+ */
 #ifndef TROUPE_DATA_LINUX_H
 #define TROUPE_DATA_LINUX_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel operations on descriptions share: lookup, pinning while blocked, declining, deadlines. */
+/*
+ * What the kernel operations on descriptions share: lookup, pinning while blocked, declining,
+ * deadlines.
+ */
 #ifndef TROUPE_DATA_OPERATION_H
 #define TROUPE_DATA_OPERATION_H
 
@@ -30,8 +33,8 @@ static inline int64_t op_decline(struct thread *t, int reason)
 }
 
 /*
- * The description that the operation is about: the one it began with if it runs again; the one that a server saw if
- * it was forwarded as it came; else what the descriptor says. NULL: not open.
+ * The description that the operation is about: the one it began with if it runs again; the one that
+ * a server saw if it was forwarded as it came; else what the descriptor says. NULL: not open.
  */
 static inline struct description *op_description(struct thread *t, uint64_t fd)
 {
@@ -43,9 +46,9 @@ static inline struct description *op_description(struct thread *t, uint64_t fd)
 }
 
 /*
- * Before an operation that will run again returns: it keeps its description, whatever becomes of the descriptor.
- * Undone by the end of the call, which also gives up what the operation owns (offset, append) and passes on a
- * wake-up that it did not use.
+ * Before an operation that will run again returns: it keeps its description, whatever becomes of
+ * the descriptor. Undone by the end of the call, which also gives up what the operation owns
+ * (offset, append) and passes on a wake-up that it did not use.
  */
 void op_pin(struct thread *t, struct description *d, int64_t deadline);
 
@@ -61,8 +64,8 @@ static inline int64_t op_leave(struct thread *t, struct description *d, int64_t 
 }
 
 /*
- * A signal stopped the operation between its runs: its result. What it owns and what it may have been woken for goes to
- * others, for it may be long before it runs again.
+ * A signal stopped the operation between its runs: its result. What it owns and what it may have
+ * been woken for goes to others, for it may be long before it runs again.
  */
 int64_t op_interrupted(struct thread *t, struct description *d);
 
@@ -70,8 +73,9 @@ int64_t op_interrupted(struct thread *t, struct description *d);
 enum { AUX_APPEND_BASE, AUX_APPENDING, AUX_START };
 
 /*
- * A socket whose source sends this direction (K_SOURCE_DECLINE_*) to its server: OP_DECLINE, or what the call has moved, if something. 0: the
- * pipe is meant, or d is no socket. A server that forwards a call that has declined means it, too.
+ * A socket whose source sends this direction (K_SOURCE_DECLINE_*) to its server: OP_DECLINE, or
+ * what the call has moved, if something. 0: the pipe is meant, or d is no socket. A server that
+ * forwards a call that has declined means it, too.
  */
 int64_t op_socket_declines(struct thread *t, struct description *d, uint32_t direction);
 

@@ -2,10 +2,11 @@
 /*
  * Pipes. Layout and invariant: pipe_priv.h.
  *
- * Wake-ups: one reader per write, one writer per freed page; who is woken and does not use everything (or cannot,
- * because he is killed) wakes the next when his call ends (pipe_pass). Whoever waits does so because there was nothing
- * for him when he looked, under the same lock, so nothing is lost. The last writer or reader to go wakes everybody.
- * What a server does with a pipe is in pipe_server.c.
+ * Wake-ups: one reader per write, one writer per freed page; who is woken and does not use
+ * everything (or cannot, because he is killed) wakes the next when his call ends (pipe_pass).
+ * Whoever waits does so because there was nothing for him when he looked, under the same lock, so
+ * nothing is lost. The last writer or reader to go wakes everybody. What a server does with a pipe
+ * is in pipe_server.c.
  */
 #include "data/pipe_priv.h"
 #include "arch/paging.h"
@@ -137,11 +138,12 @@ uint64_t pipe_bytes(const struct pipe *p)
 	return bytes;
 }
 
-/* --- readiness and wake-ups -------------------------------------------------------------------------------- */
+/* --- readiness and wake-ups --------------------------------------------------------------- */
 
 /*
- * An account that has used most of what it may must not be drained by those whose readers are slow: its pipes then hold two pages
- * each, and one when it has used nearly all, so that everybody goes on in small steps and the payer keeps room for itself.
+ * An account that has used most of what it may must not be drained by those whose readers are slow:
+ * its pipes then hold two pages each, and one when it has used nearly all, so that everybody goes
+ * on in small steps and the payer keeps room for itself.
  */
 static bool payer_has_left(const struct pipe *p, uint32_t part)
 {
@@ -171,7 +173,8 @@ uint64_t pipe_room(const struct pipe *p)
 
 uint32_t pipe_read_ready(const struct pipe *p, uint32_t writers_seen)
 {
-	return (p->head != p->tail ? POLL_IN : 0) | (!p->writers && p->writers_seen != writers_seen ? POLLHUP : 0);
+	return (p->head != p->tail ? POLL_IN : 0) |
+	       (!p->writers && p->writers_seen != writers_seen ? POLLHUP : 0);
 }
 
 uint32_t pipe_write_ready(const struct pipe *p)
@@ -242,7 +245,7 @@ void pipe_rerun_writers(struct pipe *p)
 	wait_queue_wake(&p->write_wait, INT32_MAX);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------ */
+/* --- reading ------------------------------------------------------------------------------ */
 
 static void pipe_emptied(struct pipe *p)
 {
@@ -271,7 +274,8 @@ static void page_release(struct pipe *p, uint64_t position)
 static int64_t take_bytes(struct pipe *p, struct thread *t, struct uio *u, uint64_t *moved)
 {
 	while (u->size && p->head != p->tail) {
-		uint64_t n = smaller(smaller(u->size, p->tail - p->head), PAGE_SIZE - (p->head & PAGE_MASK));
+		uint64_t n = smaller(smaller(u->size, p->tail - p->head),
+				     PAGE_SIZE - (p->head & PAGE_MASK));
 		int64_t r = uio_put(u, t, pipe_at(p, p->head), n);
 
 		if (r)
@@ -340,7 +344,7 @@ int64_t pipe_read(struct pipe *p, struct thread *t, struct uio *u, bool nonblock
 	return (int64_t)t->progress.done;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------ */
+/* --- writing ------------------------------------------------------------------------------ */
 
 /* Makes sure that the page at this position is there. */
 static int page_need(struct pipe *p, uint64_t position)
@@ -360,7 +364,8 @@ static int page_need(struct pipe *p, uint64_t position)
 }
 
 /* n <= room bytes; tail moves with each piece, or with `whole` at the end. */
-static int64_t put_bytes(struct pipe *p, struct thread *t, struct uio *u, uint64_t n, bool whole, uint64_t *moved)
+static int64_t put_bytes(struct pipe *p, struct thread *t, struct uio *u, uint64_t n, bool whole,
+			 uint64_t *moved)
 {
 	uint64_t at = p->tail, end = at + n;
 
@@ -434,7 +439,8 @@ int64_t pipe_write(struct pipe *p, struct thread *t, struct uio *u, bool nonbloc
 		if (r == -EPIPE)
 			return op_decline(t, EPIPE);
 		if (r == -ENOMEM && !*done && p->payer && p->payer->limit.frames)
-			return op_decline(t, ENOMEM);	/* its server knows when there will be some again */
+			return op_decline(
+				t, ENOMEM); /* its server knows when there will be some again */
 		if (r == -EAGAIN && !nonblock)
 			return pipe_wait_writable(p, t);
 		return *done && !op_result_is_special(r) ? (int64_t)*done : r;
@@ -442,7 +448,7 @@ int64_t pipe_write(struct pipe *p, struct thread *t, struct uio *u, bool nonbloc
 	return (int64_t)*done;
 }
 
-/* --- size ---------------------------------------------------------------------------------------------------- */
+/* --- size --------------------------------------------------------------------------------- */
 
 int pipe_resize(struct pipe *p, uint64_t capacity)
 {

@@ -8,10 +8,11 @@
 #include "mm/frame.h"
 
 /*
- * A ring of `slots` pages. head and tail count bytes; page n of the stream is in slot n % slots. A page is not written
- * again before it has been read to its end, so the room is what lies between tail and the start of head's page one
- * ring later (and POLLOUT, as on Linux, means a page of it). An empty pipe starts again at the first page.
- * With packets, each begins a page of its own; head and tail are multiples of the page size.
+ * A ring of `slots` pages. head and tail count bytes; page n of the stream is in slot n % slots. A
+ * page is not written again before it has been read to its end, so the room is what lies between
+ * tail and the start of head's page one ring later (and POLLOUT, as on Linux, means a page of it).
+ * An empty pipe starts again at the first page. With packets, each begins a page of its own; head
+ * and tail are multiples of the page size.
  */
 struct pipe {
 	struct object object;
@@ -28,7 +29,8 @@ struct pipe {
 	struct source read_source, write_source;
 
 	/* its server's side */
-	uint32_t held;			/* K_PIPE_READER, K_PIPE_WRITER: counted in readers, writers */
+	/* K_PIPE_READER, K_PIPE_WRITER: counted in readers, writers */
+	uint32_t held;
 	uint32_t armed;			/* K_PIPE_DATA ..; 0 without an endpoint */
 	struct endpoint *endpoint;	/* hears K_MSG_PIPE, counted; NULL: nobody */
 	uint64_t cookie;
@@ -47,7 +49,10 @@ static inline uint64_t pipe_packet(const struct pipe *p)
 }
 
 void pipe_fire(struct pipe *p);
-/* Something has changed: sends the notice if one of `events`, which may hold now, is armed and does. */
+/*
+ * Something has changed: sends the notice if one of `events`, which may hold now, is armed and
+ * does.
+ */
 static inline void pipe_event(struct pipe *p, uint32_t events)
 {
 	if (p->armed & events)
@@ -64,7 +69,10 @@ void pipe_drained(struct pipe *p);
 int64_t pipe_take(struct pipe *p, struct thread *t, struct uio *u, uint64_t *moved);
 /* The same, to nowhere: how many. Not empty. */
 uint64_t pipe_drop(struct pipe *p, uint64_t n);
-/* The address of the byte at a position of the stream that is in the pipe; it has neighbours up to the end of its page. */
+/*
+ * The address of the byte at a position of the stream that is in the pipe; it has neighbours up to
+ * the end of its page.
+ */
 char *pipe_at(const struct pipe *p, uint64_t position);
 void pipe_notice_fill(struct notice *n, struct k_message *m);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pipes from their server's side: a server is an end of a pipe without a description. It holds ends, moves bytes between the
- * pipe and its own memory, and is told once when what it has armed the pipe for holds.
+ * Pipes from their server's side: a server is an end of a pipe without a description. It holds
+ * ends, moves bytes between the pipe and its own memory, and is told once when what it has armed
+ * the pipe for holds.
  *
- * The binding, the held ends and the notice lie in the pipe, so they survive the server. The invariants: a queued notice is
- * of the last pipe_arm(), which is over then (`armed` is 0); and without an endpoint nothing is armed.
+ * The binding, the held ends and the notice lie in the pipe, so they survive the server. The
+ * invariants: a queued notice is of the last pipe_arm(), which is over then (`armed` is 0); and
+ * without an endpoint nothing is armed.
  */
 #include "data/pipe_priv.h"
 #include "core/endpoint.h"
@@ -16,11 +18,12 @@
 #define ENDS (K_PIPE_READER | K_PIPE_WRITER)
 #define EVENTS (K_PIPE_DATA | K_PIPE_ROOM | K_PIPE_NO_READERS | K_PIPE_NO_WRITERS)
 
-/* --- notices ------------------------------------------------------------------------------------------------ */
+/* --- notices ------------------------------------------------------------------------------ */
 
 static uint32_t events_now(const struct pipe *p)
 {
-	return (p->head != p->tail ? K_PIPE_DATA : 0) | (pipe_room(p) >= pipe_capacity_now(p) / 2 ? K_PIPE_ROOM : 0) |
+	return (p->head != p->tail ? K_PIPE_DATA : 0) |
+	       (pipe_room(p) >= pipe_capacity_now(p) / 2 ? K_PIPE_ROOM : 0) |
 	       (p->readers ? 0 : K_PIPE_NO_READERS) | (p->writers ? 0 : K_PIPE_NO_WRITERS);
 }
 
@@ -65,7 +68,7 @@ int pipe_arm(struct pipe *p, uint32_t events)
 	return 0;
 }
 
-/* --- ends --------------------------------------------------------------------------------------------------- */
+/* --- ends --------------------------------------------------------------------------------- */
 
 int pipe_hold(struct pipe *p, uint32_t ends)
 {
@@ -83,12 +86,16 @@ int pipe_hold(struct pipe *p, uint32_t ends)
 
 void pipe_info(const struct pipe *p, struct k_pipe_info *out)
 {
-	*out = (struct k_pipe_info){ .bytes = pipe_bytes(p), .room = pipe_room(p), .capacity = pipe_capacity(p),
-				     .readers = p->readers, .writers = p->writers, .put = p->before + p->tail,
+	*out = (struct k_pipe_info){ .bytes = pipe_bytes(p),
+				     .room = pipe_room(p),
+				     .capacity = pipe_capacity(p),
+				     .readers = p->readers,
+				     .writers = p->writers,
+				     .put = p->before + p->tail,
 				     .taken = p->before + p->head };
 }
 
-/* --- bytes -------------------------------------------------------------------------------------------------- */
+/* --- bytes -------------------------------------------------------------------------------- */
 
 /* What a run that ended with r gives: what has been moved by all runs, if it is over. */
 static int64_t outcome(const struct thread *t, int64_t r)
@@ -136,7 +143,8 @@ static uint64_t available(const struct pipe *p, uint64_t skip)
 	return bytes > skip ? bytes - skip : 0;
 }
 
-int64_t pipe_server_read(struct pipe *p, struct thread *t, uint64_t to, uint64_t n, uint32_t flags, uint64_t skip)
+int64_t pipe_server_read(struct pipe *p, struct thread *t, uint64_t to, uint64_t n, uint32_t flags,
+			 uint64_t skip)
 {
 	struct segment s = { to, n };
 	struct uio u = { .segment = &s, .size = n };
@@ -148,7 +156,8 @@ int64_t pipe_server_read(struct pipe *p, struct thread *t, uint64_t to, uint64_t
 	if (!available(p, skip))
 		return outcome(t, p->writers ? -EAGAIN : 0);
 	if (!to)
-		return (int64_t)(flags & K_PIPE_PEEK ? smaller(n, available(p, skip)) : pipe_drop(p, n));
+		return (int64_t)(flags & K_PIPE_PEEK ? smaller(n, available(p, skip)) :
+						       pipe_drop(p, n));
 	uio_skip(&u, t->progress.done);
 	if (flags & K_PIPE_PEEK)
 		return peek(p, t, &u, skip);

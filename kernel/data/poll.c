@@ -2,10 +2,11 @@
 /*
  * poll, ppoll, select, pselect6.
  *
- * The first look needs no memory: if anything is ready, or nothing may be waited for, that is the call. Otherwise the
- * descriptions that can change become a poll set, which pins them, and has a waiter in each of their sources; whenever it
- * is woken the set is looked through again. Masks of ppoll and pselect6 belong to the process server: they decline, and
- * come back with authority when the mask is in force.
+ * The first look needs no memory: if anything is ready, or nothing may be waited for, that is the
+ * call. Otherwise the descriptions that can change become a poll set, which pins them, and has a
+ * waiter in each of their sources; whenever it is woken the set is looked through again. Masks of
+ * ppoll and pselect6 belong to the process server: they decline, and come back with authority when
+ * the mask is in force.
  */
 #include "core/ops.h"
 #include "data/linux.h"
@@ -29,7 +30,7 @@ struct poll_set {
 	struct waiter *waiter;
 };
 
-/* --- sets ------------------------------------------------------------------------------------------------- */
+/* --- sets --------------------------------------------------------------------------------- */
 
 static struct poll_set *set_create(uint32_t entries, uint32_t waiters)
 {
@@ -57,8 +58,8 @@ static void set_discard(struct poll_set *s)
 }
 
 /* More than was counted at the first look (the array has changed meanwhile) is left out. */
-static void set_add(struct poll_set *s, struct thread *t, struct description *d, uint32_t index, uint32_t events,
-		    uint32_t keys)
+static void set_add(struct poll_set *s, struct thread *t, struct description *d, uint32_t index,
+		    uint32_t events, uint32_t keys)
 {
 	struct source *source[DESCRIPTION_SOURCES];
 	unsigned n = description_sources(d, source);
@@ -127,7 +128,10 @@ static bool passed(int64_t deadline)
 	return deadline != K_FOREVER && (!deadline || time_now() >= deadline);
 }
 
-/* A waiting call is over, one way or the other: which? `found` descriptors are ready. 0 with *go: wait on. */
+/*
+ * A waiting call is over, one way or the other: which? `found` descriptors are ready. 0 with *go:
+ * wait on.
+ */
 static int64_t wait_outcome(struct thread *t, int64_t found, int class, bool *go)
 {
 	*go = false;
@@ -139,7 +143,7 @@ static int64_t wait_outcome(struct thread *t, int64_t found, int class, bool *go
 	return 0;
 }
 
-/* --- poll ---------------------------------------------------------------------------------------------------- */
+/* --- poll --------------------------------------------------------------------------------- */
 
 #define CHUNK 64	/* pollfds on the stack */
 
@@ -207,7 +211,8 @@ static int64_t poll_collect(struct thread *t, uint64_t fds, uint32_t n, struct p
 		if (r)
 			return r;
 		for (uint32_t k = 0; k < count; k++) {
-			struct description *d = p[k].fd < 0 ? NULL : description_get(t, (uint32_t)p[k].fd);
+			struct description *d =
+				p[k].fd < 0 ? NULL : description_get(t, (uint32_t)p[k].fd);
 
 			if (d)
 				set_add(s, t, d, i + k, p[k].events, poll_wanted(&p[k]));
@@ -216,7 +221,8 @@ static int64_t poll_collect(struct thread *t, uint64_t fds, uint32_t n, struct p
 	return 0;
 }
 
-static int64_t poll_first(struct thread *t, uint64_t fds, uint32_t n, int64_t deadline, bool finish, int class)
+static int64_t poll_first(struct thread *t, uint64_t fds, uint32_t n, int64_t deadline, bool finish,
+			  int class)
 {
 	struct look l = { .may_wait = deadline };
 	struct poll_set *s;
@@ -247,12 +253,15 @@ static int64_t poll_again(struct thread *t, uint64_t fds, int class)
 
 	for (uint32_t i = 0; i < s->entries; i++) {
 		struct poll_entry *e = &s->entry[i];
-		uint16_t ready = (uint16_t)(description_ready(e->description) & (e->events | POLLERR | POLLHUP));
+		uint16_t ready = (uint16_t)(description_ready(e->description) &
+					    (e->events | POLLERR | POLLHUP));
 
 		if (!ready)
 			continue;
-		r = user_write(t, fds + e->index * sizeof(struct pollfd) + offsetof(struct pollfd, revents), &ready,
-			       sizeof(ready));
+		r = user_write(t,
+			       fds + e->index * sizeof(struct pollfd) +
+				       offsetof(struct pollfd, revents),
+			       &ready, sizeof(ready));
 		if (r)
 			return r;
 		found++;
@@ -261,7 +270,8 @@ static int64_t poll_again(struct thread *t, uint64_t fds, int class)
 	return go ? set_wait_again(t, class) : r;
 }
 
-static int64_t poll_run(struct thread *t, const uint64_t *arg, int64_t deadline, bool finish, int class)
+static int64_t poll_run(struct thread *t, const uint64_t *arg, int64_t deadline, bool finish,
+			int class)
 {
 	if (t->progress.active)
 		return poll_again(t, arg[0], class);
@@ -276,7 +286,7 @@ int64_t op_poll(struct thread *t, const uint64_t *arg)
 	return poll_run(t, arg, deadline, false, K_RESTART_BLOCK);
 }
 
-/* --- timeouts that are written back -------------------------------------------------------------------------------- */
+/* --- timeouts that are written back ------------------------------------------------------- */
 
 /* A relative timeout argument: none, or where it is and when it ends (0: at once). */
 struct timeout {
@@ -306,8 +316,8 @@ static int64_t timeout_read(struct thread *t, struct timeout *o)
 		if (r)
 			return r;
 		/* Microseconds may exceed a second, and carry. */
-		if (__builtin_add_overflow(v.seconds, v.microseconds / 1000000, &v.seconds) || v.seconds < 0 ||
-		    v.microseconds % 1000000 < 0)
+		if (__builtin_add_overflow(v.seconds, v.microseconds / 1000000, &v.seconds) ||
+		    v.seconds < 0 || v.microseconds % 1000000 < 0)
 			return -EINVAL;
 		if (__builtin_mul_overflow(v.seconds, 1000000000, &ns) ||
 		    __builtin_add_overflow(ns, v.microseconds % 1000000 * 1000, &ns))
@@ -317,7 +327,10 @@ static int64_t timeout_read(struct thread *t, struct timeout *o)
 	return 0;
 }
 
-/* The call ends with r: what is left of the timeout is written back; if it cannot be, the call cannot restart. */
+/*
+ * The call ends with r: what is left of the timeout is written back; if it cannot be, the call
+ * cannot restart.
+ */
 static int64_t timeout_end(struct thread *t, const struct timeout *o, int64_t r)
 {
 	int64_t left, out[2], w = 0;
@@ -355,7 +368,7 @@ int64_t op_ppoll(struct thread *t, const uint64_t *arg)
 	return timeout_end(t, &o, poll_run(t, arg, o.deadline, true, K_RESTART_NOHAND));
 }
 
-/* --- select ------------------------------------------------------------------------------------------------------------- */
+/* --- select ------------------------------------------------------------------------------- */
 
 #define SELECT_IN 1u
 #define SELECT_OUT 2u
@@ -406,7 +419,9 @@ static void select_end(struct select *s)
 static int64_t select_write(struct thread *t, const struct select *s)
 {
 	for (unsigned i = 0; i < 3; i++) {
-		int64_t r = s->set[i] ? user_write(t, s->set[i], s->bits[i], s->words * sizeof(uint64_t)) : 0;
+		int64_t r = s->set[i] ? user_write(t, s->set[i], s->bits[i],
+						   s->words * sizeof(uint64_t)) :
+					0;
 
 		if (r)
 			return r;
@@ -438,7 +453,8 @@ static int64_t select_words(struct thread *t, const struct select *s, uint32_t w
 
 		in[i] = 0;
 		if (s->set[i])
-			r = user_read(t, &in[i], s->set[i] + w * sizeof(uint64_t), sizeof(uint64_t));
+			r = user_read(t, &in[i], s->set[i] + w * sizeof(uint64_t),
+				      sizeof(uint64_t));
 		if (r)
 			return r;
 		in[i] &= mask;
@@ -447,7 +463,8 @@ static int64_t select_words(struct thread *t, const struct select *s, uint32_t w
 }
 
 /* Goes through all wanted descriptors: looks (`into` NULL) or collects them. */
-static int64_t select_scan(struct thread *t, struct select *s, struct look *l, struct poll_set *into)
+static int64_t select_scan(struct thread *t, struct select *s, struct look *l,
+			   struct poll_set *into)
 {
 	for (uint32_t w = 0; w < s->words; w++) {
 		struct source *source[DESCRIPTION_SOURCES];
@@ -522,7 +539,8 @@ static int64_t select_again(struct thread *t, struct select *s)
 		struct poll_entry *e = &set->entry[i];
 
 		if (e->index < s->n)
-			found += select_mark(s, e->index, e->events, description_ready(e->description));
+			found += select_mark(s, e->index, e->events,
+					     description_ready(e->description));
 	}
 	r = wait_outcome(t, found, K_RESTART_NOHAND, &go);
 	if (go)

@@ -2,9 +2,10 @@
 /*
  * read, write, their p and v forms, lseek.
  *
- * Checks come in Linux's order, since each has its errno. What a call has moved before it blocks is in progress.done,
- * and the description's offset moves along with it; between its runs a call that uses the offset owns it
- * (offset_owner), and an append owns the object's end. Errors that bring a signal or depend on policy decline.
+ * Checks come in Linux's order, since each has its errno. What a call has moved before it blocks is
+ * in progress.done, and the description's offset moves along with it; between its runs a call that
+ * uses the offset owns it (offset_owner), and an append owns the object's end. Errors that bring a
+ * signal or depend on policy decline.
  */
 #include "core/account.h"
 #include "core/ops.h"
@@ -27,7 +28,7 @@ struct transfer {
 
 #define ZERO_STEP (16 * PAGE_SIZE)	/* bytes of zeros at once, when all goes well */
 
-/* --- /dev/zero ----------------------------------------------------------------------------------------------- */
+/* --- /dev/zero ---------------------------------------------------------------------------- */
 
 static int64_t zero_read(struct thread *t, struct uio *u)
 {
@@ -39,7 +40,8 @@ static int64_t zero_read(struct thread *t, struct uio *u)
 
 		n = smaller(n, step - (base & (step - 1)));
 		r = user_zero(t, base, n);
-		if (r && !op_result_is_special(r) && step > PAGE_SIZE) {	/* again by pages: what is before the bad one counts */
+		/* again by pages: what is before the bad one counts */
+		if (r && !op_result_is_special(r) && step > PAGE_SIZE) {
 			step = PAGE_SIZE;
 			r = 0;
 			continue;
@@ -49,7 +51,8 @@ static int64_t zero_read(struct thread *t, struct uio *u)
 		uio_skip(u, n);
 		moved += n;
 		if (moved % SLICE < n && u->size && preempt_needed())
-			r = t->flags & THREAD_EVENT ? -EINTR : OP_PREEMPT;	/* a signal: short count */
+			r = t->flags & THREAD_EVENT ? -EINTR :
+						      OP_PREEMPT; /* a signal: short count */
 	}
 	moved += t->progress.done;
 	if (op_result_is_special(r))
@@ -57,7 +60,7 @@ static int64_t zero_read(struct thread *t, struct uio *u)
 	return op_result_is_special(r) || !moved ? r : (int64_t)moved;
 }
 
-/* --- streams: who moves the offset ------------------------------------------------------------------------------ */
+/* --- streams: who moves the offset -------------------------------------------------------- */
 
 /* 0 when t may use the description's offset; OP_BLOCK while another call is in the middle of it. */
 static int64_t offset_claim(struct thread *t, struct description *d)
@@ -68,10 +71,11 @@ static int64_t offset_claim(struct thread *t, struct description *d)
 }
 
 /*
- * After a run that began at `start` of the stream, with `before` bytes done, and ended with r: the call's result, or r if
- * it is to run again; then it keeps its place.
+ * After a run that began at `start` of the stream, with `before` bytes done, and ended with r: the
+ * call's result, or r if it is to run again; then it keeps its place.
  */
-static int64_t stream_end(struct thread *t, struct transfer *x, uint64_t start, uint64_t before, int64_t r)
+static int64_t stream_end(struct thread *t, struct transfer *x, uint64_t start, uint64_t before,
+			  int64_t r)
 {
 	struct description *d = x->d;
 	uint64_t done = t->progress.done;
@@ -131,11 +135,11 @@ static int64_t stream_read(struct thread *t, struct transfer *x)
 	return stream_end(t, x, start, before, r);
 }
 
-/* --- streams: writing ----------------------------------------------------------------------------------------------- */
+/* --- streams: writing --------------------------------------------------------------------- */
 
 /*
- * Cuts the transfer to what file size limits allow from `at` on. 0, or OP_DECLINE: nothing is allowed, or the
- * object's server has to grant room first.
+ * Cuts the transfer to what file size limits allow from `at` on. 0, or OP_DECLINE: nothing is
+ * allowed, or the object's server has to grant room first.
  */
 static int64_t write_limit(struct thread *t, struct transfer *x, uint64_t at)
 {
@@ -164,7 +168,8 @@ static int64_t write_run(struct thread *t, struct transfer *x, uint64_t start)
 	do {
 		uint64_t base, n = smaller(uio_contiguous(&x->u, &base), SLICE);
 
-		r = mobject_write_user(x->d->mobject, t, start + (t->progress.done - before), base, n);
+		r = mobject_write_user(x->d->mobject, t, start + (t->progress.done - before), base,
+				       n);
 	} while (stream_moved(t, x, &r));
 	if (t->progress.done != before)
 		mobject_stamp(x->d->mobject, true);
@@ -213,7 +218,7 @@ static int64_t stream_write(struct thread *t, struct transfer *x)
 	return stream_end(t, x, start, before, r);
 }
 
-/* --- sockets -------------------------------------------------------------------------------------------------- */
+/* --- sockets ------------------------------------------------------------------------------ */
 
 int64_t op_socket_declines(struct thread *t, struct description *d, uint32_t direction)
 {
@@ -224,10 +229,14 @@ int64_t op_socket_declines(struct thread *t, struct description *d, uint32_t dir
 	return t->progress.done ? (int64_t)t->progress.done : op_decline(t, 0);
 }
 
-/* The end of the file, but the peer went without reading all that it had been sent: its server knows better (ECONNRESET). */
+/*
+ * The end of the file, but the peer went without reading all that it had been sent: its server
+ * knows better (ECONNRESET).
+ */
 static bool socket_reset(struct thread *t, const struct description *d)
 {
-	return description_reset(d) && !pipe_bytes(d->pipe) && !(op_authority(t) && t->message.flags & K_MSGF_DECLINED);
+	return description_reset(d) && !pipe_bytes(d->pipe) &&
+	       !(op_authority(t) && t->message.flags & K_MSGF_DECLINED);
 }
 
 /* Linux's sockets do not tell of a broken pipe by a call that has moved something; its pipes do. */
@@ -240,7 +249,7 @@ static int64_t socket_write(struct thread *t, struct transfer *x)
 	return r == OP_DECLINE && t->progress.done ? (int64_t)t->progress.done : r;
 }
 
-/* --- dispatch by plane ------------------------------------------------------------------------------------------------ */
+/* --- dispatch by plane -------------------------------------------------------------------- */
 
 static int64_t transfer_read(struct thread *t, struct transfer *x)
 {
@@ -323,9 +332,12 @@ static bool seekable(const struct description *d)
 	return d->plane < K_PLANE_PIPE_READ || d->plane > K_PLANE_SOCKET;
 }
 
-/* --- plain forms -------------------------------------------------------------------------------------------------------- */
+/* --- plain forms -------------------------------------------------------------------------- */
 
-/* u, the transfer's only segment, is user memory of this size. Linux's order: access mode, address, position. */
+/*
+ * u, the transfer's only segment, is user memory of this size. Linux's order: access mode, address,
+ * position.
+ */
 static int64_t plain_check(struct transfer *x, unsigned access, struct segment *s)
 {
 	uint64_t at = x->position < 0 ? x->d->offset : (uint64_t)x->position;
@@ -351,7 +363,8 @@ static void transfer_init(struct transfer *x, struct description *d, int64_t pos
 	x->u.kernel = false;
 }
 
-static int64_t plain_read(struct thread *t, const uint64_t *arg, struct description *d, int64_t position, bool nonblock)
+static int64_t plain_read(struct thread *t, const uint64_t *arg, struct description *d,
+			  int64_t position, bool nonblock)
 {
 	struct segment s = { arg[1], arg[2] };
 	struct transfer x;
@@ -364,7 +377,8 @@ static int64_t plain_read(struct thread *t, const uint64_t *arg, struct descript
 	return r ? r : op_leave(t, d, transfer_read(t, &x));
 }
 
-static int64_t plain_write(struct thread *t, const uint64_t *arg, struct description *d, int64_t position, bool nonblock)
+static int64_t plain_write(struct thread *t, const uint64_t *arg, struct description *d,
+			   int64_t position, bool nonblock)
 {
 	struct segment s = { arg[1], arg[2] };
 	struct transfer x;
@@ -391,10 +405,12 @@ int64_t op_write(struct thread *t, const uint64_t *arg)
 }
 
 /*
- * sendto and recvfrom are write and read where there is a socket plane, no address, and only flags that say no more than
- * O_NONBLOCK does. The rest is the server's: also a read of nothing, which waits.
+ * sendto and recvfrom are write and read where there is a socket plane, no address, and only flags
+ * that say no more than O_NONBLOCK does. The rest is the server's: also a read of nothing, which
+ * waits.
  */
-static bool socket_plain(const struct description *d, uint64_t address, uint32_t flags, uint32_t known)
+static bool socket_plain(const struct description *d, uint64_t address, uint32_t flags,
+			 uint32_t known)
 {
 	return d->plane == K_PLANE_SOCKET && !address && !(flags & ~known);
 }
@@ -448,14 +464,15 @@ int64_t op_pwrite64(struct thread *t, const uint64_t *arg)
 	return r ? r : plain_write(t, arg, d, (int64_t)arg[3], false);
 }
 
-/* --- vector forms ---------------------------------------------------------------------------------------------------------- */
+/* --- vector forms ------------------------------------------------------------------------- */
 
 /* What RWF_ flags mean for this transfer: 0, EOPNOTSUPP, or OP_DECLINE. */
 static int64_t vector_flags(struct thread *t, struct transfer *x, uint32_t flags)
 {
 	if (flags & ~RWF_SUPPORTED)
 		return -EOPNOTSUPP;
-	if (x->d->plane == K_PLANE_STREAM && flags & (RWF_DSYNC | RWF_SYNC | RWF_NOWAIT) && !op_authority(t))
+	if (x->d->plane == K_PLANE_STREAM && flags & (RWF_DSYNC | RWF_SYNC | RWF_NOWAIT) &&
+	    !op_authority(t))
 		return op_decline(t, 0);
 	if (flags & RWF_NOWAIT)
 		x->nonblock = true;
@@ -464,14 +481,15 @@ static int64_t vector_flags(struct thread *t, struct transfer *x, uint32_t flags
 	return 0;
 }
 
-static int64_t vector(struct thread *t, const uint64_t *arg, struct description *d, int64_t position, uint32_t flags,
-		      unsigned access)
+static int64_t vector(struct thread *t, const uint64_t *arg, struct description *d,
+		      int64_t position, uint32_t flags, unsigned access)
 {
 	struct transfer x;
 	uint64_t at = position < 0 ? d->offset : (uint64_t)position;
 	int64_t r;
 
-	if (d->plane == K_PLANE_NONE && !(d->flags & (K_DESCRIPTION_PATH | K_DESCRIPTION_DIRECTORY)))
+	if (d->plane == K_PLANE_NONE &&
+	    !(d->flags & (K_DESCRIPTION_PATH | K_DESCRIPTION_DIRECTORY)))
 		return op_decline(t, 0);
 	if (d->flags & K_DESCRIPTION_PATH)
 		return -EBADF;
@@ -547,7 +565,7 @@ int64_t op_pwritev2(struct thread *t, const uint64_t *arg)
 	return vector_flagged(t, arg, DESCRIPTION_WRITE);
 }
 
-/* --- lseek -------------------------------------------------------------------------------------------------------------------- */
+/* --- lseek -------------------------------------------------------------------------------- */
 
 static int64_t stream_seek(struct thread *t, struct description *d, int64_t offset, uint32_t whence)
 {

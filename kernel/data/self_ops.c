@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Small calls about the calling thread itself: constants, yield, umask, thread pointer, CPU number. */
+/*
+ * Small calls about the calling thread itself: constants, yield, umask, thread pointer, CPU number.
+ */
 #include "core/ops.h"
 #include "core/sched.h"
 #include "data/linux.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sendfile from a stream to a stream or a pipe: page by page, from the source's frame straight to the destination. Other pairs
- * of planes are the servers'. The source's position and progress.done advance together with each page.
+ * sendfile from a stream to a stream or a pipe: page by page, from the source's frame straight to
+ * the destination. Other pairs of planes are the servers'. The source's position and progress.done
+ * advance together with each page.
  */
 #include "arch/paging.h"
 #include "core/ops.h"
@@ -21,7 +22,8 @@ struct copy {
 
 static bool out_is_pipe(const struct description *d)
 {
-	return d->plane == K_PLANE_PIPE_WRITE || d->plane == K_PLANE_PIPE_BOTH || d->plane == K_PLANE_SOCKET;
+	return d->plane == K_PLANE_PIPE_WRITE || d->plane == K_PLANE_PIPE_BOTH ||
+	       d->plane == K_PLANE_SOCKET;
 }
 
 static struct pipe *out_pipe(const struct description *d)
@@ -30,7 +32,8 @@ static struct pipe *out_pipe(const struct description *d)
 }
 
 /* Kernel bytes into the stream at its offset. 0, errno, OP_*. */
-static int64_t stream_put(struct thread *t, struct description *d, const char *from, uint64_t n, uint64_t *moved)
+static int64_t stream_put(struct thread *t, struct description *d, const char *from, uint64_t n,
+			  uint64_t *moved)
 {
 	while (n) {
 		uint64_t piece = smaller(n, PAGE_SIZE - (d->offset & PAGE_MASK)), pa;
@@ -38,7 +41,8 @@ static int64_t stream_put(struct thread *t, struct description *d, const char *f
 
 		if (r)
 			return r;
-		if (d->offset + piece > mobject_size(d->mobject)) {	/* first, for it zeroes what comes into sight */
+		/* first, for it zeroes what comes into sight */
+		if (d->offset + piece > mobject_size(d->mobject)) {
 			r = mobject_resize(d->mobject, d->offset + piece);
 			if (r)
 				return r;
@@ -53,12 +57,14 @@ static int64_t stream_put(struct thread *t, struct description *d, const char *f
 	return 0;
 }
 
-static int64_t out_put(struct thread *t, struct description *d, char *from, uint64_t n, uint64_t *moved)
+static int64_t out_put(struct thread *t, struct description *d, char *from, uint64_t n,
+		       uint64_t *moved)
 {
 	struct segment s = { (uint64_t)from, n };
 	struct uio u = { .segment = &s, .size = n, .kernel = true };
 
-	return out_is_pipe(d) ? pipe_put(out_pipe(d), t, &u, false, moved) : stream_put(t, d, from, n, moved);
+	return out_is_pipe(d) ? pipe_put(out_pipe(d), t, &u, false, moved) :
+				stream_put(t, d, from, n, moved);
 }
 
 /* One page at most. 0 also at the end of the source (then nothing moved). */
@@ -108,13 +114,15 @@ static int64_t copy_check(struct thread *t, struct copy *c, bool positioned)
 		return -EINVAL;
 	if (!c->out || !(c->out->access & DESCRIPTION_WRITE))
 		return -EBADF;
-	if (c->in->plane != K_PLANE_STREAM || !(out_is_pipe(c->out) || c->out->plane == K_PLANE_STREAM))
+	if (c->in->plane != K_PLANE_STREAM ||
+	    !(out_is_pipe(c->out) || c->out->plane == K_PLANE_STREAM))
 		return op_decline(t, 0);
 	if (c->out->status & O_APPEND)
 		return -EINVAL;
 	if (op_authority(t))
 		return 0;
-	if (((c->in->decline | mobject_decline(c->in->mobject)) & K_DECLINE_READ) || (c->out->decline & K_DECLINE_WRITE) ||
+	if (((c->in->decline | mobject_decline(c->in->mobject)) & K_DECLINE_READ) ||
+	    (c->out->decline & K_DECLINE_WRITE) ||
 	    (c->out->plane == K_PLANE_STREAM && mobject_decline(c->out->mobject) & K_DECLINE_WRITE))
 		return op_decline(t, 0);
 	return 0;
@@ -139,7 +147,8 @@ static int64_t copy_run(struct thread *t, struct copy *c)
 			r = OP_PREEMPT;
 	}
 	if (r == -EPIPE)
-		return c->out->plane == K_PLANE_SOCKET && *done ? (int64_t)*done : op_decline(t, EPIPE);
+		return c->out->plane == K_PLANE_SOCKET && *done ? (int64_t)*done :
+								  op_decline(t, EPIPE);
 	if (r == -EAGAIN && !(c->out->status & O_NONBLOCK))
 		return pipe_wait_writable(out_pipe(c->out), t);
 	return r;
@@ -159,10 +168,15 @@ static int64_t copy_end(struct thread *t, struct copy *c, uint64_t offset, int64
 	return t->progress.done ? (int64_t)t->progress.done : r;
 }
 
-/* aux[AUX_START] is where the source began; the destination is pinned, the source is looked up again. */
+/*
+ * aux[AUX_START] is where the source began; the destination is pinned, the source is looked up
+ * again.
+ */
 int64_t op_sendfile(struct thread *t, const uint64_t *arg)
 {
-	struct copy c = { .out = op_description(t, arg[0]), .in = description_get(t, arg[1]), .left = smaller(arg[3], RW_MAX) };
+	struct copy c = { .out = op_description(t, arg[0]),
+			  .in = description_get(t, arg[1]),
+			  .left = smaller(arg[3], RW_MAX) };
 	bool again = t->progress.active;
 	int64_t r = 0;
 

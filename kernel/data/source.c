@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Readiness sources: see source.h. Those who wait for a source scan what they watch again when they are woken, so an
- * event carries no state and a spurious one does no harm.
+ * Readiness sources: see source.h. Those who wait for a source scan what they watch again when they
+ * are woken, so an event carries no state and a spurious one does no harm.
  */
 #include "data/source.h"
 #include "data/description.h"
@@ -46,13 +46,20 @@ void source_destroy(struct object *o)
 #define SOURCE_WRITE (K_SOURCE_DECLINE_WRITE | K_SOURCE_CALLS_WRITE)
 #define SOURCE_DECLINE (SOURCE_READ | SOURCE_WRITE | K_SOURCE_CALLS_CLOSE)
 
-/* Descriptions count a reference, pollers and watches pin or follow a description: there can be none. */
+/*
+ * Descriptions count a reference, pollers and watches pin or follow a description: there can be
+ * none.
+ */
 void source_fini(struct source *s)
 {
-	ASSERT(list_empty(&s->pollers.waiters) && list_empty(&s->watches) && list_empty(&s->sockets));
+	ASSERT(list_empty(&s->pollers.waiters) && list_empty(&s->watches) &&
+	       list_empty(&s->sockets));
 }
 
-/* The first poller that wants one of the events. Waking it takes all its waiters out, so each search begins anew. */
+/*
+ * The first poller that wants one of the events. Waking it takes all its waiters out, so each
+ * search begins anew.
+ */
 static struct thread *poller_find(struct source *s, uint32_t events)
 {
 	list_for(it, &s->pollers.waiters) {
@@ -82,7 +89,8 @@ static uint32_t bits_expand(uint32_t bits)
 
 bool source_declines(const struct source *s, uint32_t direction)
 {
-	return s && (s->decline & (direction & SOURCE_READ ? SOURCE_READ : SOURCE_WRITE) || s->bits & POLLERR);
+	return s && (s->decline & (direction & SOURCE_READ ? SOURCE_READ : SOURCE_WRITE) ||
+		     s->bits & POLLERR);
 }
 
 /* Threads that wait in the pipes of these directions run again, and decline. */
@@ -99,8 +107,8 @@ static void sockets_rerun(struct source *s, uint32_t directions)
 }
 
 /*
- * A direction that is declined from now on can only be less ready, and who polls for it is none the wiser; one that comes back
- * may be ready by its pipe: whoever wants that looks again.
+ * A direction that is declined from now on can only be less ready, and who polls for it is none the
+ * wiser; one that comes back may be ready by its pipe: whoever wants that looks again.
  */
 static uint32_t decline_update(struct source *s, uint32_t set, uint32_t clear)
 {
@@ -110,7 +118,8 @@ static uint32_t decline_update(struct source *s, uint32_t set, uint32_t clear)
 	gone = old & ~s->decline;
 	if (s->decline & ~old)
 		sockets_rerun(s, s->decline & ~old);
-	return (gone & K_SOURCE_DECLINE_READ ? POLL_IN | POLLRDHUP : 0) | (gone & K_SOURCE_DECLINE_WRITE ? POLL_OUT : 0) |
+	return (gone & K_SOURCE_DECLINE_READ ? POLL_IN | POLLRDHUP : 0) |
+	       (gone & K_SOURCE_DECLINE_WRITE ? POLL_OUT : 0) |
 	       (gone & (K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE) ? POLLHUP : 0);
 }
 

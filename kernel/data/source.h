@@ -11,21 +11,25 @@
 struct source {
 	struct object object;
 	uint32_t bits;		/* POLLIN ... */
-	uint32_t decline;	/* K_SOURCE_DECLINE_*, K_SOURCE_CALLS_*: never among what is reported */
+	/* K_SOURCE_DECLINE_*, K_SOURCE_CALLS_*: never among what is reported */
+	uint32_t decline;
 	uint32_t pulses;	/* counts events; an edge-triggered watcher compares it */
 	struct wait_queue pollers;	/* waiter.key = wanted events */
 	struct list watches;	/* epoll members */
-	struct list sockets;	/* descriptions with a socket plane whose source it is (description.source_link) */
+	/* descriptions with a socket plane whose source it is (description.source_link) */
+	struct list sockets;
 };
 
-void source_init(struct source *s, uint32_t bits);	/* for embedding (pipes): its object is not initialised */
+/* for embedding (pipes): its object is not initialised */
+void source_init(struct source *s, uint32_t bits);
 int source_create(struct source **out);
 static inline struct source *source_of(struct object *o)
 {
 	return container_of(o, struct source, object);
 }
 /*
- * level bits = (bits & ~clear) | set; waiters hear of bits that came, with `pulse` of all that are set. K_SOURCE_* among them: abi/native.h.
+ * level bits = (bits & ~clear) | set; waiters hear of bits that came, with `pulse` of all that are
+ * set. K_SOURCE_* among them: abi/native.h.
  */
 void source_update(struct source *s, uint32_t set, uint32_t clear, bool pulse);
 /* Tells whoever wants one of these events that they happened; the bits are not touched. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Clocks and sleeping. The vDSO answers most clock reads without a trap; these are for the rest and for those who
- * trap all the same. Clocks of other processes and threads are the process server's.
+ * Clocks and sleeping. The vDSO answers most clock reads without a trap; these are for the rest and
+ * for those who trap all the same. Clocks of other processes and threads are the process server's.
  */
 #include "arch/vdso.h"
 #include "core/ops.h"
@@ -22,7 +22,8 @@ int64_t timespec_read(struct thread *t, uint64_t from, int64_t *ns)
 		return r;
 	if (s.seconds < 0 || s.nanoseconds < 0 || s.nanoseconds >= SECOND)
 		return -EINVAL;
-	if (__builtin_mul_overflow(s.seconds, SECOND, ns) || __builtin_add_overflow(*ns, s.nanoseconds, ns))
+	if (__builtin_mul_overflow(s.seconds, SECOND, ns) ||
+	    __builtin_add_overflow(*ns, s.nanoseconds, ns))
 		*ns = INT64_MAX;
 	return 0;
 }
@@ -43,7 +44,7 @@ int64_t deadline_at(int64_t ns, bool realtime)
 	return ns > 0 ? ns : 1;
 }
 
-/* --- reading clocks ------------------------------------------------------------------------------------------ */
+/* --- reading clocks ----------------------------------------------------------------------- */
 
 static uint64_t thread_cpu(struct thread *t)
 {
@@ -137,7 +138,7 @@ int64_t op_time(struct thread *t, const uint64_t *arg)
 	return r ? r : s;
 }
 
-/* --- sleeping ---------------------------------------------------------------------------------------------------- */
+/* --- sleeping ----------------------------------------------------------------------------- */
 
 static void no_queue(struct thread *t)
 {

@@ -10,7 +10,8 @@
 /* One is enough: an operation runs to its end under the kernel lock. */
 static struct segment segments[IOV_MAX];
 
-static int64_t piece_put(const struct uio *u, struct thread *t, uint64_t to, const char *from, uint64_t n)
+static int64_t piece_put(const struct uio *u, struct thread *t, uint64_t to, const char *from,
+			 uint64_t n)
 {
 	if (!u->kernel)
 		return user_write(t, to, from, n);

@@ -2,8 +2,9 @@
 /*
  * Wait sets: the data plane of epoll descriptions.
  *
- * A wait set has members: descriptions it watches, by descriptor number and description. A member is weak: it goes when its
- * description does. Events of a description's sources put members into the ready list; waiting takes from it.
+ * A wait set has members: descriptions it watches, by descriptor number and description. A member
+ * is weak: it goes when its description does. Events of a description's sources put members into
+ * the ready list; waiting takes from it.
  */
 #ifndef TROUPE_DATA_WAITSET_H
 #define TROUPE_DATA_WAITSET_H

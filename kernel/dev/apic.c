@@ -2,10 +2,10 @@
  * Interrupt controllers: the 8259 (silenced), the local APIC of each CPU, the IOAPICs, and the
  * vectors that lines and messages share.
  *
- * A vector belongs to at most one irq in the whole machine, so the number alone names the source. Lines
- * are global system interrupts below ARCH_IRQ_MSI; messages come after. Callers hold the kernel
- * lock, except for irq_dispatch(), which reads only what is set before a source is enabled and
- * masks its own line.
+ * A vector belongs to at most one irq in the whole machine, so the number alone names the source.
+ * Lines are global system interrupts below ARCH_IRQ_MSI; messages come after. Callers hold the
+ * kernel lock, except for irq_dispatch(), which reads only what is set before a source is enabled
+ * and masks its own line.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -128,7 +128,9 @@ void apic_timer_mode(bool deadline)
 	lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER | (deadline ? 2u << 17 : 0));
 }
 
-/* An IOAPIC has an index register, so one CPU at a time; interrupts mask without the kernel lock. */
+/*
+ * An IOAPIC has an index register, so one CPU at a time; interrupts mask without the kernel lock.
+ */
 static bool ioapic_busy;
 
 static void ioapic_lock(void)
@@ -169,7 +171,9 @@ static void ioapic_add(uint64_t address, uint32_t base)
 	ioapic_count++;
 }
 
-/* The 8259s are moved off the exceptions before they are silenced: a spurious one may still come. */
+/*
+ * The 8259s are moved off the exceptions before they are silenced: a spurious one may still come.
+ */
 static void legacy_off(void)
 {
 	static const struct {
@@ -262,8 +266,9 @@ int arch_irq_enable(unsigned irq, unsigned flags, unsigned cpu)
 	unsigned pin = irq - io->base;
 	ioapic_lock();
 	ioapic_write(io, 0x11 + 2 * pin, arch_cpus[cpu]->apic_id << 24);
-	ioapic_write(io, 0x10 + 2 * pin, (uint32_t)vector |
-		     (flags & ARCH_IRQ_LEVEL ? ENTRY_LEVEL : 0) | (flags & ARCH_IRQ_LOW ? ENTRY_LOW : 0));
+	ioapic_write(io, 0x10 + 2 * pin,
+		     (uint32_t)vector | (flags & ARCH_IRQ_LEVEL ? ENTRY_LEVEL : 0) |
+			     (flags & ARCH_IRQ_LOW ? ENTRY_LOW : 0));
 	ioapic_unlock();
 	return 0;
 }

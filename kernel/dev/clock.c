@@ -84,7 +84,8 @@ static bool edge_find(const struct reference *r, struct edge *e)
 		}
 		if (after - before < best) {
 			best = after - before;
-			*e = (struct edge){ now, apic_timer_count(), before + (after - before) / 2 };
+			*e = (struct edge){ now, apic_timer_count(),
+					    before + (after - before) / 2 };
 		}
 	}
 	return true;
@@ -215,9 +216,10 @@ static void timer_program(struct arch_cpu *cpu, uint64_t now)
 }
 
 /*
- * The hardware is left alone when it will fire early enough: a switch moves the deadline by a little or away, and back at
- * the next one, while setting it costs as much as a system call (an emulator has to tell the thread that keeps its timers).
- * An interrupt that comes too early sets it anew (timer_fired).
+ * The hardware is left alone when it will fire early enough: a switch moves the deadline by a
+ * little or away, and back at the next one, while setting it costs as much as a system call (an
+ * emulator has to tell the thread that keeps its timers). An interrupt that comes too early sets it
+ * anew (timer_fired).
  */
 void arch_timer_arm(uint64_t deadline_ns)
 {
@@ -271,7 +273,8 @@ static uint64_t days_from_civil(uint64_t year, unsigned month, unsigned day)
 {
 	year -= month <= 2;
 	uint64_t m = month > 2 ? month - 3 : month + 9;
-	return year * 365 + year / 4 - year / 100 + year / 400 + (m * 153 + 2) / 5 + day - 1 - 719468;
+	return year * 365 + year / 4 - year / 100 + year / 400 + (m * 153 + 2) / 5 + day - 1 -
+	       719468;
 }
 
 uint64_t arch_rtc_seconds(void)

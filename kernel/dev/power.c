@@ -38,7 +38,8 @@ _Noreturn void arch_power_off(unsigned code)
 	if (acpi.pm1a_control && acpi.sleep_known) {
 		port_out16(acpi.pm1a_control, (uint16_t)(acpi.sleep_type << 10 | PM1_SLEEP));
 		if (acpi.pm1b_control)
-			port_out16(acpi.pm1b_control, (uint16_t)(acpi.sleep_type_b << 10 | PM1_SLEEP));
+			port_out16(acpi.pm1b_control,
+				   (uint16_t)(acpi.sleep_type_b << 10 | PM1_SLEEP));
 	}
 	if (!acpi.fadt && arch_features.hypervisor) {
 		port_out16(0x604, PM1_SLEEP); /* where QEMU's q35 and pc have it by default */
@@ -59,7 +60,10 @@ _Noreturn void arch_reboot(void)
 	clock_delay(1000000);
 	port_out8(0x64, 0xfe); /* the keyboard controller's reset line */
 	clock_delay(1000000);
-	/* An exception without a table to look it up shuts the CPU down, and that resets the machine. */
+	/*
+	 * An exception without a table to look it up shuts the CPU down, and that resets the
+	 * machine.
+	 */
 	struct {
 		uint16_t limit;
 		uint64_t base;

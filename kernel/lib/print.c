@@ -35,7 +35,10 @@ static void put_buffer(struct sink *s, const char *text, size_t size)
 			s->buffer[s->length] = text[i];
 }
 
-/* "<6>[    1.234567] ": priority and time, as programs that read the log expect them before each line. */
+/*
+ * "<6>[    1.234567] ": priority and time, as programs that read the log expect them before each
+ * line.
+ */
 static void log_stamp(void)
 {
 	uint64_t us = (uint64_t)arch_time_ns() / 1000, part = 10000000000ull;
@@ -195,7 +198,8 @@ static void convert(struct sink *s, struct spec *p, unsigned length, va_list *ar
 		if (!text)
 			text = "(null)";
 		put_field(s, p, "", text,
-			  p->precision >= 0 ? strnlen(text, (size_t)p->precision) : strlen(text), 0);
+			  p->precision >= 0 ? strnlen(text, (size_t)p->precision) : strlen(text),
+			  0);
 		break;
 	case 'c':
 		c = (char)va_arg(*args, int);

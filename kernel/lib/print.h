@@ -24,7 +24,10 @@ int kvsnprintf(char *buffer, size_t size, const char *format, va_list args);
 /* The last bytes printed, as a ring: copies up to size of them, oldest first, returns how many.
  * A server that takes the console over reads the early messages here. */
 size_t klog_copy(char *buffer, size_t size);
-/* Copies the log from the absolute byte position on, which is advanced (past what the ring has lost). */
+/*
+ * Copies the log from the absolute byte position on, which is advanced (past what the ring has
+ * lost).
+ */
 size_t klog_read(uint64_t *position, char *buffer, size_t size);
 /* Text into the log, and to the console if `console`. */
 void klog_write(const char *text, size_t size, bool console);
@@ -36,7 +39,8 @@ void klog_set_console(bool on);
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2), cold));
 
 /* For the kernel's own bugs only, never for input. */
-#define ASSERT(condition) \
-	((condition) ? (void)0 : panic("assertion %s failed at %s:%d", #condition, __FILE__, __LINE__))
+#define ASSERT(condition)                                                                          \
+	((condition) ? (void)0 :                                                                   \
+		       panic("assertion %s failed at %s:%d", #condition, __FILE__, __LINE__))
 
 #endif

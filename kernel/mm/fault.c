@@ -1,10 +1,10 @@
 /*
  * Page faults: from an address to a frame.
  *
- * space_resolve() is the one way in, for the hardware's faults and for the kernel's own copies. It looks, in this
- * order, at the overlay (what is private), the object (what is shared, or about to be copied), and zero. The
- * invariant: a translation allows writing only if the frame belongs to one overlay slot alone, or to an object's
- * slot that may be written.
+ * space_resolve() is the one way in, for the hardware's faults and for the kernel's own copies. It
+ * looks, in this order, at the overlay (what is private), the object (what is shared, or about to
+ * be copied), and zero. The invariant: a translation allows writing only if the frame belongs to
+ * one overlay slot alone, or to an object's slot that may be written.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -31,7 +31,10 @@ static int64_t fault_map(struct fault *f, uint64_t pa, unsigned flags)
 	/* A debugger looks through PROT_NONE, the program still must not. */
 	if (!(f->region->flags & REGION_ACCESS))
 		return 0;
-	/* Making a page takes away the translations of what stood in its place, and allocating may evict. */
+	/*
+	 * Making a page takes away the translations of what stood in its place, and allocating may
+	 * evict.
+	 */
 	if (f->was && !arch_query(&f->space->arch, f->address, &f->was_pa, &f->was))
 		f->was = 0;
 	if (translation_set(f->space, f->address, pa, flags, f->was))
@@ -78,7 +81,8 @@ static void fault_around(struct fault *f)
 		pages[n] = 0;
 		if (!slot || (slot & PAGE_ADDRESS) == frame_zero_pa)
 			continue;
-		flags = region_private(r) ? region_pte(r, false) | PTE_OBJECT : shared_flags(r, pages_get(&m->pages, index));
+		flags = region_private(r) ? region_pte(r, false) | PTE_OBJECT :
+					    shared_flags(r, pages_get(&m->pages, index));
 		pages[n] = (slot & PAGE_ADDRESS) | flags;
 	}
 	frame_table_payer = f->space->account;
@@ -107,7 +111,10 @@ static uint64_t *overlay_make(struct region *r, uint64_t page)
 	return pages_make(&r->overlay->pages, page);
 }
 
-/* A new frame of our own, with the contents of `from` (0: zeros). The caller still owns its share of `from`. */
+/*
+ * A new frame of our own, with the contents of `from` (0: zeros). The caller still owns its share
+ * of `from`.
+ */
 static int64_t frame_copy(struct space *s, uint64_t from, uint64_t *pa)
 {
 	int error;
@@ -176,7 +183,8 @@ static int64_t resolve_own(struct fault *f, uint64_t *slot, uint64_t *pa)
 static int64_t resolve_private(struct fault *f, uint64_t *pa)
 {
 	struct region *r = f->region;
-	uint64_t *slot = r->overlay ? pages_slot(&r->overlay->pages, f->address >> PAGE_SHIFT) : NULL;
+	uint64_t *slot =
+		r->overlay ? pages_slot(&r->overlay->pages, f->address >> PAGE_SHIFT) : NULL;
 	int64_t error;
 
 	if (slot && *slot)
@@ -267,8 +275,8 @@ static bool was_enough(const struct fault *f)
 	return !(f->how & RESOLVE_EXECUTE) || (f->was & ARCH_MAP_EXEC);
 }
 
-int64_t space_resolve(struct space *s, const struct task *limits, struct thread *t, uint64_t address, unsigned how,
-		      uint64_t *pa)
+int64_t space_resolve(struct space *s, const struct task *limits, struct thread *t,
+		      uint64_t address, unsigned how, uint64_t *pa)
 {
 	struct fault f = { .space = s, .thread = t, .address = address & ~PAGE_MASK, .how = how };
 
@@ -296,7 +304,8 @@ int64_t space_resolve(struct space *s, const struct task *limits, struct thread 
 
 int64_t space_fault(struct thread *t, uint64_t address, bool write, bool execute)
 {
-	unsigned how = RESOLVE_AROUND | (write ? RESOLVE_WRITE : 0) | (execute ? RESOLVE_EXECUTE : 0);
+	unsigned how =
+		RESOLVE_AROUND | (write ? RESOLVE_WRITE : 0) | (execute ? RESOLVE_EXECUTE : 0);
 	uint64_t pa;
 
 	return space_resolve(t->task->space, t->task, t, address, how, &pa);

@@ -1,10 +1,11 @@
 /*
  * The frame allocator.
  *
- * Free frames are in one doubly linked list, threaded through their struct frame; frames that were never used
- * lie between the two bounds of their range. A single frame is taken from the list, then from a range's
- * bottom; contiguous ones from a range's top, and when no range has room, by a search for neighbours that are
- * all free. The invariant: a struct frame says something only if its frame has left the wild.
+ * Free frames are in one doubly linked list, threaded through their struct frame; frames that were
+ * never used lie between the two bounds of their range. A single frame is taken from the list, then
+ * from a range's bottom; contiguous ones from a range's top, and when no range has room, by a
+ * search for neighbours that are all free. The invariant: a struct frame says something only if its
+ * frame has left the wild.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -180,7 +181,8 @@ bool frame_is_ram(uint64_t pa, uint64_t size)
 	for (unsigned i = 0; i < boot->module_count; i++) {
 		const struct boot_module *m = &boot->modules[i];
 
-		if (within(pa, size, m->start & ~PAGE_MASK, (m->start + m->size + PAGE_MASK) & ~PAGE_MASK))
+		if (within(pa, size, m->start & ~PAGE_MASK,
+			   (m->start + m->size + PAGE_MASK) & ~PAGE_MASK))
 			return true;
 	}
 	for (unsigned i = 0; i < range_count; i++)
@@ -270,10 +272,12 @@ bool frame_room(uint64_t count)
 }
 
 /*
- * Out of line: what is needed when memory is short. While arch is on its way through page tables nothing may be taken
- * out of them, so a table is not worth an eviction; instead it may use half of the reserve.
+ * Out of line: what is needed when memory is short. While arch is on its way through page tables
+ * nothing may be taken out of them, so a table is not worth an eviction; instead it may use half of
+ * the reserve.
  */
-static __attribute__((cold, noinline)) bool make_room(enum frame_kind kind, size_t count, bool reserve)
+static __attribute__((cold, noinline)) bool make_room(enum frame_kind kind, size_t count,
+						      bool reserve)
 {
 	if (kind == FRAME_TABLE)
 		return frame_counts.free >= (reserve ? count : reserve_pages / 2 + count);
@@ -286,7 +290,8 @@ struct frame *frame_take(enum frame_kind kind, size_t count, bool reserve)
 {
 	struct frame *f;
 
-	if (__builtin_expect(frame_counts.free < reserve_pages + count, 0) && !make_room(kind, count, reserve))
+	if (__builtin_expect(frame_counts.free < reserve_pages + count, 0) &&
+	    !make_room(kind, count, reserve))
 		return NULL;
 	f = count == 1 ? take_one() : take_many(count);
 	if (!f)
@@ -384,7 +389,7 @@ void frame_charge(uint64_t pa, struct account *a)
 	uncharge(old);
 }
 
-/* --- page tables, for arch ------------------------------------------------------------------------------- */
+/* --- page tables, for arch ---------------------------------------------------------------- */
 
 int frame_alloc_table(uint64_t *pa)
 {

@@ -2,9 +2,9 @@
 /*
  * Physical page frames: allocation, share counts, and who pays.
  *
- * Above: memory objects, overlays, the kernel heap, page tables. Below: boot_info's memory map. One struct
- * frame of 16 bytes describes each page of RAM. Frames that were never used are only a pair of bounds per
- * range ("the wild"), so booting touches neither them nor their struct frame.
+ * Above: memory objects, overlays, the kernel heap, page tables. Below: boot_info's memory map. One
+ * struct frame of 16 bytes describes each page of RAM. Frames that were never used are only a pair
+ * of bounds per range ("the wild"), so booting touches neither them nor their struct frame.
  */
 #ifndef TROUPE_MM_FRAME_H
 #define TROUPE_MM_FRAME_H
@@ -28,14 +28,17 @@ enum frame_kind { FRAME_USER, FRAME_FREE, FRAME_SLAB, FRAME_LARGE, FRAME_TABLE }
 /* One per physical page of RAM. */
 struct frame {
 	union {
-		uint32_t references;	/* USER: slots of objects and overlays that hold it; LARGE: pages */
-		struct { uint16_t used, free; };	/* SLAB: objects in use, offset of the first free one */
+		/* USER: slots of objects and overlays that hold it; LARGE: pages */
+		uint32_t references;
+		/* SLAB: objects in use, offset of the first free one */
+		struct { uint16_t used, free; };
 	};
 	uint8_t kind;
 	uint8_t class;			/* SLAB: size class */
 	uint16_t fresh;			/* SLAB: offset of the first object that was never used */
 	union {
-		struct account *account;	/* USER, TABLE: payer, counted, or NULL: the system */
+		/* USER, TABLE: payer, counted, or NULL: the system */
+		struct account *account;
 		struct { uint32_t next, prev; };	/* FREE, SLAB: neighbours in the list */
 	};
 };
@@ -60,7 +63,10 @@ void frame_adopt(uint64_t pa, size_t count);
 void frame_charge(uint64_t pa, struct account *a);
 /* True if all of it is RAM that the direct map shows, managed or not. */
 bool frame_is_ram(uint64_t pa, uint64_t size);
-/* While something is allocated: keeps a page that its owner could lose. 0 and unmanaged RAM are allowed. */
+/*
+ * While something is allocated: keeps a page that its owner could lose. 0 and unmanaged RAM are
+ * allowed.
+ */
 void frame_pin(uint64_t pa);
 void frame_unpin(uint64_t pa);
 /* True if `count` frames could be had without the reserve. */
@@ -73,7 +79,8 @@ struct frame *frame_take(enum frame_kind kind, size_t count, bool reserve);
 void frame_give(struct frame *f);	/* one frame back */
 
 extern struct frame *frame_table;
-extern uint64_t frame_low_end, frame_hole;	/* in pages: RAM below 4 GiB ends; size of the gap to 4 GiB */
+/* in pages: RAM below 4 GiB ends; size of the gap to 4 GiB */
+extern uint64_t frame_low_end, frame_hole;
 
 #define FRAME_4G (1ul << 20)
 

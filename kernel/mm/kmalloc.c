@@ -1,10 +1,11 @@
 /*
  * The kernel heap.
  *
- * A slab is one frame cut into objects of one size class. Everything about it is in its struct frame, so
- * objects of 512 bytes fit eight to a page. Slabs with a free object are in a list per class; an empty slab goes
- * back at once. Beyond half a page an allocation has frames of its own, neighbours in memory. The invariant: a slab is
- * in its class's list exactly if it has a free object.
+ * A slab is one frame cut into objects of one size class. Everything about it is in its struct
+ * frame, so objects of 512 bytes fit eight to a page. Slabs with a free object are in a list per
+ * class; an empty slab goes back at once. Beyond half a page an allocation has frames of its own,
+ * neighbours in memory. The invariant: a slab is in its class's list exactly if it has a free
+ * object.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,7 +26,8 @@ static const uint16_t class_size[] = {
 #define CLASSES (sizeof class_size / sizeof class_size[0])
 #define SMALL_MAX 2048
 
-static uint8_t class_of[SMALL_MAX / 16 + 1];	/* by size in units of 16, rounded up; filled at first use */
+/* by size in units of 16, rounded up; filled at first use */
+static uint8_t class_of[SMALL_MAX / 16 + 1];
 static uint32_t partial[CLASSES] = { [0 ... CLASSES - 1] = NONE };
 
 static void classes_fill(void)

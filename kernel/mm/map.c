@@ -1,8 +1,8 @@
 /*
  * Mapping, unmapping, protecting.
  *
- * Decode, then commit: splits, which may fail, come first; from then on nothing can. Long work on pages is
- * done in slices that leave the regions alone, so that it can begin again from the start.
+ * Decode, then commit: splits, which may fail, come first; from then on nothing can. Long work on
+ * pages is done in slices that leave the regions alone, so that it can begin again from the start.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +16,7 @@
 
 #define SLICE (1024 * PAGE_SIZE)
 
-/* --- limits and places ------------------------------------------------------------------------------------- */
+/* --- limits and places -------------------------------------------------------------------- */
 
 bool space_within_limits(struct space *s, const struct task *limits, uint32_t flags, uint64_t more)
 {
@@ -27,9 +27,11 @@ bool space_within_limits(struct space *s, const struct task *limits, uint32_t fl
 	if ((flags & (K_MAP_WRITE | K_MAP_PRIVATE)) != (K_MAP_WRITE | K_MAP_PRIVATE) ||
 	    (flags & (K_MAP_STACK | K_MAP_GROWSDOWN)))
 		return true;
-	if (!(flags & K_MAP_NORESERVE) && more >> PAGE_SHIFT > frame_counts.total)	/* overcommit has its bounds: more than there is in all is a mistake */
+	/* overcommit has its bounds: more than there is in all is a mistake */
+	if (!(flags & K_MAP_NORESERVE) && more >> PAGE_SHIFT > frame_counts.total)
 		return false;
-	return more <= limits->limit_data && (s->data_pages << PAGE_SHIFT) <= limits->limit_data - more;
+	return more <= limits->limit_data &&
+	       (s->data_pages << PAGE_SHIFT) <= limits->limit_data - more;
 }
 
 uint64_t space_mapped(struct space *s, uint64_t start, uint64_t end)
@@ -58,7 +60,8 @@ static int place(struct space *s, struct k_map *m, uint64_t high)
 		return -ENOMEM;
 	if (m->address && hint < MMAP_MIN)
 		hint = MMAP_MIN;
-	if (m->address && hint >= m->address && hint <= high - m->size && region_free(s, hint, hint + m->size)) {
+	if (m->address && hint >= m->address && hint <= high - m->size &&
+	    region_free(s, hint, hint + m->size)) {
 		m->address = hint;
 		return 0;
 	}
@@ -68,14 +71,16 @@ static int place(struct space *s, struct k_map *m, uint64_t high)
 	return m->address ? 0 : -ENOMEM;
 }
 
-/* --- mapping ----------------------------------------------------------------------------------------------- */
+/* --- mapping ------------------------------------------------------------------------------ */
 
 /* Lets a neighbour grow over the place of `r`, which is only a description of it. */
 static bool extend_neighbour(struct space *s, const struct region *r)
 {
 	struct region *next = region_above(s, r->start);
-	struct region *prev = next ? region_prev(s, next)
-				   : list_empty(&s->regions) ? NULL : container_of(s->regions.prev, struct region, link);
+	struct region *prev = next ? region_prev(s, next) :
+			      list_empty(&s->regions) ?
+				     NULL :
+				     container_of(s->regions.prev, struct region, link);
 	uint64_t size = r->end - r->start;
 
 	if (prev && region_extends(prev, r)) {
@@ -96,10 +101,12 @@ static bool extend_neighbour(struct space *s, const struct region *r)
 	return false;
 }
 
-int space_map_below(struct space *s, const struct task *limits, struct k_map *m, struct mobject *object,
-		    struct description *d, uint64_t high)
+int space_map_below(struct space *s, const struct task *limits, struct k_map *m,
+		    struct mobject *object, struct description *d, uint64_t high)
 {
-	struct region like = { .space = s, .object = object, .description = d, .offset = m->offset, .height = 1 };
+	struct region like = {
+		.space = s, .object = object, .description = d, .offset = m->offset, .height = 1
+	};
 	struct region *r;
 	uint64_t replaced = 0;
 	int error;
@@ -143,10 +150,11 @@ int space_map_below(struct space *s, const struct task *limits, struct k_map *m,
 	return 0;
 }
 
-int space_map(struct space *s, const struct task *limits, struct k_map *m, struct mobject *object, struct description *d)
+int space_map(struct space *s, const struct task *limits, struct k_map *m, struct mobject *object,
+	      struct description *d)
 {
-	const uint32_t known = REGION_ACCESS | K_MAP_PRIVATE | K_MAP_NORESERVE | K_MAP_FIXED | K_MAP_GROWSDOWN | K_MAP_UNCACHED |
-			       K_MAP_STACK | K_MAP_HEAP;
+	const uint32_t known = REGION_ACCESS | K_MAP_PRIVATE | K_MAP_NORESERVE | K_MAP_FIXED |
+			       K_MAP_GROWSDOWN | K_MAP_UNCACHED | K_MAP_STACK | K_MAP_HEAP;
 	int error = 0;
 
 	if ((m->flags & ~known) || s->dead)
@@ -158,7 +166,7 @@ int space_map(struct space *s, const struct task *limits, struct k_map *m, struc
 	return error;
 }
 
-/* --- unmapping --------------------------------------------------------------------------------------------- */
+/* --- unmapping ---------------------------------------------------------------------------- */
 
 void region_drop_private(struct region *r, uint64_t start, uint64_t end)
 {
@@ -238,7 +246,8 @@ static uint64_t next_page(struct region *r, uint64_t from, uint64_t to)
 
 	if (!arch_next(&r->space->arch, &address, to, &pa, &flags))
 		address = to;
-	if (r->overlay && pages_run(&r->overlay->pages, &index, to >> PAGE_SHIFT, &n) && index << PAGE_SHIFT < address)
+	if (r->overlay && pages_run(&r->overlay->pages, &index, to >> PAGE_SHIFT, &n) &&
+	    index << PAGE_SHIFT < address)
 		address = index << PAGE_SHIFT;
 	return address;
 }
@@ -248,7 +257,8 @@ int64_t space_drop_pages(struct space *s, uint64_t start, uint64_t end)
 	struct region *r = region_above(s, start);
 
 	for (; r && r->start < end; r = region_next(s, r)) {
-		uint64_t from = r->start > start ? r->start : start, to = r->end < end ? r->end : end, stop;
+		uint64_t from = r->start > start ? r->start : start,
+			 to = r->end < end ? r->end : end, stop;
 
 		for (from = next_page(r, from, to); from < to; from = next_page(r, stop, to)) {
 			stop = to - from > SLICE ? from + SLICE : to;
@@ -281,10 +291,11 @@ int64_t space_unmap(struct space *s, uint64_t address, uint64_t size)
 	return space_unmap_now(s, address, end);
 }
 
-/* --- protecting -------------------------------------------------------------------------------------------- */
+/* --- protecting --------------------------------------------------------------------------- */
 
 /* Gives [start, end) of r new rights. */
-static int region_protect(struct space *s, struct region *r, uint64_t start, uint64_t end, uint32_t rights)
+static int region_protect(struct space *s, struct region *r, uint64_t start, uint64_t end,
+			  uint32_t rights)
 {
 	int error;
 

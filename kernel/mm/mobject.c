@@ -1,9 +1,10 @@
 /*
  * Memory objects: creation, lookup, size.
  *
- * Above: streams, native calls, regions. Below: frames, the page index; beside: pager.c, rmap.c, mobject_copy.c.
- * Invariants: a slot's frame belongs to that slot alone (sharing between spaces happens in overlays); bytes of a
- * page beyond the size are zero; a page that regions may show is taken out of them before its slot changes.
+ * Above: streams, native calls, regions. Below: frames, the page index; beside: pager.c, rmap.c,
+ * mobject_copy.c. Invariants: a slot's frame belongs to that slot alone (sharing between spaces
+ * happens in overlays); bytes of a page beyond the size are zero; a page that regions may show is
+ * taken out of them before its slot changes.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -116,8 +117,8 @@ int mobject_adopt(uint64_t pa, uint64_t size, struct mobject **out)
 }
 
 /*
- * True if the rest of the page behind `end` is zero and stays so: then a child may show that page as it is, and
- * needs no copy. Files of the boot archive are padded like that.
+ * True if the rest of the page behind `end` is zero and stays so: then a child may show that page
+ * as it is, and needs no copy. Files of the boot archive are padded like that.
  */
 static bool tail_clean(const struct mobject *parent, uint64_t end)
 {
@@ -132,7 +133,8 @@ static bool tail_clean(const struct mobject *parent, uint64_t end)
 	return true;
 }
 
-int mobject_child(struct mobject *parent, struct account *a, uint64_t offset, uint64_t size, struct mobject **out)
+int mobject_child(struct mobject *parent, struct account *a, uint64_t offset, uint64_t size,
+		  struct mobject **out)
 {
 	struct mobject *m;
 
@@ -155,7 +157,8 @@ int mobject_child(struct mobject *parent, struct account *a, uint64_t offset, ui
 	return 0;
 }
 
-int mobject_pager_create(struct endpoint *pager, uint64_t cookie, uint64_t size, struct mobject **out)
+int mobject_pager_create(struct endpoint *pager, uint64_t cookie, uint64_t size,
+			 struct mobject **out)
 {
 	struct mobject *m;
 	int error;
@@ -214,7 +217,7 @@ void mobject_destroy(struct object *o)
 	kfree(m);
 }
 
-/* --- lookup ---------------------------------------------------------------------------------------------- */
+/* --- lookup ------------------------------------------------------------------------------- */
 
 uint64_t mobject_peek(struct mobject *m, uint64_t index)
 {
@@ -243,7 +246,8 @@ uint64_t mobject_peek(struct mobject *m, uint64_t index)
 }
 
 /* Gives m an own page with `valid` bytes of `from` (0: none) and zeros. */
-static int64_t page_make(struct mobject *m, uint64_t index, uint64_t from, uint64_t valid, uint64_t *pa)
+static int64_t page_make(struct mobject *m, uint64_t index, uint64_t from, uint64_t valid,
+			 uint64_t *pa)
 {
 	uint64_t *slot = pages_make(&m->pages, index);
 	int error;
@@ -291,7 +295,8 @@ int64_t mobject_page(struct mobject *m, struct thread *t, uint64_t index, bool w
 {
 	uint64_t slot = pages_get(&m->pages, index);
 
-	if ((slot & PAGE_PRESENT) && (!write || m->kind != MOBJECT_PAGER || (slot & PAGE_WRITABLE))) {
+	if ((slot & PAGE_PRESENT) &&
+	    (!write || m->kind != MOBJECT_PAGER || (slot & PAGE_WRITABLE))) {
 		*pa = slot & PAGE_ADDRESS;
 		return 0;
 	}
@@ -307,8 +312,12 @@ int64_t mobject_page(struct mobject *m, struct thread *t, uint64_t index, bool w
 	case MOBJECT_PAGER:
 		return pager_wait(m, t, index, write);
 	case MOBJECT_CHILD:
-		/* What is missing may be missing further up: look there before making a copy for a mere read. */
-		if (!write && (index << PAGE_SHIFT) < m->limit && m->limit - (index << PAGE_SHIFT) >= PAGE_SIZE)
+		/*
+		 * What is missing may be missing further up: look there before making a copy for a
+		 * mere read.
+		 */
+		if (!write && (index << PAGE_SHIFT) < m->limit &&
+		    m->limit - (index << PAGE_SHIFT) >= PAGE_SIZE)
 			return mobject_page(m->parent, t, index + m->parent_index, false, pa);
 		return child_page(m, t, index, pa);
 	default:
@@ -320,7 +329,8 @@ uint64_t mobject_steal(struct mobject *m, uint64_t index)
 {
 	uint64_t *slot, pa;
 
-	if (m->object.references != 1 || m->kind > MOBJECT_CHILD || m->flags || !list_empty(&m->children))
+	if (m->object.references != 1 || m->kind > MOBJECT_CHILD || m->flags ||
+	    !list_empty(&m->children))
 		return 0;
 	slot = pages_slot(&m->pages, index);
 	if (!slot || !(*slot & PAGE_PRESENT))
@@ -331,7 +341,7 @@ uint64_t mobject_steal(struct mobject *m, uint64_t index)
 	return pa;
 }
 
-/* --- size ------------------------------------------------------------------------------------------------ */
+/* --- size --------------------------------------------------------------------------------- */
 
 uint64_t mobject_size(const struct mobject *m)
 {
@@ -376,7 +386,8 @@ static void tail_zero(struct mobject *m, uint64_t size)
 
 int mobject_resize(struct mobject *m, uint64_t size)
 {
-	uint64_t first = (size + PAGE_MASK) >> PAGE_SHIFT, end = (m->size + PAGE_MASK) >> PAGE_SHIFT;
+	uint64_t first = (size + PAGE_MASK) >> PAGE_SHIFT,
+		 end = (m->size + PAGE_MASK) >> PAGE_SHIFT;
 
 	if (m->kind == MOBJECT_PHYSICAL || m->flags || size > INT64_MAX)
 		return -EINVAL;
@@ -388,7 +399,9 @@ int mobject_resize(struct mobject *m, uint64_t size)
 	m->size = size;
 	if (m->kind == MOBJECT_CHILD && m->limit > size) {
 		m->limit = size;
-		/* A tail page that shows the parent's frame must be made our own at the next look. */
+		/*
+		 * A tail page that shows the parent's frame must be made our own at the next look.
+		 */
 		if ((size & PAGE_MASK) && rmap_any(m))
 			rmap_range(m, first - 1, first, RMAP_UNMAP);
 	}
@@ -457,12 +470,16 @@ int mobject_punch(struct mobject *m, uint64_t offset, uint64_t size)
 	return child_cover(m, first, end);
 }
 
-/* --- the rest -------------------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------------- */
 
 void mobject_info(struct mobject *m, struct k_mobject_info *info)
 {
 	*info = (struct k_mobject_info){
-		.size = m->size, .resident = m->resident, .mtime = m->mtime, .atime = m->atime, .dirty = m->dirty,
+		.size = m->size,
+		.resident = m->resident,
+		.mtime = m->mtime,
+		.atime = m->atime,
+		.dirty = m->dirty,
 		.mappings = m->region_count,
 	};
 	if (m->kind == MOBJECT_PHYSICAL || (m->flags & K_MOBJECT_CONTIGUOUS))
@@ -544,5 +561,6 @@ void mobject_append_end(struct mobject *m, struct thread *t)
 	if (m->append_owner != t)
 		return;
 	m->append_owner = NULL;
-	wait_queue_wake(&m->append_waiters, INT32_MAX);	/* one alone could be killed before it runs */
+	/* one alone could be killed before it runs */
+	wait_queue_wake(&m->append_waiters, INT32_MAX);
 }

@@ -1,9 +1,10 @@
 /*
- * Bytes between memory objects and the current thread's memory: what read and write of a file come down to.
+ * Bytes between memory objects and the current thread's memory: what read and write of a file come
+ * down to.
  *
- * Page by page through the direct map. Every page looks the object up anew, so a file that is cut short under a
- * reader, or a page that is evicted while the user's own page is faulted in, does no harm. The invariant: the size
- * moves only after the bytes have.
+ * Page by page through the direct map. Every page looks the object up anew, so a file that is cut
+ * short under a reader, or a page that is evicted while the user's own page is faulted in, does no
+ * harm. The invariant: the size moves only after the bytes have.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,13 +15,16 @@
 #include "mm/mobject_priv.h"
 #include "mm/usercopy.h"
 
-#define TRIES 4		/* for a user page that is there and still faults: a race with another CPU */
+/* For a user page that is there and still faults: a race with another CPU */
+#define TRIES 4
 
 /*
- * Nothing could be copied at `address`: makes its page accessible, and limits the next chunk to it. Once bytes have been
- * copied nobody waits, for a thread that waits has to run its call again; then the call ends short.
+ * Nothing could be copied at `address`: makes its page accessible, and limits the next chunk to it.
+ * Once bytes have been copied nobody waits, for a thread that waits has to run its call again; then
+ * the call ends short.
  */
-static int64_t user_page(struct thread *t, uint64_t done, uint64_t address, bool write, uint64_t *chunk, unsigned *tries)
+static int64_t user_page(struct thread *t, uint64_t done, uint64_t address, bool write,
+			 uint64_t *chunk, unsigned *tries)
 {
 	*chunk = PAGE_SIZE - (address & PAGE_MASK);
 	if (++*tries > TRIES)
@@ -34,7 +38,8 @@ static inline struct thread *pager_waiter(struct thread *t, uint64_t done)
 	return done || t->flags & THREAD_SERVER ? NULL : t;
 }
 
-int64_t mobject_read_user(struct mobject *m, struct thread *t, uint64_t offset, uint64_t to, uint64_t size)
+int64_t mobject_read_user(struct mobject *m, struct thread *t, uint64_t offset, uint64_t to,
+			  uint64_t size)
 {
 	uint64_t done = 0, chunk = PAGE_SIZE;
 	unsigned tries = 0;
@@ -57,7 +62,8 @@ int64_t mobject_read_user(struct mobject *m, struct thread *t, uint64_t offset, 
 		error = mobject_page(m, pager_waiter(t, done), at >> PAGE_SHIFT, false, &pa);
 		if (error)
 			break;
-		left = arch_copy_to_user_fast(to + done, (char *)phys_to_virt(pa) + (at & PAGE_MASK), n);
+		left = arch_copy_to_user_fast(to + done,
+					      (char *)phys_to_virt(pa) + (at & PAGE_MASK), n);
 		if (__builtin_expect(left == n, 0)) {
 			error = user_page(t, done, to + done, true, &chunk, &tries);
 			if (error)
@@ -78,8 +84,8 @@ static int64_t no_frame(struct mobject *m)
 }
 
 /*
- * Writes into a page that nobody has seen: it is filled first and becomes part of the object only when
- * bytes have arrived, so a full page needs no zeros and a bad user address leaves no trace.
+ * Writes into a page that nobody has seen: it is filled first and becomes part of the object only
+ * when bytes have arrived, so a full page needs no zeros and a bad user address leaves no trace.
  */
 static int64_t fresh_write(struct mobject *m, uint64_t at, uint64_t from, uint64_t n)
 {
@@ -106,26 +112,34 @@ static int64_t fresh_write(struct mobject *m, uint64_t at, uint64_t from, uint64
 	return (int64_t)(n - left);
 }
 
-/* Up to n bytes within one page. Returns how many (0: the user's page must be faulted in), or an error. */
-static int64_t page_write(struct mobject *m, struct thread *waiter, uint64_t at, uint64_t from, uint64_t n)
+/*
+ * Up to n bytes within one page. Returns how many (0: the user's page must be faulted in), or an
+ * error.
+ */
+static int64_t page_write(struct mobject *m, struct thread *waiter, uint64_t at, uint64_t from,
+			  uint64_t n)
 {
 	uint64_t *slot = pages_slot(&m->pages, at >> PAGE_SHIFT);
 	int64_t error;
 	uint64_t pa;
 
-	if (slot && (*slot & PAGE_PRESENT) && (m->kind != MOBJECT_PAGER || (*slot & PAGE_WRITABLE))) {
+	if (slot && (*slot & PAGE_PRESENT) &&
+	    (m->kind != MOBJECT_PAGER || (*slot & PAGE_WRITABLE))) {
 		pa = *slot & PAGE_ADDRESS;
-	} else if (m->kind == MOBJECT_ANONYMOUS || (m->kind == MOBJECT_CHILD && (at & ~PAGE_MASK) >= m->limit)) {
+	} else if (m->kind == MOBJECT_ANONYMOUS ||
+		   (m->kind == MOBJECT_CHILD && (at & ~PAGE_MASK) >= m->limit)) {
 		return fresh_write(m, at, from, n);
 	} else {
 		error = mobject_page(m, waiter, at >> PAGE_SHIFT, true, &pa);
 		if (error)
 			return error == -ENOMEM ? no_frame(m) : error;
 	}
-	return (int64_t)(n - arch_copy_from_user_fast((char *)phys_to_virt(pa) + (at & PAGE_MASK), from, n));
+	return (int64_t)(n - arch_copy_from_user_fast((char *)phys_to_virt(pa) + (at & PAGE_MASK),
+						      from, n));
 }
 
-int64_t mobject_write_user(struct mobject *m, struct thread *t, uint64_t offset, uint64_t from, uint64_t size)
+int64_t mobject_write_user(struct mobject *m, struct thread *t, uint64_t offset, uint64_t from,
+			   uint64_t size)
 {
 	uint64_t done = 0, chunk = PAGE_SIZE;
 	unsigned tries = 0;

@@ -36,7 +36,8 @@ struct mobject {
 	uint64_t mtime, atime, grow_limit;
 	struct mobject *parent;		/* [I] CHILD: counted */
 	uint64_t parent_index;		/* [I] page of the parent that is our page 0 */
-	uint64_t limit;			/* CHILD: bytes that may come from the parent; shrinks only */
+	/* CHILD: bytes that may come from the parent; shrinks only */
+	uint64_t limit;
 	struct list child_link, children;
 	struct list regions;		/* that map it (region.object_link) */
 	uint64_t region_count;
@@ -48,9 +49,15 @@ struct mobject {
 	};
 };
 
-/* For reading, without waiting or allocating: the page's address (with PAGE_* bits), 0 if it takes more than a look. */
+/*
+ * For reading, without waiting or allocating: the page's address (with PAGE_* bits), 0 if it takes
+ * more than a look.
+ */
 uint64_t mobject_peek(struct mobject *m, uint64_t index);
-/* Takes an own, unshared page out of an object that only one region knows; 0 if that cannot be done. */
+/*
+ * Takes an own, unshared page out of an object that only one region knows; 0 if that cannot be
+ * done.
+ */
 uint64_t mobject_steal(struct mobject *m, uint64_t index);
 /* Not memory: can be mapped, but neither copied nor looked at. */
 static inline bool mobject_device(const struct mobject *m)

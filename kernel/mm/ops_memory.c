@@ -1,9 +1,9 @@
 /*
  * The memory system calls, as kernel operations: numbers, checks and errors of Linux x86-64.
  *
- * Each takes the user's arguments as they come. Where a file is involved that has no data plane, or whose server wants to
- * be asked, mmap declines, and the server answers. All of them can be run again from the start: what is done
- * already is found done.
+ * Each takes the user's arguments as they come. Where a file is involved that has no data plane, or
+ * whose server wants to be asked, mmap declines, and the server answers. All of them can be run
+ * again from the start: what is done already is found done.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -37,7 +37,10 @@
 #define MAP_STACK		0x20000u
 #define MAP_NORESERVE		0x4000u
 #define MAP_FIXED_NOREPLACE	0x100000u
-/* every flag that a kernel may be asked for with MAP_SHARED_VALIDATE: those above, DENYWRITE, EXECUTABLE, NORESERVE, HUGETLB */
+/*
+ * every flag that a kernel may be asked for with MAP_SHARED_VALIDATE: those above, DENYWRITE,
+ * EXECUTABLE, NORESERVE, HUGETLB
+ */
 #define MAP_KNOWN	(0x1fff7fu & ~0x80000u)
 
 #define MREMAP_MAYMOVE	1u
@@ -48,18 +51,22 @@
 #define MS_INVALIDATE	2u
 #define MS_SYNC		4u
 
-_Static_assert(PROT_READ == K_MAP_READ && PROT_WRITE == K_MAP_WRITE && PROT_EXEC == K_MAP_EXECUTE, "rights");
+_Static_assert(PROT_READ == K_MAP_READ && PROT_WRITE == K_MAP_WRITE && PROT_EXEC == K_MAP_EXECUTE,
+	       "rights");
 
 static uint64_t round_up(uint64_t n)
 {
 	return (n + PAGE_MASK) & ~PAGE_MASK;
 }
 
-/* --- bringing pages in ------------------------------------------------------------------------------------- */
+/* --- bringing pages in -------------------------------------------------------------------- */
 
 enum { AUX_RESULT, AUX_AT, AUX_END };
 
-/* Makes the next operation on t's behalf go on with bringing in [start, end), and then return `result`. */
+/*
+ * Makes the next operation on t's behalf go on with bringing in [start, end), and then return
+ * `result`.
+ */
 static int64_t populate(struct thread *t, int64_t result)
 {
 	struct space *s = t->task->space;
@@ -69,11 +76,17 @@ static int64_t populate(struct thread *t, int64_t result)
 		struct region *r = region_find(s, *at);
 		int64_t error;
 
-		/* Errors do not matter: the pages will be faulted in, or fail, when they are used. */
+		/*
+		 * Errors do not matter: the pages will be faulted in, or fail, when they are used.
+		 */
 		if (!r || !(r->flags & REGION_ACCESS))
 			continue;
 		error = space_resolve(s, t->task, NULL, *at,
-				      RESOLVE_AROUND | (r->flags & K_MAP_WRITE && region_private(r) ? RESOLVE_WRITE : 0), &pa);
+				      RESOLVE_AROUND |
+					      (r->flags & K_MAP_WRITE && region_private(r) ?
+						       RESOLVE_WRITE :
+						       0),
+				      &pa);
 		if (error == OP_MEMORY)
 			break;
 		if (*at + PAGE_SIZE < end && preempt_needed()) {
@@ -99,10 +112,11 @@ static int64_t populate_again(struct thread *t)
 	return populate(t, (int64_t)t->progress.aux[AUX_RESULT]);
 }
 
-/* --- mmap -------------------------------------------------------------------------------------------------- */
+/* --- mmap --------------------------------------------------------------------------------- */
 
 /* The object behind a descriptor: 0 (with *m NULL for /dev/zero), an error, OP_DECLINE. */
-static int64_t map_file(struct thread *t, uint64_t fd, bool shared, uint32_t prot, struct mobject **m, struct description **out)
+static int64_t map_file(struct thread *t, uint64_t fd, bool shared, uint32_t prot,
+			struct mobject **m, struct description **out)
 {
 	struct description *d = op_description(t, fd);
 
@@ -110,9 +124,11 @@ static int64_t map_file(struct thread *t, uint64_t fd, bool shared, uint32_t pro
 	*out = NULL;
 	if (!d || (d->flags & K_DESCRIPTION_PATH))
 		return -EBADF;
-	if (!(d->access & DESCRIPTION_READ) || (shared && (prot & PROT_WRITE) && !(d->access & DESCRIPTION_WRITE)))
+	if (!(d->access & DESCRIPTION_READ) ||
+	    (shared && (prot & PROT_WRITE) && !(d->access & DESCRIPTION_WRITE)))
 		return -EACCES;
-	if (d->plane != K_PLANE_ZERO && (d->plane != K_PLANE_STREAM || (d->flags & K_DESCRIPTION_DIRECTORY)))
+	if (d->plane != K_PLANE_ZERO &&
+	    (d->plane != K_PLANE_STREAM || (d->flags & K_DESCRIPTION_DIRECTORY)))
 		return op_decline(t, ENODEV);
 	if ((d->decline & K_DECLINE_MAP) && !op_authority(t))
 		return op_decline(t, 0);
@@ -148,14 +164,18 @@ static int64_t mmap_check(const uint64_t *arg)
 	return -EINVAL;
 }
 
-static int64_t mmap_place(struct thread *t, const uint64_t *arg, struct k_map *map, struct mobject *m, struct description *d)
+static int64_t mmap_place(struct thread *t, const uint64_t *arg, struct k_map *map,
+			  struct mobject *m, struct description *d)
 {
 	struct space *s = t->task->space;
-	uint64_t high = arg[3] & MAP_32BIT && !(arg[3] & (MAP_FIXED | MAP_FIXED_NOREPLACE)) ? 1ul << 31 : USER_END;
+	uint64_t high = arg[3] & MAP_32BIT && !(arg[3] & (MAP_FIXED | MAP_FIXED_NOREPLACE)) ?
+				1ul << 31 :
+				USER_END;
 	int64_t error;
 
 	if (arg[3] & MAP_FIXED_NOREPLACE) {
-		if (map->address <= USER_END - map->size && space_mapped(s, map->address, map->address + round_up(map->size)))
+		if (map->address <= USER_END - map->size &&
+		    space_mapped(s, map->address, map->address + round_up(map->size)))
 			return -EEXIST;
 		map->flags |= K_MAP_FIXED;
 	}
@@ -187,7 +207,8 @@ int64_t op_mmap(struct thread *t, const uint64_t *arg)
 		fresh = true;
 		map.offset = 0;
 	}
-	map.flags = (prot & REGION_ACCESS) | (shared ? 0 : K_MAP_PRIVATE) | (flags & MAP_FIXED ? K_MAP_FIXED : 0);
+	map.flags = (prot & REGION_ACCESS) | (shared ? 0 : K_MAP_PRIVATE) |
+		    (flags & MAP_FIXED ? K_MAP_FIXED : 0);
 	if (flags & MAP_GROWSDOWN && flags & MAP_ANONYMOUS && !shared)
 		map.flags |= K_MAP_GROWSDOWN;
 	if (flags & MAP_NORESERVE)
@@ -197,7 +218,8 @@ int64_t op_mmap(struct thread *t, const uint64_t *arg)
 	r = mmap_place(t, arg, &map, m, d);
 	if (fresh)
 		object_put(mobject_object(m));
-	if (r >= 0 && ((flags & MAP_LOCKED) || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
+	if (r >= 0 &&
+	    ((flags & MAP_LOCKED) || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
 		return populate_begin(t, map.address, map.address + map.size, r);
 	return r;
 }
@@ -212,7 +234,8 @@ int64_t op_mprotect(struct thread *t, const uint64_t *arg)
 	uint64_t start = arg[0], size = arg[1], prot = arg[2];
 	struct region *r;
 
-	if ((prot & (PROT_GROWSDOWN | PROT_GROWSUP)) == (PROT_GROWSDOWN | PROT_GROWSUP) || (start & PAGE_MASK))
+	if ((prot & (PROT_GROWSDOWN | PROT_GROWSUP)) == (PROT_GROWSDOWN | PROT_GROWSUP) ||
+	    (start & PAGE_MASK))
 		return -EINVAL;
 	if (!size)
 		return 0;
@@ -232,14 +255,15 @@ int64_t op_mprotect(struct thread *t, const uint64_t *arg)
 	return space_protect(t->task->space, start, size, prot & REGION_ACCESS);
 }
 
-/* --- brk --------------------------------------------------------------------------------------------------- */
+/* --- brk ---------------------------------------------------------------------------------- */
 
 static bool brk_fits(struct thread *t, uint64_t from, uint64_t to)
 {
 	struct space *s = t->task->space;
 	uint64_t heap = s->brk - s->brk_start, limit = t->task->limit_data;
 
-	if (to > USER_END || (limit != UINT64_MAX && (to - from > limit || heap > limit - (to - from))))
+	if (to > USER_END ||
+	    (limit != UINT64_MAX && (to - from > limit || heap > limit - (to - from))))
 		return false;
 	return region_free(s, from, to + PAGE_SIZE);
 }
@@ -248,8 +272,10 @@ int64_t op_brk(struct thread *t, const uint64_t *arg)
 {
 	struct space *s = t->task->space;
 	uint64_t from = round_up(s->brk), to = round_up(arg[0]);
-	struct k_map map = { .address = from, .size = to - from,
-			     .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_PRIVATE | K_MAP_FIXED | K_MAP_HEAP };
+	struct k_map map = { .address = from,
+			     .size = to - from,
+			     .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_PRIVATE | K_MAP_FIXED |
+				      K_MAP_HEAP };
 	int64_t r;
 
 	if (!s->brk_start || arg[0] < s->brk_start || arg[0] > USER_END)
@@ -261,19 +287,24 @@ int64_t op_brk(struct thread *t, const uint64_t *arg)
 		if (r)
 			return (int64_t)s->brk;
 	} else if (to > from) {
-		if (!brk_fits(t, from, to) || space_map_below(s, t->task, &map, NULL, NULL, USER_END))
+		if (!brk_fits(t, from, to) ||
+		    space_map_below(s, t->task, &map, NULL, NULL, USER_END))
 			return (int64_t)s->brk;
 	}
 	s->brk = arg[0];
 	return (int64_t)s->brk;
 }
 
-/* --- mremap ------------------------------------------------------------------------------------------------ */
+/* --- mremap ------------------------------------------------------------------------------- */
 
-/* Moves what is private in `from` to the region `to`, page by page; all places are made before the first goes. */
+/*
+ * Moves what is private in `from` to the region `to`, page by page; all places are made before the
+ * first goes.
+ */
 static int private_move(struct region *from, struct region *to)
 {
-	uint64_t first = from->start >> PAGE_SHIFT, end = from->end >> PAGE_SHIFT, delta = (to->start >> PAGE_SHIFT) - first;
+	uint64_t first = from->start >> PAGE_SHIFT, end = from->end >> PAGE_SHIFT,
+		 delta = (to->start >> PAGE_SHIFT) - first;
 	uint64_t *slot, i;
 	unsigned n;
 
@@ -295,7 +326,8 @@ static int private_move(struct region *from, struct region *to)
 
 				if (!slot[k] || page >= to->end >> PAGE_SHIFT)
 					continue;
-				place = pass ? pages_slot(&to->overlay->pages, page) : pages_make(&to->overlay->pages, page);
+				place = pass ? pages_slot(&to->overlay->pages, page) :
+					       pages_make(&to->overlay->pages, page);
 				if (!place)
 					return -ENOMEM;
 				if (pass) {
@@ -308,8 +340,12 @@ static int private_move(struct region *from, struct region *to)
 	return 0;
 }
 
-/* Moves [start, start + old) of one region to `to`, with the new size. The old place must be a region of its own. */
-static int64_t region_move(struct space *s, uint64_t start, uint64_t old, uint64_t to, uint64_t size, bool keep)
+/*
+ * Moves [start, start + old) of one region to `to`, with the new size. The old place must be a
+ * region of its own.
+ */
+static int64_t region_move(struct space *s, uint64_t start, uint64_t old, uint64_t to,
+			   uint64_t size, bool keep)
 {
 	struct region *r, *target, like;
 	int error = old ? space_isolate(s, start, start + old) : 0;
@@ -379,7 +415,8 @@ static int64_t mremap_check(const uint64_t *arg, uint64_t old, uint64_t size)
 }
 
 /* The region that [start, start + old) must lie in. */
-static int64_t mremap_region(struct space *s, uint64_t start, uint64_t old, uint64_t flags, struct region **out)
+static int64_t mremap_region(struct space *s, uint64_t start, uint64_t old, uint64_t flags,
+			     struct region **out)
 {
 	struct region *r = *out = region_find(s, start);
 
@@ -438,19 +475,38 @@ int64_t op_mremap(struct thread *t, const uint64_t *arg)
 		return error;
 	if (size > old && !space_within_limits(s, t->task, r->flags, size - old))
 		return -ENOMEM;
-	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old && region_grow(s, r, start + old, size - old))
+	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old &&
+	    region_grow(s, r, start + old, size - old))
 		return (int64_t)start;
 	if (!(flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
 	return mremap_move(t, arg, old, size);
 }
 
-/* --- madvise ------------------------------------------------------------------------------------------------ */
+/* --- madvise ------------------------------------------------------------------------------ */
 
 enum {
-	MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE = 8, MADV_REMOVE, MADV_DONTFORK,
-	MADV_DOFORK, MADV_MERGEABLE, MADV_UNMERGEABLE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP,
-	MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE
+	MADV_NORMAL,
+	MADV_RANDOM,
+	MADV_SEQUENTIAL,
+	MADV_WILLNEED,
+	MADV_DONTNEED,
+	MADV_FREE = 8,
+	MADV_REMOVE,
+	MADV_DONTFORK,
+	MADV_DOFORK,
+	MADV_MERGEABLE,
+	MADV_UNMERGEABLE,
+	MADV_HUGEPAGE,
+	MADV_NOHUGEPAGE,
+	MADV_DONTDUMP,
+	MADV_DODUMP,
+	MADV_WIPEONFORK,
+	MADV_KEEPONFORK,
+	MADV_COLD,
+	MADV_PAGEOUT,
+	MADV_POPULATE_READ,
+	MADV_POPULATE_WRITE
 };
 
 static int64_t advise_drop(struct region *r, uint64_t start, uint64_t end)
@@ -473,7 +529,8 @@ static int64_t advise_remove(struct region *r, uint64_t start, uint64_t end)
 }
 
 /* Sets and clears flags that fork looks at; the range becomes a region of its own. */
-static int64_t advise_flag(struct region *r, uint64_t start, uint64_t end, uint32_t set, uint32_t clear)
+static int64_t advise_flag(struct region *r, uint64_t start, uint64_t end, uint32_t set,
+			   uint32_t clear)
 {
 	int error;
 
@@ -520,7 +577,8 @@ static int64_t advise_populate(struct thread *t, uint64_t start, uint64_t end, b
 		*at = start;
 	}
 	for (; *at < end; *at += PAGE_SIZE) {
-		int64_t r = space_resolve(t->task->space, t->task, t, *at, RESOLVE_AROUND | (write ? RESOLVE_WRITE : 0), &pa);
+		int64_t r = space_resolve(t->task->space, t->task, t, *at,
+					  RESOLVE_AROUND | (write ? RESOLVE_WRITE : 0), &pa);
 
 		if (r == -K_FAULT_MAPERR)
 			return -ENOMEM;
@@ -568,7 +626,7 @@ int64_t op_madvise(struct thread *t, const uint64_t *arg)
 	return result;
 }
 
-/* --- msync, mincore, mlock ------------------------------------------------------------------------------------ */
+/* --- msync, mincore, mlock ---------------------------------------------------------------- */
 
 int64_t op_msync(struct thread *t, const uint64_t *arg)
 {
@@ -601,7 +659,9 @@ static bool page_resident(struct region *r, uint64_t address)
 	if (r->overlay && pages_get(&r->overlay->pages, address >> PAGE_SHIFT))
 		return true;
 	if (r->object) {
-		uint64_t slot = mobject_has(r->object, region_index(r, address)) ? mobject_peek(r->object, region_index(r, address)) : 0;
+		uint64_t slot = mobject_has(r->object, region_index(r, address)) ?
+					mobject_peek(r->object, region_index(r, address)) :
+					0;
 
 		return slot && (slot & PAGE_ADDRESS) != frame_zero_pa;
 	}
@@ -643,7 +703,8 @@ int64_t op_mincore(struct thread *t, const uint64_t *arg)
 
 int64_t op_mlock(struct thread *t, const uint64_t *arg)
 {
-	uint64_t start = arg[0] & ~PAGE_MASK, size = round_up(arg[1] + (arg[0] & PAGE_MASK)), limit = t->task->limit_memlock;
+	uint64_t start = arg[0] & ~PAGE_MASK, size = round_up(arg[1] + (arg[0] & PAGE_MASK)),
+		 limit = t->task->limit_memlock;
 
 	if (t->progress.active)
 		return populate_again(t);

@@ -1,11 +1,12 @@
 /*
- * Pager-backed objects: the page cache. The pager (a server) fills pages, permits the first write to each,
- * collects dirty ones.
+ * Pager-backed objects: the page cache. The pager (a server) fills pages, permits the first write
+ * to each, collects dirty ones.
  *
- * Requests are never queued anywhere: the threads that wait for pages are the queue. One notice per object asks
- * for the first wait that nothing under way covers, and is sent again while there is another one; at most
- * PAGER_REQUESTS are under way. A supply wakes all waiters, and whoever misses something asks again. So
- * nothing is allocated, nothing is lost when the pager dies, and an interrupted wait leaves no trace.
+ * Requests are never queued anywhere: the threads that wait for pages are the queue. One notice per
+ * object asks for the first wait that nothing under way covers, and is sent again while there is
+ * another one; at most PAGER_REQUESTS are under way. A supply wakes all waiters, and whoever misses
+ * something asks again. So nothing is allocated, nothing is lost when the pager dies, and an
+ * interrupted wait leaves no trace.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -70,12 +71,13 @@ void pager_forget(struct mobject *m, uint64_t slot)
 	}
 }
 
-/* --- requests -------------------------------------------------------------------------------------------- */
+/* --- requests ----------------------------------------------------------------------------- */
 
 static bool flight_covers(const struct pager *p, uint64_t index, bool write)
 {
 	for (int i = 0; i < PAGER_REQUESTS; i++)
-		if (p->flight[i].count && p->flight[i].write == write && index - p->flight[i].first < p->flight[i].count)
+		if (p->flight[i].count && p->flight[i].write == write &&
+		    index - p->flight[i].first < p->flight[i].count)
 			return true;
 	return false;
 }
@@ -125,7 +127,8 @@ static void request_fill(struct notice *n, struct k_message *msg)
 	write = w->key & 1;
 	do
 		count++;
-	while (!write && count < CLUSTER && mobject_has(m, first + count) && page_absent(m, first + count));
+	while (!write && count < CLUSTER && mobject_has(m, first + count) &&
+	       page_absent(m, first + count));
 	p->flight[free].first = first;
 	p->flight[free].count = count;
 	p->flight[free].write = write;
@@ -170,7 +173,10 @@ int64_t pager_wait(struct mobject *m, struct thread *t, uint64_t index, bool wri
 	if (!flight_covers(p, index, grant) && flight_free(p) >= 0)
 		endpoint_notify(p->endpoint, &p->request);
 	r = wait_on(t, &p->waiters, K_WAIT_PAGE, t->number < 0 ? K_RESTART_ALWAYS : K_RESTART_SYS);
-	/* An event that is pending ends the call at once; how far it was is for our caller to say, who goes by signs. */
+	/*
+	 * An event that is pending ends the call at once; how far it was is for our caller to say,
+	 * who goes by signs.
+	 */
 	return r > 0 ? -K_RESTART_SYS : r;
 }
 
@@ -180,7 +186,8 @@ void pager_settled(struct mobject *m, uint64_t first, uint64_t count)
 	struct pager *p = m->pager;
 
 	for (int i = 0; i < PAGER_REQUESTS; i++)
-		if (p->flight[i].first < first + count && first < p->flight[i].first + p->flight[i].count)
+		if (p->flight[i].first < first + count &&
+		    first < p->flight[i].first + p->flight[i].count)
 			p->flight[i].count = 0;
 	wait_queue_wake(&p->waiters, INT32_MAX);
 }
@@ -197,7 +204,7 @@ void pager_restart(struct endpoint *e)
 	}
 }
 
-/* --- answers --------------------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------------ */
 
 void pager_write_back(struct mobject *m)
 {
@@ -214,7 +221,8 @@ static void dirty_count(struct mobject *m)
 		endpoint_notify(m->pager->endpoint, &m->pager->dirty);
 }
 
-static int64_t page_supply(struct mobject *m, struct thread *server, uint64_t index, uint64_t from, uint32_t flags)
+static int64_t page_supply(struct mobject *m, struct thread *server, uint64_t index, uint64_t from,
+			   uint32_t flags)
 {
 	uint64_t *slot = pages_make(&m->pages, index);
 	uint64_t pa, offset = index << PAGE_SHIFT;
@@ -238,7 +246,8 @@ static int64_t page_supply(struct mobject *m, struct thread *server, uint64_t in
 		}
 		/* The rest of the last page is zero, whatever the pager's buffer held. */
 		if (m->size > offset && m->size - offset < PAGE_SIZE)
-			memset((char *)phys_to_virt(pa) + (m->size - offset), 0, PAGE_SIZE - (m->size - offset));
+			memset((char *)phys_to_virt(pa) + (m->size - offset), 0,
+			       PAGE_SIZE - (m->size - offset));
 		*slot = pa | PAGE_PRESENT;
 		m->resident++;
 		pager_resident++;
@@ -252,18 +261,24 @@ static int64_t page_supply(struct mobject *m, struct thread *server, uint64_t in
 	return 0;
 }
 
-int64_t mobject_supply(struct mobject *m, struct thread *server, uint64_t offset, uint64_t from, uint64_t size, uint32_t flags)
+int64_t mobject_supply(struct mobject *m, struct thread *server, uint64_t offset, uint64_t from,
+		       uint64_t size, uint32_t flags)
 {
 	uint64_t first = offset >> PAGE_SHIFT, end = (offset + size + PAGE_MASK) >> PAGE_SHIFT;
 	int64_t error = 0;
 
-	if (m->kind != MOBJECT_PAGER || (offset & PAGE_MASK) || offset > INT64_MAX || size > INT64_MAX || !size)
+	if (m->kind != MOBJECT_PAGER || (offset & PAGE_MASK) || offset > INT64_MAX ||
+	    size > INT64_MAX || !size)
 		return -EINVAL;
 	if (flags & ~(K_SUPPLY_WRITABLE | K_SUPPLY_ERROR))
 		return -EINVAL;
 	for (uint64_t i = first; i < end && mobject_has(m, i) && !error; i++)
-		error = page_supply(m, server, i, from ? from + ((i - first) << PAGE_SHIFT) : 0, flags);
-	/* If the server has to wait for its own memory it will be back; it may even wait for this very object. */
+		error = page_supply(m, server, i, from ? from + ((i - first) << PAGE_SHIFT) : 0,
+				    flags);
+	/*
+	 * If the server has to wait for its own memory it will be back; it may even wait for this
+	 * very object.
+	 */
 	if (!op_result_is_special(error))
 		pager_settled(m, first, end - first);
 	return error;
@@ -288,20 +303,26 @@ int64_t mobject_collect_dirty(struct mobject *m, uint64_t *offset, uint64_t *off
 		}
 	}
 	*offset = i << PAGE_SHIFT;
-	/* A write between here and the pager's read of the page would be lost: no mapping may still write. */
+	/*
+	 * A write between here and the pager's read of the page would be lost: no mapping may still
+	 * write.
+	 */
 	if (found && rmap_any(m))
 		rmap_range(m, first, i, RMAP_CLEAN);
 	return (int64_t)found;
 }
 
-/* --- eviction -------------------------------------------------------------------------------------------- */
+/* --- eviction ----------------------------------------------------------------------------- */
 
 uint64_t mm_reclaimable(void)
 {
 	return (pager_resident - pager_dirty) * PAGE_SIZE;
 }
 
-/* Drops clean pages of one object. Nodes stay: somebody above us may be on his way through the index. */
+/*
+ * Drops clean pages of one object. Nodes stay: somebody above us may be on his way through the
+ * index.
+ */
 static uint64_t object_evict(struct mobject *m, uint64_t want)
 {
 	uint64_t *slot, i, freed = 0;
@@ -313,7 +334,8 @@ static uint64_t object_evict(struct mobject *m, uint64_t want)
 		for (unsigned k = 0; k < n; k++) {
 			uint64_t pa = slot[k] & PAGE_ADDRESS;
 
-			if ((slot[k] & (PAGE_PRESENT | PAGE_DIRTY)) != PAGE_PRESENT || frame_at(pa)->references > 1)
+			if ((slot[k] & (PAGE_PRESENT | PAGE_DIRTY)) != PAGE_PRESENT ||
+			    frame_at(pa)->references > 1)
 				continue;
 			if (!unmapped) {
 				rmap_range(m, i, i + n, RMAP_UNMAP);

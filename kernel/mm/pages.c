@@ -1,6 +1,6 @@
 /*
- * The page index (see pages.h). Invariant: base is aligned to what the root covers, 64 to the power of height pages
- * (4 for the inline slots).
+ * The page index (see pages.h). Invariant: base is aligned to what the root covers, 64 to the power
+ * of height pages (4 for the inline slots).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -24,7 +24,8 @@ static uint64_t *node_create(void)
 /* True if the root covers page base + n. */
 static bool covers(const struct pages *p, uint64_t n)
 {
-	return p->height ? p->height * PAGES_BITS >= 64 || !(n >> (p->height * PAGES_BITS)) : n < PAGES_INLINE;
+	return p->height ? p->height * PAGES_BITS >= 64 || !(n >> (p->height * PAGES_BITS)) :
+			   n < PAGES_INLINE;
 }
 
 uint64_t *pages_slot_deep(const struct pages *p, uint64_t index)
@@ -101,7 +102,8 @@ uint64_t *pages_run(struct pages *p, uint64_t *index, uint64_t end, unsigned *co
 	uint64_t i = *index < p->base ? p->base : *index;
 
 	while (i < end && covers(p, i - p->base)) {
-		uint64_t n = i - p->base, left = end - i, span = p->height ? PAGES_FANOUT : PAGES_INLINE;
+		uint64_t n = i - p->base, left = end - i,
+			 span = p->height ? PAGES_FANOUT : PAGES_INLINE;
 		uint64_t *node = p->height ? p->root : p->slot;
 		unsigned shift = p->height ? (p->height - 1) * PAGES_BITS : 0;
 
@@ -135,9 +137,11 @@ static bool node_prune(uint64_t *node, unsigned shift, uint64_t first, uint64_t 
 	if (shift) {
 		for (uint64_t i = first >> shift; i <= last >> shift; i++) {
 			uint64_t from = i == first >> shift ? first & ((1ul << shift) - 1) : 0;
-			uint64_t to = i == last >> shift ? last & ((1ul << shift) - 1) : (1ul << shift) - 1;
+			uint64_t to = i == last >> shift ? last & ((1ul << shift) - 1) :
+							   (1ul << shift) - 1;
 
-			if (node[i] && node_prune((uint64_t *)node[i], shift - PAGES_BITS, from, to))
+			if (node[i] &&
+			    node_prune((uint64_t *)node[i], shift - PAGES_BITS, from, to))
 				node[i] = 0;
 		}
 	}

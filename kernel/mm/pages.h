@@ -2,10 +2,10 @@
 /*
  * A page index: 64-bit slots by page number, as a compact radix tree.
  *
- * The first four slots are in the structure itself; from then on nodes of 64 slots (512 bytes). The root covers
- * the aligned block that holds everything, not everything from zero, so a few neighbouring pages at a high
- * number cost one node. A slot is 0 (nothing) or whatever the owner keeps there: by convention a frame's
- * physical address and PAGE_* bits.
+ * The first four slots are in the structure itself; from then on nodes of 64 slots (512 bytes). The
+ * root covers the aligned block that holds everything, not everything from zero, so a few
+ * neighbouring pages at a high number cost one node. A slot is 0 (nothing) or whatever the owner
+ * keeps there: by convention a frame's physical address and PAGE_* bits.
  */
 #ifndef TROUPE_MM_PAGES_H
 #define TROUPE_MM_PAGES_H
@@ -22,7 +22,8 @@
 #define PAGE_PRESENT	0x1ul
 #define PAGE_DIRTY	0x2ul	/* pager objects: differs from what the pager has */
 #define PAGE_WRITABLE	0x4ul	/* pager objects: the pager has granted writing */
-#define PAGE_ERROR	0x8ul	/* pager objects: the last request for it failed (with or without PRESENT) */
+/* Pager objects: the last request for it failed (with or without PRESENT) */
+#define PAGE_ERROR	0x8ul
 #define PAGE_ADDRESS	0x000ffffffffff000ul
 
 struct pages {
@@ -35,13 +36,16 @@ struct pages {
 };
 
 uint64_t *pages_slot_deep(const struct pages *p, uint64_t index);
-/* The slot, made if need be; NULL without memory. Pointers to slots live until the next make or prune. */
+/*
+ * The slot, made if need be; NULL without memory. Pointers to slots live until the next make or
+ * prune.
+ */
 uint64_t *pages_make(struct pages *p, uint64_t index);
 /* Makes sure that slots come in runs as long as those of an index of this height. */
 int pages_raise(struct pages *p, uint64_t index);
 /*
- * The next run of neighbouring slots in [*index, end): sets *index to its first number, *n to its length. NULL: no more.
- *     for (i = first; (slot = pages_run(p, &i, end, &n)); i += n) ...
+ * The next run of neighbouring slots in [*index, end): sets *index to its first number, *n to its
+ * length. NULL: no more. for (i = first; (slot = pages_run(p, &i, end, &n)); i += n) ...
  */
 uint64_t *pages_run(struct pages *p, uint64_t *index, uint64_t end, unsigned *n);
 /* Frees nodes that have become empty, as far as they touch [first, end). */

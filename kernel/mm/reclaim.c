@@ -1,8 +1,8 @@
 /*
  * Giving memory back: the frames of dead objects, and clean page cache when memory is short.
  *
- * A dead object with many pages is not freed on the spot, for that would take milliseconds under the kernel lock;
- * its index goes into a list, and idle CPUs and timer interrupts work it off.
+ * A dead object with many pages is not freed on the spot, for that would take milliseconds under
+ * the kernel lock; its index goes into a list, and idle CPUs and timer interrupts work it off.
  *
  * SPDX-License-Identifier: MIT
  */

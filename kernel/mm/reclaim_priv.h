@@ -13,9 +13,15 @@ void pager_settled(struct mobject *m, uint64_t first, uint64_t count);
 void pager_write_back(struct mobject *m);	/* asks for it, and does not wait */
 uint64_t pager_evict(uint64_t want);
 
-/* reclaim.c: drops all frames in the slots and all nodes: at once, or bit by bit if `resident` is large. */
+/*
+ * reclaim.c: drops all frames in the slots and all nodes: at once, or bit by bit if `resident` is
+ * large.
+ */
 void pages_dispose(struct pages *p, uint64_t resident);
-/* Drops the frames in [first, end), keeps the nodes; stops after `budget` frames and says where (or end). */
+/*
+ * Drops the frames in [first, end), keeps the nodes; stops after `budget` frames and says where (or
+ * end).
+ */
 uint64_t pages_drop(struct pages *p, uint64_t first, uint64_t end, uint64_t budget);
 
 #endif

@@ -3,7 +3,8 @@
  *
  * An AVL tree by address, and a list in the same order. Each node knows the largest gap before any
  * region of its subtree; the gap of a region lies between its predecessor's end and its own start
- * (less the guard of a stack that may grow). So a hole is found from the top down in logarithmic time.
+ * (less the guard of a stack that may grow). So a hole is found from the top down in logarithmic
+ * time.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,7 +15,7 @@
 #include "mm/reclaim_priv.h"
 #include "mm/space_priv.h"
 
-/* --- the tree ---------------------------------------------------------------------------------------------- */
+/* --- the tree ----------------------------------------------------------------------------- */
 
 static uint8_t height_of(const struct region *r)
 {
@@ -242,7 +243,7 @@ void region_index_all(struct space *s)
 	s->root = tree_build(s, &next, s->count);
 }
 
-/* --- holes ------------------------------------------------------------------------------------------------- */
+/* --- holes -------------------------------------------------------------------------------- */
 
 /* The highest place for `size` bytes in [from, to) within [low, high), or 0. */
 static uint64_t hole_fit(uint64_t from, uint64_t to, uint64_t size, uint64_t low, uint64_t high)
@@ -254,7 +255,8 @@ static uint64_t hole_fit(uint64_t from, uint64_t to, uint64_t size, uint64_t low
 	return to > from && to - from >= size ? to - size : 0;
 }
 
-static uint64_t hole_search(struct space *s, struct region *r, uint64_t size, uint64_t low, uint64_t high)
+static uint64_t hole_search(struct space *s, struct region *r, uint64_t size, uint64_t low,
+			    uint64_t high)
 {
 	uint64_t found;
 
@@ -288,7 +290,7 @@ bool region_free(struct space *s, uint64_t start, uint64_t end)
 	return !r || floor_of(r) >= end;
 }
 
-/* --- regions ----------------------------------------------------------------------------------------------- */
+/* --- regions ------------------------------------------------------------------------------ */
 
 void region_account(struct region *r, uint64_t pages, int sign)
 {

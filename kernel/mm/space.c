@@ -14,7 +14,8 @@
 
 #define STACK_ROOM (129ul << 20)	/* below the top, for the stack; mappings come below that */
 #define SLICE 1024			/* pages */
-#define EAGER 1024			/* a space with at most so many pages is copied with its translations */
+/* A space with at most so many pages is copied with its translations */
+#define EAGER 1024
 
 /* Where mappings begin. Always the same, unless the boot command line brought a seed. */
 static uint64_t mmap_base_choose(void)
@@ -92,13 +93,13 @@ void space_set_account(struct space *s, struct account *a)
 	s->account = a;
 }
 
-/* --- death ------------------------------------------------------------------------------------------------- */
+/* --- death -------------------------------------------------------------------------------- */
 
 static int64_t clear(struct space *s, bool slices)
 {
 	/*
-	 * The tables go first, and with them every CPU's memory of them; after that frames can be freed without
-	 * looking at a single translation.
+	 * The tables go first, and with them every CPU's memory of them; after that frames can be
+	 * freed without looking at a single translation.
 	 */
 	if (!s->dead) {
 		s->dead = true;
@@ -110,7 +111,8 @@ static int64_t clear(struct space *s, bool slices)
 		struct region *r = list_first(&s->regions, struct region, link);
 
 		while (r->overlay && r->start < r->end) {
-			uint64_t at = pages_drop(&r->overlay->pages, r->start >> PAGE_SHIFT, r->end >> PAGE_SHIFT, SLICE);
+			uint64_t at = pages_drop(&r->overlay->pages, r->start >> PAGE_SHIFT,
+						 r->end >> PAGE_SHIFT, SLICE);
 
 			r->start = at << PAGE_SHIFT;
 			if (slices && preempt_needed())
@@ -140,9 +142,12 @@ void space_destroy(struct object *o)
 	kfree(s);
 }
 
-/* --- fork -------------------------------------------------------------------------------------------------- */
+/* --- fork --------------------------------------------------------------------------------- */
 
-/* The child's region for [start, end) of r; where an earlier slice made r's lower part, that one goes on. */
+/*
+ * The child's region for [start, end) of r; where an earlier slice made r's lower part, that one
+ * goes on.
+ */
 static struct region *fork_region(struct space *to, struct region *r, uint64_t start, uint64_t end)
 {
 	struct overlay *overlay = r->overlay;
@@ -237,9 +242,13 @@ int64_t space_fork(struct space *from, struct space *to, uint64_t *cursor)
 			if (result)
 				break;
 		}
-		/* What is private may be written by neither from now on; the child gets the same translations. */
+		/*
+		 * What is private may be written by neither from now on; the child gets the same
+		 * translations.
+		 */
 		if (eager || region_private(r))
-			arch_copy_range(eager ? &to->arch : NULL, &from->arch, start, at, region_private(r), counts, &flush);
+			arch_copy_range(eager ? &to->arch : NULL, &from->arch, start, at,
+					region_private(r), counts, &flush);
 		if (at < r->end) {
 			/* The rest of this region comes with the next slice. */
 			*cursor = at;
@@ -248,7 +257,8 @@ int64_t space_fork(struct space *from, struct space *to, uint64_t *cursor)
 			result = OP_PREEMPT;
 			break;
 		}
-		if ((!eager || counts[0] + counts[1] > SLICE / 4) && preempt_needed() && region_next(from, r)) {
+		if ((!eager || counts[0] + counts[1] > SLICE / 4) && preempt_needed() &&
+		    region_next(from, r)) {
 			result = OP_PREEMPT;
 			break;
 		}
@@ -261,7 +271,7 @@ int64_t space_fork(struct space *from, struct space *to, uint64_t *cursor)
 	return result;
 }
 
-/* --- numbers ----------------------------------------------------------------------------------------------- */
+/* --- numbers ------------------------------------------------------------------------------ */
 
 void space_info(struct space *s, struct k_task_info *info)
 {
@@ -290,7 +300,8 @@ static void region_info(struct region *r, struct k_region *out)
 		out->endpoint = r->description->endpoint ? r->description->endpoint->object.id : 0;
 		out->cookie = r->description->cookie;
 	}
-	for (; address < r->end && arch_next(&r->space->arch, &address, r->end, &pa, &flags); address += PAGE_SIZE) {
+	for (; address < r->end && arch_next(&r->space->arch, &address, r->end, &pa, &flags);
+	     address += PAGE_SIZE) {
 		if (flags & PTE_ZERO)
 			continue;
 		out->resident++;

@@ -2,9 +2,9 @@
 /*
  * Address spaces as mm/ sees them.
  *
- * A region shows an object, or nothing (anonymous), at some addresses. What a private region has of its own is in
- * its overlay: frames by virtual page number. Neighbouring regions of one space may share an overlay, each its
- * own part of it, so splitting and merging regions moves no page.
+ * A region shows an object, or nothing (anonymous), at some addresses. What a private region has of
+ * its own is in its overlay: frames by virtual page number. Neighbouring regions of one space may
+ * share an overlay, each its own part of it, so splitting and merging regions moves no page.
  */
 #ifndef TROUPE_MM_SPACE_PRIV_H
 #define TROUPE_MM_SPACE_PRIV_H
@@ -24,11 +24,13 @@
 #define REGION_WIPE	0x40000u	/* MADV_WIPEONFORK */
 #define REGION_ACCESS	(K_MAP_READ | K_MAP_WRITE | K_MAP_EXECUTE)
 /* what neighbours must have in common to be merged */
-#define REGION_KIND	(REGION_ACCESS | K_MAP_PRIVATE | K_MAP_UNCACHED | K_MAP_GROWSDOWN | K_MAP_STACK | K_MAP_HEAP | \
-			 REGION_SEALED | REGION_NOFORK | REGION_WIPE)
+#define REGION_KIND                                                                                \
+	(REGION_ACCESS | K_MAP_PRIVATE | K_MAP_UNCACHED | K_MAP_GROWSDOWN | K_MAP_STACK |          \
+	 K_MAP_HEAP | REGION_SEALED | REGION_NOFORK | REGION_WIPE)
 
 /* two bits that arch keeps in a page-table entry for us */
-#define PTE_OBJECT	ARCH_MAP_SOFT_A	/* shows the object's page (or the zero page), not the overlay's */
+/* Shows the object's page (or the zero page), not the overlay's */
+#define PTE_OBJECT	ARCH_MAP_SOFT_A
 #define PTE_ZERO	ARCH_MAP_SOFT_B	/* shows the zero page: not counted as resident */
 
 struct overlay {
@@ -66,15 +68,17 @@ struct space {
 	uint64_t rss_own, rss_object, rss_peak;			/* translations */
 };
 
-/* --- region.c: the tree ------------------------------------------------------------------------------------- */
+/* --- region.c: the tree ------------------------------------------------------------------- */
 struct region *region_find(struct space *s, uint64_t address);	/* that contains it, or NULL */
-struct region *region_above(struct space *s, uint64_t address);	/* first with end > address, or NULL */
+/* first with end > address, or NULL */
+struct region *region_above(struct space *s, uint64_t address);
 void region_insert(struct space *s, struct region *r);
 void region_remove(struct space *s, struct region *r);
 /* For building a space from the bottom up: appends without a tree; then makes the tree. */
 void region_append(struct space *s, struct region *r);
 void region_index_all(struct space *s);
-void region_touch(struct space *s, struct region *r);	/* its start, or the end of the one before it, has changed */
+/* its start, or the end of the one before it, has changed */
+void region_touch(struct space *s, struct region *r);
 struct region *region_next(struct space *s, struct region *r);	/* NULL at the end */
 struct region *region_prev(struct space *s, struct region *r);
 /* Highest address of a hole of `size` bytes within [low, high), or 0. */
@@ -82,10 +86,11 @@ uint64_t region_hole(struct space *s, uint64_t size, uint64_t low, uint64_t high
 /* True if nothing is mapped in [start, end), nor does a stack's guard gap reach into it. */
 bool region_free(struct space *s, uint64_t start, uint64_t end);
 
-/* --- region.c: regions ---------------------------------------------------------------------------------- */
+/* --- region.c: regions -------------------------------------------------------------------- */
 /* A copy of `like` (may be NULL) that holds its own references; not yet in a space. */
 struct region *region_create(struct space *s, const struct region *like);
-void region_destroy(struct region *r);		/* takes it out of its space first, drops what it holds */
+/* takes it out of its space first, drops what it holds */
+void region_destroy(struct region *r);
 int region_split(struct region *r, uint64_t at);	/* r keeps the lower part */
 /* Merges r with its neighbours where possible; returns the region that now contains r. */
 struct region *region_merge(struct region *r);
@@ -118,32 +123,39 @@ static inline unsigned region_pte(const struct region *r, bool write)
 	return flags;
 }
 
-/* --- translate.c: page tables -------------------------------------------------------------------------------- */
-/* Drops the translations in [start, end) (only: those with this PTE_ bit; 0: all), with one flush. */
+/* --- translate.c: page tables ------------------------------------------------------------- */
+/*
+ * Drops the translations in [start, end) (only: those with this PTE_ bit; 0: all), with one flush.
+ */
 void translation_drop(struct space *s, uint64_t start, uint64_t end, unsigned only);
 /* Counts new translations. */
 void translation_count(struct space *s, const uint64_t counts[4]);
-/* Takes rights that r no longer gives from the translations in [start, end); flush: false if the caller does it. */
-bool translation_restrict(struct space *s, struct region *r, uint64_t start, uint64_t end, bool flush);
+/*
+ * Takes rights that r no longer gives from the translations in [start, end); flush: false if the
+ * caller does it.
+ */
+bool translation_restrict(struct space *s, struct region *r, uint64_t start, uint64_t end,
+			  bool flush);
 /* Counts a translation that arch_unmap or arch_map took away. */
 void translation_gone(struct space *s, unsigned flags);
 /* Maps one page; `was`: flags of what was there before, or 0. */
 int translation_set(struct space *s, uint64_t address, uint64_t pa, unsigned flags, unsigned was);
 
-/* --- fault.c --------------------------------------------------------------------------------------------- */
+/* --- fault.c ------------------------------------------------------------------------------ */
 #define RESOLVE_WRITE	0x1u
 #define RESOLVE_EXECUTE	0x2u
-#define RESOLVE_FORCE	0x4u	/* a debugger: may read and, if private, write whatever the rights */
+/* A debugger: may read and, if private, write whatever the rights */
+#define RESOLVE_FORCE	0x4u
 #define RESOLVE_AROUND	0x8u	/* map neighbours, too */
 /*
- * Makes the page at `address` accessible, as a fault would, and says where it is. 0; -K_FAULT_MAPERR, ACCERR, BUS;
- * OP_BLOCK (t waits); -EAGAIN (t is NULL, and somebody would have to wait); OP_MEMORY. limits: the task whose
- * stack limit holds, NULL: none.
+ * Makes the page at `address` accessible, as a fault would, and says where it is. 0;
+ * -K_FAULT_MAPERR, ACCERR, BUS; OP_BLOCK (t waits); -EAGAIN (t is NULL, and somebody would have to
+ * wait); OP_MEMORY. limits: the task whose stack limit holds, NULL: none.
  */
-RARELY int64_t space_resolve(struct space *s, const struct task *limits, struct thread *t, uint64_t address, unsigned how,
-		      uint64_t *pa);
+RARELY int64_t space_resolve(struct space *s, const struct task *limits, struct thread *t,
+			     uint64_t address, unsigned how, uint64_t *pa);
 
-/* --- map.c ----------------------------------------------------------------------------------------------- */
+/* --- map.c -------------------------------------------------------------------------------- */
 /* Frees what is private in [start, end) of r. */
 void region_drop_private(struct region *r, uint64_t start, uint64_t end);
 /* True if `more` bytes fit below the limits of the task. */
@@ -157,7 +169,7 @@ uint64_t space_mapped(struct space *s, uint64_t start, uint64_t end);
 /* Drops pages of [start, end) in slices and leaves the regions: 0 or OP_PREEMPT (call again). */
 int64_t space_drop_pages(struct space *s, uint64_t start, uint64_t end);
 /* space_map() with places below `high` only. */
-int space_map_below(struct space *s, const struct task *limits, struct k_map *m, struct mobject *object,
-		    struct description *d, uint64_t high);
+int space_map_below(struct space *s, const struct task *limits, struct k_map *m,
+		    struct mobject *object, struct description *d, uint64_t high);
 
 #endif

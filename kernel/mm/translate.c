@@ -1,9 +1,9 @@
 /*
  * Translations: what the page tables of a space hold, and how many pages that is.
  *
- * They only repeat what regions, overlays and objects say, so losing one costs a fault and nothing else. Each says in
- * two spare bits of its entry whether it shows the object's page or the zero page; that is what the resident
- * counts live on.
+ * They only repeat what regions, overlays and objects say, so losing one costs a fault and nothing
+ * else. Each says in two spare bits of its entry whether it shows the object's page or the zero
+ * page; that is what the resident counts live on.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -61,7 +61,8 @@ void translation_drop(struct space *s, uint64_t start, uint64_t end, unsigned on
 	arch_tlb_flush_range(&s->arch, start, end);
 }
 
-bool translation_restrict(struct space *s, struct region *r, uint64_t start, uint64_t end, bool flush)
+bool translation_restrict(struct space *s, struct region *r, uint64_t start, uint64_t end,
+			  bool flush)
 {
 	unsigned allowed = region_pte(r, true), flags;
 	uint64_t address = start, pa;
@@ -71,14 +72,17 @@ bool translation_restrict(struct space *s, struct region *r, uint64_t start, uin
 		translation_drop(s, start, end, 0);
 		return false;
 	}
-	for (; address < end && arch_next(&s->arch, &address, end, &pa, &flags); address += PAGE_SIZE) {
+	for (; address < end && arch_next(&s->arch, &address, end, &pa, &flags);
+	     address += PAGE_SIZE) {
 		unsigned rights = flags & (ARCH_MAP_WRITE | ARCH_MAP_EXEC);
 		unsigned now = (rights & allowed) | (allowed & ARCH_MAP_EXEC);
 
 		if (now == rights)
 			continue;
 		arch_protect(&s->arch, address,
-			     ARCH_MAP_READ | now | (flags & (PTE_OBJECT | PTE_ZERO | ARCH_MAP_UNCACHED | ARCH_MAP_WRITE_COMBINE)),
+			     ARCH_MAP_READ | now |
+				     (flags & (PTE_OBJECT | PTE_ZERO | ARCH_MAP_UNCACHED |
+					       ARCH_MAP_WRITE_COMBINE)),
 			     NULL);
 		any |= (rights & ~now) != 0;
 	}

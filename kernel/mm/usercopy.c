@@ -1,8 +1,9 @@
 /*
  * Copies between the kernel and user memory, and between two users' memory.
  *
- * The fast routine of arch goes first, straight at the loaded space. What it could not copy is done page by page
- * after the page has been resolved like a fault. Another task's memory is reached through the direct map.
+ * The fast routine of arch goes first, straight at the loaded space. What it could not copy is done
+ * page by page after the page has been resolved like a fault. Another task's memory is reached
+ * through the direct map.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,9 +12,13 @@
 #include "lib/string.h"
 #include "mm/space_priv.h"
 
-#define TRIES 4		/* for a page that is there and still faults: another CPU changed it meanwhile */
+/* For a page that is there and still faults: another CPU changed it meanwhile */
+#define TRIES 4
 
-/* What a failed resolution means to a system call. A wait that a signal stops passes its restart class on. */
+/*
+ * What a failed resolution means to a system call. A wait that a signal stops passes its restart
+ * class on.
+ */
 static int64_t call_error(int64_t r)
 {
 	if (r <= -K_RESTART_SYS && r >= -K_RESTART_BLOCK)
@@ -25,14 +30,16 @@ int64_t user_resolve(struct thread *t, uint64_t address, bool write)
 {
 	uint64_t pa;
 
-	return call_error(space_resolve(t->task->space, t->task, t, address, write ? RESOLVE_WRITE : 0, &pa));
+	return call_error(
+		space_resolve(t->task->space, t->task, t, address, write ? RESOLVE_WRITE : 0, &pa));
 }
 
 int64_t user_resolve_now(struct thread *t, uint64_t address, bool write)
 {
 	uint64_t pa;
 
-	return call_error(space_resolve(t->task->space, t->task, NULL, address, write ? RESOLVE_WRITE : 0, &pa));
+	return call_error(space_resolve(t->task->space, t->task, NULL, address,
+					write ? RESOLVE_WRITE : 0, &pa));
 }
 
 static uint64_t within_page(uint64_t address, uint64_t size)
@@ -42,9 +49,10 @@ static uint64_t within_page(uint64_t address, uint64_t size)
 	return n < size ? n : size;
 }
 
-/* --- the current thread's own memory ------------------------------------------------------------------------- */
+/* --- the current thread's own memory ------------------------------------------------------ */
 
-static __attribute__((noinline)) int64_t read_slow(struct thread *t, char *to, uint64_t from, uint64_t size)
+static __attribute__((noinline)) int64_t read_slow(struct thread *t, char *to, uint64_t from,
+						   uint64_t size)
 {
 	unsigned tries = 0;
 
@@ -75,7 +83,8 @@ int64_t user_read(struct thread *t, void *to, uint64_t from, uint64_t size)
 }
 
 /* from NULL: zeros */
-static __attribute__((noinline)) int64_t write_slow(struct thread *t, uint64_t to, const char *from, uint64_t size)
+static __attribute__((noinline)) int64_t write_slow(struct thread *t, uint64_t to, const char *from,
+						    uint64_t size)
 {
 	unsigned tries = 0;
 
@@ -117,7 +126,9 @@ int64_t user_read_string(struct thread *t, char *to, uint64_t from, uint64_t max
 	uint64_t done = 0;
 
 	while (done < max) {
-		/* Never beyond the page: the string may end right before memory that is not there. */
+		/*
+		 * Never beyond the page: the string may end right before memory that is not there.
+		 */
 		uint64_t n = within_page(from + done, max - done < 256 ? max - done : 256);
 		int64_t error = user_read(t, to + done, from + done, n);
 		uint64_t length;
@@ -147,13 +158,15 @@ int64_t user_prepare_write(struct thread *t, uint64_t to, uint64_t size)
 	return 0;
 }
 
-/* --- any space --------------------------------------------------------------------------------------------- */
+/* --- any space ---------------------------------------------------------------------------- */
 
-static int64_t page_of(struct space *s, const struct task *limits, uint64_t address, unsigned how, uint64_t *pa)
+static int64_t page_of(struct space *s, const struct task *limits, uint64_t address, unsigned how,
+		       uint64_t *pa)
 {
 	unsigned flags;
 
-	if (address < USER_END && !s->dead && arch_query(&s->arch, address & ~PAGE_MASK, pa, &flags) &&
+	if (address < USER_END && !s->dead &&
+	    arch_query(&s->arch, address & ~PAGE_MASK, pa, &flags) &&
 	    (flags & ARCH_MAP_WRITE || !(how & RESOLVE_WRITE)))
 		return 0;
 	return space_resolve(s, limits, NULL, address, how, pa);
@@ -168,16 +181,18 @@ int64_t space_page(struct space *s, uint64_t address, bool write, uint64_t *pa)
 
 int64_t space_debug_page(struct space *s, uint64_t address, bool write, uint64_t *pa)
 {
-	int64_t r = call_error(space_resolve(s, NULL, NULL, address, RESOLVE_FORCE | (write ? RESOLVE_WRITE : 0), pa));
+	int64_t r = call_error(space_resolve(s, NULL, NULL, address,
+					     RESOLVE_FORCE | (write ? RESOLVE_WRITE : 0), pa));
 
 	return r == OP_MEMORY ? -ENOMEM : r;
 }
 
-/* --- a blocked caller's memory ------------------------------------------------------------------------------- */
+/* --- a blocked caller's memory ------------------------------------------------------------ */
 
 static int64_t caller_page(struct thread *caller, uint64_t address, bool write, uint64_t *pa)
 {
-	int64_t r = page_of(caller->task->space, caller->task, address, write ? RESOLVE_WRITE : 0, pa);
+	int64_t r =
+		page_of(caller->task->space, caller->task, address, write ? RESOLVE_WRITE : 0, pa);
 
 	if (!r)
 		return 0;
@@ -195,12 +210,15 @@ static char *at(uint64_t pa, uint64_t address)
 }
 
 /*
- * One piece between the server's memory at `own` and the caller's page. Returns the bytes that went; 0: the server's page
- * had to be brought in, which may have cost the caller his: he is looked up again. Or an error.
+ * One piece between the server's memory at `own` and the caller's page. Returns the bytes that
+ * went; 0: the server's page had to be brought in, which may have cost the caller his: he is looked
+ * up again. Or an error.
  */
-static int64_t piece(struct thread *server, uint64_t own, char *page, uint64_t n, bool to_server, unsigned *tries)
+static int64_t piece(struct thread *server, uint64_t own, char *page, uint64_t n, bool to_server,
+		     unsigned *tries)
 {
-	uint64_t left = to_server ? arch_copy_to_user_fast(own, page, n) : arch_copy_from_user_fast(page, own, n);
+	uint64_t left = to_server ? arch_copy_to_user_fast(own, page, n) :
+				    arch_copy_from_user_fast(page, own, n);
 	int64_t error;
 
 	if (__builtin_expect(left < n, 1)) {
@@ -212,8 +230,8 @@ static int64_t piece(struct thread *server, uint64_t own, char *page, uint64_t n
 }
 
 /* `own` is the server's address, `address` the caller's. */
-static int64_t remote_copy(struct thread *server, uint64_t own, struct thread *caller, uint64_t address, uint64_t size,
-			   bool to_server)
+static int64_t remote_copy(struct thread *server, uint64_t own, struct thread *caller,
+			   uint64_t address, uint64_t size, bool to_server)
 {
 	unsigned tries = 0;
 
@@ -235,17 +253,20 @@ static int64_t remote_copy(struct thread *server, uint64_t own, struct thread *c
 	return 0;
 }
 
-int64_t remote_read(struct thread *server, uint64_t to, struct thread *caller, uint64_t from, uint64_t size)
+int64_t remote_read(struct thread *server, uint64_t to, struct thread *caller, uint64_t from,
+		    uint64_t size)
 {
 	return remote_copy(server, to, caller, from, size, true);
 }
 
-int64_t remote_write(struct thread *server, struct thread *caller, uint64_t to, uint64_t from, uint64_t size)
+int64_t remote_write(struct thread *server, struct thread *caller, uint64_t to, uint64_t from,
+		     uint64_t size)
 {
 	return remote_copy(server, from, caller, to, size, false);
 }
 
-int64_t remote_read_string(struct thread *server, uint64_t to, struct thread *caller, uint64_t from, uint64_t max)
+int64_t remote_read_string(struct thread *server, uint64_t to, struct thread *caller, uint64_t from,
+			   uint64_t max)
 {
 	uint64_t done = 0;
 
@@ -256,7 +277,8 @@ int64_t remote_read_string(struct thread *server, uint64_t to, struct thread *ca
 		if (error)
 			return error;
 		length = strnlen(at(pa, from + done), n);
-		error = remote_copy(server, to + done, caller, from + done, length < n ? length + 1 : n, true);
+		error = remote_copy(server, to + done, caller, from + done,
+				    length < n ? length + 1 : n, true);
 		if (error)
 			return error;
 		done += length;

@@ -10,7 +10,8 @@
 #include "request.h"
 #include "socket.h"
 
-int64_t net_sockaddr_read(struct net_request *r, uint64_t from, int32_t size, struct net_sockaddr *out)
+int64_t net_sockaddr_read(struct net_request *r, uint64_t from, int32_t size,
+			  struct net_sockaddr *out)
 {
 	int64_t e;
 
@@ -23,7 +24,8 @@ int64_t net_sockaddr_read(struct net_request *r, uint64_t from, int32_t size, st
 	return e;
 }
 
-int64_t net_sockaddr_write(struct net_request *r, uint64_t to, uint64_t size_at, const struct net_sockaddr *a)
+int64_t net_sockaddr_write(struct net_request *r, uint64_t to, uint64_t size_at,
+			   const struct net_sockaddr *a)
 {
 	int32_t room;
 	int64_t e;
@@ -39,7 +41,7 @@ int64_t net_sockaddr_write(struct net_request *r, uint64_t to, uint64_t size_at,
 	return e ? e : net_write(r, size_at, &a->size, sizeof a->size);
 }
 
-/* --- to and from lwIP's ---------------------------------------------------------------------------------------- */
+/* --- to and from lwIP's ------------------------------------------------------------------- */
 
 static uint16_t swap16(uint16_t v)
 {
@@ -62,7 +64,9 @@ static int get4(const struct net_sockaddr *a, struct net_endpoint *out)
 	return 0;
 }
 
-/* An address that is ambiguous without an interface has one: the named one, or else the socket's. */
+/*
+ * An address that is ambiguous without an interface has one: the named one, or else the socket's.
+ */
 static int get6_zone(const struct socket *s, const struct net_sockaddr *a, ip6_addr_t *ip)
 {
 	uint32_t scope = a->size >= sizeof a->in6 ? a->in6.scope : 0;
@@ -88,7 +92,8 @@ int net_endpoint_get(const struct socket *s, const struct net_sockaddr *a, struc
 		return -EINVAL;
 	if (s->family == LX_AF_INET)
 		return get4(a, out);
-	if (a->family == LX_AF_INET && !s->option.v6_only)	/* as UDP's sendto takes it; TCP refuses it before */
+	/* as UDP's sendto takes it; TCP refuses it before */
+	if (a->family == LX_AF_INET && !s->option.v6_only)
 		return get4(a, out);
 	if (a->size < 24)	/* without the scope: the first RFC's structure */
 		return -EINVAL;
@@ -106,7 +111,8 @@ int net_endpoint_get(const struct socket *s, const struct net_sockaddr *a, struc
 	return get6_zone(s, a, ip_2_ip6(&out->ip));
 }
 
-void net_endpoint_put(const struct socket *s, const struct net_endpoint *e, struct net_sockaddr *out)
+void net_endpoint_put(const struct socket *s, const struct net_endpoint *e,
+		      struct net_sockaddr *out)
 {
 	memset(out, 0, sizeof *out);
 	if (s->family == LX_AF_INET) {
@@ -121,7 +127,9 @@ void net_endpoint_put(const struct socket *s, const struct net_endpoint *e, stru
 	out->in6.port = swap16(e->port);
 	if (IP_IS_V6_VAL(e->ip)) {
 		memcpy(out->in6.address, ip_2_ip6(&e->ip)->addr, sizeof out->in6.address);
-		out->in6.scope = ip6_addr_islinklocal(ip_2_ip6(&e->ip)) ? ip6_addr_zone(ip_2_ip6(&e->ip)) : 0;
+		out->in6.scope = ip6_addr_islinklocal(ip_2_ip6(&e->ip)) ?
+					 ip6_addr_zone(ip_2_ip6(&e->ip)) :
+					 0;
 	} else if (ip_2_ip4(&e->ip)->addr) {
 		out->in6.address[2] = PP_HTONL(0xffff);
 		out->in6.address[3] = ip_2_ip4(&e->ip)->addr;
@@ -137,14 +145,16 @@ void net_endpoint_any(const struct socket *s, struct net_endpoint *out)
 		ip_addr_set_zero_ip4(&out->ip);
 }
 
-/* --- what is ours ------------------------------------------------------------------------------------------------ */
+/* --- what is ours ------------------------------------------------------------------------- */
 
 static bool netif_has(const struct netif *n, const ip_addr_t *ip)
 {
 	if (IP_IS_V4(ip))
-		return ip4_addr_eq(netif_ip4_addr(n), ip_2_ip4(ip)) && !ip4_addr_isany(ip_2_ip4(ip));
+		return ip4_addr_eq(netif_ip4_addr(n), ip_2_ip4(ip)) &&
+		       !ip4_addr_isany(ip_2_ip4(ip));
 	for (int i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
-		if (ip6_addr_isvalid(netif_ip6_addr_state(n, i)) && ip6_addr_zoneless_eq(netif_ip6_addr(n, i), ip_2_ip6(ip)))
+		if (ip6_addr_isvalid(netif_ip6_addr_state(n, i)) &&
+		    ip6_addr_zoneless_eq(netif_ip6_addr(n, i), ip_2_ip6(ip)))
 			return true;
 	}
 	return false;
@@ -165,5 +175,6 @@ bool net_address_local(const ip_addr_t *ip)
 
 bool net_address_bindable(const ip_addr_t *ip)
 {
-	return ip_addr_isany(ip) || ip_addr_ismulticast(ip) || (IP_IS_V4(ip) && ip_2_ip4(ip)->addr == 0xffffffffu) || net_address_local(ip);
+	return ip_addr_isany(ip) || ip_addr_ismulticast(ip) ||
+	       (IP_IS_V4(ip) && ip_2_ip4(ip)->addr == 0xffffffffu) || net_address_local(ip);
 }

@@ -2,15 +2,20 @@
 /*
  * close() of a socket that lingers, and descriptors that the kernel does not close alone.
  *
- * With SO_LINGER the source says K_SOURCE_CALLS_CLOSE, and the call comes here. It goes back to the kernel with a hook: the descriptor is free then, and if
- * it was the last one the socket is closed, before we hear of the end (K_MSG_DONE). What then waits is only the caller, for at most the time that
- * was given; the result stays 0, whatever ends the wait, and an exit does not wait at all, as on Linux.
+ * With SO_LINGER the source says K_SOURCE_CALLS_CLOSE, and the call comes here. It goes back to the
+ * kernel with a hook: the descriptor is free then, and if it was the last one the socket is closed,
+ * before we hear of the end (K_MSG_DONE). What then waits is only the caller, for at most the time
+ * that was given; the result stays 0, whatever ends the wait, and an exit does not wait at all, as
+ * on Linux.
  */
 #include "socket_calls.h"
 
 #include "socket.h"
 
-/* Closes that the kernel carries out, by thread: it has one call at a time. One that is forgotten does not linger. */
+/*
+ * Closes that the kernel carries out, by thread: it has one call at a time. One that is forgotten
+ * does not linger.
+ */
 static struct {
 	uint64_t cookie;
 	uint32_t tid;

@@ -23,8 +23,12 @@ static const struct kind {
 	{ LX_AF_NETLINK, LX_SOCK_DGRAM, -1, &socket_netlink_ops, 0 },
 };
 
-/* Linux: no such type in the family ESOCKTNOSUPPORT, no such protocol of the type EPROTONOSUPPORT; raw sockets need a protocol. */
-int socket_kind(struct net_request *r, int family, int type, int *protocol, const struct socket_ops **out)
+/*
+ * Linux: no such type in the family ESOCKTNOSUPPORT, no such protocol of the type EPROTONOSUPPORT;
+ * raw sockets need a protocol.
+ */
+int socket_kind(struct net_request *r, int family, int type, int *protocol,
+		const struct socket_ops **out)
 {
 	int error = -EAFNOSUPPORT;
 
@@ -40,7 +44,8 @@ int socket_kind(struct net_request *r, int family, int type, int *protocol, cons
 		if (k->type != type)
 			continue;
 		error = -EPROTONOSUPPORT;
-		if (k->protocol >= 0 ? *protocol && *protocol != k->protocol : family != LX_AF_NETLINK && !*protocol)
+		if (k->protocol >= 0 ? *protocol && *protocol != k->protocol :
+				       family != LX_AF_NETLINK && !*protocol)
 			continue;
 		if (!net_capable(r, k->caps))
 			return -EPERM;

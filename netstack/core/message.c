@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What calls send and receive (message.h): from the forms of the calls to one struct net_message, and back. */
+/*
+ * What calls send and receive (message.h): from the forms of the calls to one struct net_message,
+ * and back.
+ */
 #include "message.h"
 
 #include <errno.h>
@@ -11,10 +14,11 @@
 
 static struct net_message message;
 
-/* --- the caller's buffers ------------------------------------------------------------------------------------ */
+/* --- the caller's buffers ----------------------------------------------------------------- */
 
 /* One of the two; `at` bytes are skipped first. */
-static int64_t transfer(struct net_request *r, const struct net_message *msg, uint64_t at, void *to, const void *from, uint64_t n)
+static int64_t transfer(struct net_request *r, const struct net_message *msg, uint64_t at, void *to,
+			const void *from, uint64_t n)
 {
 	uint64_t moved = 0;
 
@@ -28,7 +32,8 @@ static int64_t transfer(struct net_request *r, const struct net_message *msg, ui
 			continue;
 		}
 		piece = v->size - at < n - moved ? v->size - at : n - moved;
-		e = to ? net_read(r, (char *)to + moved, v->base + at, piece) : net_write(r, v->base + at, (const char *)from + moved, piece);
+		e = to ? net_read(r, (char *)to + moved, v->base + at, piece) :
+			 net_write(r, v->base + at, (const char *)from + moved, piece);
 		if (e)
 			return e;
 		moved += piece;
@@ -37,12 +42,14 @@ static int64_t transfer(struct net_request *r, const struct net_message *msg, ui
 	return 0;
 }
 
-int64_t net_message_read(struct net_request *r, const struct net_message *msg, uint64_t at, void *to, uint64_t n)
+int64_t net_message_read(struct net_request *r, const struct net_message *msg, uint64_t at,
+			 void *to, uint64_t n)
 {
 	return transfer(r, msg, at, to, NULL, n);
 }
 
-int64_t net_message_write(struct net_request *r, const struct net_message *msg, uint64_t at, const void *from, uint64_t n)
+int64_t net_message_write(struct net_request *r, const struct net_message *msg, uint64_t at,
+			  const void *from, uint64_t n)
 {
 	return transfer(r, msg, at, NULL, from, n);
 }
@@ -60,7 +67,8 @@ static void message_one(struct net_message *msg, uint64_t base, uint64_t size)
 	msg->size = msg->iov[0].size;
 }
 
-static int64_t message_vector(struct net_request *r, struct net_message *msg, uint64_t from, uint64_t count)
+static int64_t message_vector(struct net_request *r, struct net_message *msg, uint64_t from,
+			      uint64_t count)
 {
 	int64_t e = net_read(r, msg->iov, from, count * sizeof(struct lx_iovec));
 
@@ -77,7 +85,7 @@ static int64_t message_vector(struct net_request *r, struct net_message *msg, ui
 	return 0;
 }
 
-/* --- control messages ---------------------------------------------------------------------------------------- */
+/* --- control messages --------------------------------------------------------------------- */
 
 void net_control_put(struct net_message *msg, int level, int type, const void *data, uint32_t n)
 {
@@ -111,7 +119,8 @@ static bool control_header(const struct net_message *msg, uint32_t at, struct lx
 	return h->size >= sizeof *h && h->size <= msg->control_size - at;
 }
 
-bool net_control_next(const struct net_message *msg, uint32_t *at, int *level, int *type, const void **data, uint32_t *n)
+bool net_control_next(const struct net_message *msg, uint32_t *at, int *level, int *type,
+		      const void **data, uint32_t *n)
 {
 	struct lx_cmsghdr h;
 
@@ -125,7 +134,8 @@ bool net_control_next(const struct net_message *msg, uint32_t *at, int *level, i
 	return true;
 }
 
-static int64_t control_import(struct net_request *r, struct net_message *msg, uint64_t from, uint64_t size)
+static int64_t control_import(struct net_request *r, struct net_message *msg, uint64_t from,
+			      uint64_t size)
 {
 	struct lx_cmsghdr h;
 	int64_t e;
@@ -136,16 +146,18 @@ static int64_t control_import(struct net_request *r, struct net_message *msg, ui
 	if (e)
 		return e;
 	msg->control_size = (uint32_t)size;
-	for (uint32_t at = 0; size >= sizeof h && at <= size - sizeof h; at += (uint32_t)LX_CMSG_ALIGN(h.size)) {
+	for (uint32_t at = 0; size >= sizeof h && at <= size - sizeof h;
+	     at += (uint32_t)LX_CMSG_ALIGN(h.size)) {
 		if (!control_header(msg, at, &h))
 			return -EINVAL;
 	}
 	return 0;
 }
 
-/* --- msghdr --------------------------------------------------------------------------------------------------- */
+/* --- msghdr ------------------------------------------------------------------------------- */
 
-static int64_t header_import(struct net_request *r, struct net_message *msg, uint64_t from, uint32_t flags, bool sending)
+static int64_t header_import(struct net_request *r, struct net_message *msg, uint64_t from,
+			     uint32_t flags, bool sending)
 {
 	struct lx_msghdr h;
 	int64_t e = net_read(r, &h, from, sizeof h);
@@ -193,9 +205,11 @@ static int64_t header_finish(struct net_request *r, struct net_message *msg)
 	if (!e)
 		e = net_write(r, msg->user_control, msg->control, control);
 	if (!e)
-		e = net_write(r, at + offsetof(struct lx_msghdr, control_size), &control, sizeof control);
+		e = net_write(r, at + offsetof(struct lx_msghdr, control_size), &control,
+			      sizeof control);
 	if (!e)
-		e = net_write(r, at + offsetof(struct lx_msghdr, flags), &msg->out_flags, sizeof msg->out_flags);
+		e = net_write(r, at + offsetof(struct lx_msghdr, flags), &msg->out_flags,
+			      sizeof msg->out_flags);
 	return e;
 }
 
@@ -206,7 +220,7 @@ int64_t net_message_finish(struct net_request *r, struct net_message *msg)
 	return net_sockaddr_write(r, msg->user_name, msg->user_name_size_at, &msg->name);
 }
 
-/* --- one message ------------------------------------------------------------------------------------------------ */
+/* --- one message -------------------------------------------------------------------------- */
 
 static int64_t send_one(struct net_request *r, struct net_message *msg)
 {
@@ -236,7 +250,10 @@ int64_t in_write(struct net_request *r)
 	return send_one(r, &message);
 }
 
-/* readv and writev; preadv2 and pwritev2 at the current position, of whose flags RWF_NOWAIT means something here. */
+/*
+ * readv and writev; preadv2 and pwritev2 at the current position, of whose flags RWF_NOWAIT means
+ * something here.
+ */
 static int64_t vector_import(struct net_request *r)
 {
 	bool flagged = r->m->number == 327 || r->m->number == 328;
@@ -299,7 +316,7 @@ int64_t in_recvmsg(struct net_request *r)
 	return e ? e : recv_one(r, &message);
 }
 
-/* --- many messages ------------------------------------------------------------------------------------------------ */
+/* --- many messages ------------------------------------------------------------------------ */
 
 /* The next of the vector: result of its send or recv, its size noted. */
 static int64_t many_next(struct net_request *r, bool sending)
@@ -355,7 +372,10 @@ int64_t in_sendmmsg(struct net_request *r)
 	return many(r, true, 0);
 }
 
-/* As on Linux the timeout is looked at after each message, so alone it ends no waiting. What is left of it goes back. */
+/*
+ * As on Linux the timeout is looked at after each message, so alone it ends no waiting. What is
+ * left of it goes back.
+ */
 int64_t in_recvmmsg(struct net_request *r)
 {
 	struct lx_timespec t;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Socket options that every kind has: SOL_SOCKET, IP and IPV6. What is no more than a checked number in struct socket_options is a line
- * in `rules`; the rest are functions. What nobody does is ENOPROTOOPT: programs test for it.
+ * Socket options that every kind has: SOL_SOCKET, IP and IPV6. What is no more than a checked
+ * number in struct socket_options is a line in `rules`; the rest are functions. What nobody does is
+ * ENOPROTOOPT: programs test for it.
  */
 #include "options.h"
 
@@ -41,7 +42,7 @@ int64_t net_option_put(void *value, uint32_t *size, int32_t n)
 	return 0;
 }
 
-/* --- plain numbers ------------------------------------------------------------------------------------------ */
+/* --- plain numbers ------------------------------------------------------------------------ */
 
 enum { BOOL, U8, I16, I32, U32 };
 #define SHORT	1u	/* one byte will do */
@@ -97,7 +98,8 @@ static int64_t rule_set(struct socket *s, const struct rule *u, const void *valu
 {
 	void *at = (char *)&s->option + u->offset;
 	int32_t n;
-	int e = u->flags & SHORT ? net_option_int_short(value, size, &n) : net_option_int(value, size, &n);
+	int e = u->flags & SHORT ? net_option_int_short(value, size, &n) :
+				   net_option_int(value, size, &n);
 
 	if (e)
 		return e;
@@ -135,7 +137,7 @@ static int32_t rule_get(const struct socket *s, const struct rule *u)
 	}
 }
 
-/* --- SOL_SOCKET ------------------------------------------------------------------------------------------------ */
+/* --- SOL_SOCKET --------------------------------------------------------------------------- */
 
 static int64_t buffer_set(struct net_request *r, bool send, bool force, int32_t n)
 {
@@ -190,7 +192,10 @@ static int64_t linger_set(struct socket *s, const void *value, uint32_t size)
 	return 0;
 }
 
-/* Taking an interface away again, or from another program's socket, needs the capability; the first choice does not. */
+/*
+ * Taking an interface away again, or from another program's socket, needs the capability; the first
+ * choice does not.
+ */
 static int64_t device_set(struct net_request *r, uint32_t index)
 {
 	if (r->s->option.interface && !net_capable(r, NET_CAP_RAW))
@@ -215,7 +220,8 @@ static int64_t device_set_name(struct net_request *r, const void *value, uint32_
 
 static int64_t device_get_name(const struct socket *s, void *value, uint32_t *size)
 {
-	const struct interface *i = s->option.interface ? interface_by_index(s->option.interface) : NULL;
+	const struct interface *i =
+		s->option.interface ? interface_by_index(s->option.interface) : NULL;
 
 	*size = 0;
 	if (!i)
@@ -335,7 +341,7 @@ static int64_t socket_get(struct net_request *r, int name, void *value, uint32_t
 	return -ENOPROTOOPT;
 }
 
-/* --- IP, IPV6 ---------------------------------------------------------------------------------------------------- */
+/* --- IP, IPV6 ----------------------------------------------------------------------------- */
 
 static int64_t ip_set(struct socket *s, int name, int32_t n)
 {
@@ -343,7 +349,8 @@ static int64_t ip_set(struct socket *s, int name, int32_t n)
 
 	switch (name) {
 	case LX_IP_TOS:
-		o->tos = s->type == LX_SOCK_STREAM ? (uint8_t)((n & ~3) | (o->tos & 3)) : (uint8_t)n;
+		o->tos =
+			s->type == LX_SOCK_STREAM ? (uint8_t)((n & ~3) | (o->tos & 3)) : (uint8_t)n;
 		return 0;
 	case LX_IP_TTL:
 		if (n != -1 && (n < 1 || n > 255))
@@ -402,7 +409,8 @@ static int64_t ip6_get(const struct socket *s, int name, void *value, uint32_t *
 	case LX_IPV6_UNICAST_HOPS:
 		return net_option_put(value, size, s->option.hops < 0 ? 64 : s->option.hops);
 	case LX_IPV6_MULTICAST_HOPS:
-		return net_option_put(value, size, s->option.multicast_hops < 0 ? 1 : s->option.multicast_hops);
+		return net_option_put(value, size,
+				      s->option.multicast_hops < 0 ? 1 : s->option.multicast_hops);
 	case LX_IPV6_V6ONLY:
 		return net_option_put(value, size, s->option.v6_only);
 	case LX_IPV6_TCLASS:
@@ -411,7 +419,7 @@ static int64_t ip6_get(const struct socket *s, int name, void *value, uint32_t *
 	return -ENOPROTOOPT;
 }
 
-/* --- all --------------------------------------------------------------------------------------------------------- */
+/* --- all ---------------------------------------------------------------------------------- */
 
 static bool level_fits(const struct socket *s, int level)
 {
@@ -438,13 +446,15 @@ static int64_t set(struct net_request *r, int level, int name, const void *value
 		return rule_set(r->s, u, value, size);
 	if (level == LX_SOL_SOCKET)
 		return socket_set(r, name, value, size);
-	e = level == LX_IPPROTO_IP ? net_option_int_short(value, size, &n) : net_option_int(value, size, &n);
+	e = level == LX_IPPROTO_IP ? net_option_int_short(value, size, &n) :
+				     net_option_int(value, size, &n);
 	if (e)
 		return e;
 	return level == LX_IPPROTO_IP ? ip_set(r->s, name, n) : ip6_set(r->s, name, n);
 }
 
-int64_t option_set(struct net_request *r, int level, int name, const void *value, uint32_t size, uint64_t from)
+int64_t option_set(struct net_request *r, int level, int name, const void *value, uint32_t size,
+		   uint64_t from)
 {
 	const struct socket_ops *ops = r->s->ops;
 	int64_t e = ops->set_option ? ops->set_option(r, level, name, value, size, from) : NET_PASS;
@@ -469,5 +479,6 @@ int64_t option_get(struct net_request *r, int level, int name, void *value, uint
 		return net_option_put(value, size, rule_get(r->s, u));
 	if (level == LX_SOL_SOCKET)
 		return socket_get(r, name, value, size);
-	return level == LX_IPPROTO_IP ? ip_get(r->s, name, value, size) : ip6_get(r->s, name, value, size);
+	return level == LX_IPPROTO_IP ? ip_get(r->s, name, value, size) :
+					ip6_get(r->s, name, value, size);
 }

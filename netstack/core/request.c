@@ -2,8 +2,9 @@
 /*
  * Requests from arrival to answer (request.h).
  *
- * A parked call carries a struct waiter: what must outlive a run, and its timer. Whoever is woken moves to the list `woken`, and runs
- * when the round is nearly over. What a call that the kernel took back had done already is kept in a small ring by call id.
+ * A parked call carries a struct waiter: what must outlive a run, and its timer. Whoever is woken
+ * moves to the list `woken`, and runs when the round is nearly over. What a call that the kernel
+ * took back had done already is kept in a small ring by call id.
  */
 #include "request.h"
 
@@ -36,7 +37,9 @@ static const struct proto_creds *creds;
 
 void net_request_setup(int posix, int object)
 {
-	struct k_map map = { .size = PROTO_CREDS_SIZE, .space = -1, .object = object, .flags = K_MAP_READ };
+	struct k_map map = {
+		.size = PROTO_CREDS_SIZE, .space = -1, .object = object, .flags = K_MAP_READ
+	};
 
 	posix_endpoint = posix;
 	if (object < 0 || k_space_map(&map) < 0)
@@ -46,8 +49,14 @@ void net_request_setup(int posix, int object)
 
 const struct proto_cred *net_cred(const struct net_request *r)
 {
-	static const struct proto_cred nobody = { .ruid = 65534, .euid = 65534, .suid = 65534, .fsuid = 65534, .rgid = 65534, .egid = 65534,
-		.sgid = 65534, .fsgid = 65534 };
+	static const struct proto_cred nobody = { .ruid = 65534,
+						  .euid = 65534,
+						  .suid = 65534,
+						  .fsuid = 65534,
+						  .rgid = 65534,
+						  .egid = 65534,
+						  .sgid = 65534,
+						  .fsgid = 65534 };
 	static const struct proto_cred system = { .caps = PROTO_CAP_ALL };
 	const struct proto_cred *c;
 
@@ -78,7 +87,7 @@ int64_t net_write(struct net_request *r, uint64_t to, const void *from, uint64_t
 	return e < 0 ? e : 0;
 }
 
-/* --- waiting ------------------------------------------------------------------------------------------------ */
+/* --- waiting ------------------------------------------------------------------------------ */
 
 static void wake(struct srv_parked *p)
 {
@@ -116,7 +125,11 @@ static void waiter_cancel(struct srv_parked *p, bool dead)
 	struct waiter *w = p->arg;
 	uint64_t call = p->message.call;
 	bool closed = p->message.kind == K_MSG_DONE;	/* what waits has been done: closing.c */
-	int64_t result = closed ? 0 : w->messages ? (int64_t)w->messages : w->done ? (int64_t)w->done : w->deadline != K_FOREVER ? -EINTR : -K_RESTART_SYS;
+	int64_t result = closed                   ? 0 :
+			 w->messages              ? (int64_t)w->messages :
+			 w->done                  ? (int64_t)w->done :
+			 w->deadline != K_FOREVER ? -EINTR :
+						    -K_RESTART_SYS;
 
 	unpark(p);
 	if (!dead)
@@ -167,7 +180,7 @@ int64_t net_wait(struct net_request *r, struct srv_parked_list *list, int64_t ti
 	return NET_WAIT;
 }
 
-/* --- running ------------------------------------------------------------------------------------------------ */
+/* --- running ------------------------------------------------------------------------------ */
 
 static void taken_keep(const struct net_request *r)
 {
@@ -213,7 +226,9 @@ static void run(struct net_request *r, net_function *function)
 
 void net_request_run(const struct k_message *m, net_function *function)
 {
-	struct net_request r = { .m = m, .deadline = K_FOREVER, .nonblock = m->fd_flags & LX_O_NONBLOCK };
+	struct net_request r = { .m = m,
+				 .deadline = K_FOREVER,
+				 .nonblock = m->fd_flags & LX_O_NONBLOCK };
 
 	if (!(m->flags & (K_MSGF_BADFD | K_MSGF_FOREIGNFD)))
 		r.s = socket_find(m->cookie);
@@ -225,8 +240,13 @@ void net_request_run(const struct k_message *m, net_function *function)
 static void run_again(struct srv_parked *p)
 {
 	struct waiter *w = p->arg;
-	struct net_request r = { .m = &p->message, .s = socket_find(p->message.cookie), .deadline = w->deadline, .done = w->done,
-		.messages = w->messages, .timed_out = w->timed_out, .parked = p };
+	struct net_request r = { .m = &p->message,
+				 .s = socket_find(p->message.cookie),
+				 .deadline = w->deadline,
+				 .done = w->done,
+				 .messages = w->messages,
+				 .timed_out = w->timed_out,
+				 .parked = p };
 
 	memcpy(r.memo, w->memo, sizeof r.memo);
 	srv_flush();	/* what the pending answer copies from may be about to change */
@@ -245,12 +265,14 @@ bool net_request_settle(void)
 	return any;
 }
 
-/* --- ends --------------------------------------------------------------------------------------------------- */
+/* --- ends --------------------------------------------------------------------------------- */
 
 int64_t net_fail(struct net_request *r, int error, int signal)
 {
-	struct srv_forward f = { .endpoint = posix_endpoint, .number = PROTO_PS_FAIL, .arg = { (uint64_t)error, (uint64_t)signal },
-		.handle = { -1, -1 } };
+	struct srv_forward f = { .endpoint = posix_endpoint,
+				 .number = PROTO_PS_FAIL,
+				 .arg = { (uint64_t)error, (uint64_t)signal },
+				 .handle = { -1, -1 } };
 
 	if (posix_endpoint < 0)
 		return -error;

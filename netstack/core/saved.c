@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The areas that outlive the server (saved.h): one after the other, each with its version before it. */
+/*
+ * The areas that outlive the server (saved.h): one after the other, each with its version before
+ * it.
+ */
 #include "saved.h"
 
 #include <stdlib.h>
@@ -15,7 +18,9 @@ static char *base;
 
 void saved_setup(int handle)
 {
-	struct k_map map = { .size = SIZE, .space = -1, .object = handle, .flags = K_MAP_READ | K_MAP_WRITE };
+	struct k_map map = {
+		.size = SIZE, .space = -1, .object = handle, .flags = K_MAP_READ | K_MAP_WRITE
+	};
 
 	if (handle >= 0 && k_mobject_resize(handle, SIZE) >= 0 && k_space_map(&map) >= 0)
 		base = (char *)(uintptr_t)map.address;

@@ -9,7 +9,8 @@
 #define SOCKETS_MAX 4096u
 #define SOCKETS_OF_ONE 2048u	/* of a user that is not root */
 #define CHAINS 256u
-#define FIRST_NUMBER 5000u	/* inode numbers look like those of a system that has run for a while */
+/* Inode numbers look like those of a system that has run for a while */
+#define FIRST_NUMBER 5000u
 
 static struct socket *chains[CHAINS];
 struct socket *socket_first;
@@ -77,7 +78,7 @@ static void socket_unlink(struct socket *s)
 	count--;
 }
 
-/* --- making, ending ----------------------------------------------------------------------------------------- */
+/* --- making, ending ----------------------------------------------------------------------- */
 
 static bool too_many(uint32_t uid)
 {
@@ -96,9 +97,17 @@ static void options_default(struct socket *s)
 {
 	struct socket_options *o = &s->option;
 
-	*o = (struct socket_options){ .ttl = -1, .hops = -1, .multicast_hops = -1, .multicast_ttl = 1, .multicast_loop = true, .multicast_loop6 = true,
-		.multicast_all = true, .mtu_discover = 1, .receive_low = 1, .receive_buffer = socket_default_buffer[0],
-		.send_buffer = socket_default_buffer[1] };
+	*o = (struct socket_options){ .ttl = -1,
+				      .hops = -1,
+				      .multicast_hops = -1,
+				      .multicast_ttl = 1,
+				      .multicast_loop = true,
+				      .multicast_loop6 = true,
+				      .multicast_all = true,
+				      .mtu_discover = 1,
+				      .receive_low = 1,
+				      .receive_buffer = socket_default_buffer[0],
+				      .send_buffer = socket_default_buffer[1] };
 }
 
 static void socket_owner(struct net_request *r, struct socket *s, const struct socket *like)
@@ -116,8 +125,8 @@ static void socket_owner(struct net_request *r, struct socket *s, const struct s
 	options_default(s);
 }
 
-int socket_new(struct net_request *r, const struct socket_ops *ops, int family, int type, int protocol, const struct socket *like,
-	       struct socket **out)
+int socket_new(struct net_request *r, const struct socket_ops *ops, int family, int type,
+	       int protocol, const struct socket *like, struct socket **out)
 {
 	struct socket *s;
 	int e;
@@ -148,7 +157,8 @@ int socket_new(struct net_request *r, const struct socket_ops *ops, int family, 
 	return 0;
 }
 
-struct socket *socket_restore(uint64_t cookie, const struct socket_ops *ops, int family, int type, int protocol, int source)
+struct socket *socket_restore(uint64_t cookie, const struct socket_ops *ops, int family, int type,
+			      int protocol, int source)
 {
 	struct socket *s = calloc(1, sizeof *s);
 
@@ -169,8 +179,14 @@ struct socket *socket_restore(uint64_t cookie, const struct socket_ops *ops, int
 
 int socket_open(struct socket *s, int pipe_in, int pipe_out, uint32_t flags)
 {
-	struct k_description d = { .cookie = s->cookie, .status = LX_O_RDWR | (flags & LX_SOCK_NONBLOCK ? LX_O_NONBLOCK : 0), .plane = s->ops->plane,
-		.object = pipe_in, .object2 = pipe_out, .source = s->source, .flags = K_DESCRIPTION_EAGER | K_DESCRIPTION_NOSEEK };
+	struct k_description d = { .cookie = s->cookie,
+				   .status = LX_O_RDWR |
+					     (flags & LX_SOCK_NONBLOCK ? LX_O_NONBLOCK : 0),
+				   .plane = s->ops->plane,
+				   .object = pipe_in,
+				   .object2 = pipe_out,
+				   .source = s->source,
+				   .flags = K_DESCRIPTION_EAGER | K_DESCRIPTION_NOSEEK };
 	int h;
 
 	if (s->ops->ready)
@@ -198,7 +214,7 @@ void socket_close(struct socket *s)
 		socket_free(s);
 }
 
-/* --- readiness, errors ------------------------------------------------------------------------------------------ */
+/* --- readiness, errors -------------------------------------------------------------------- */
 
 #define LEVELS (LX_POLLIN | LX_POLLPRI | LX_POLLOUT | LX_POLLERR | LX_POLLHUP | LX_POLLRDHUP)
 

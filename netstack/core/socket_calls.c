@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* From arguments to the operations of the socket's kind: what is checked before and done after is alike for all kinds. */
+/*
+ * From arguments to the operations of the socket's kind: what is checked before and done after is
+ * alike for all kinds.
+ */
 #include "socket_calls.h"
 
 #include <errno.h>
@@ -18,7 +21,7 @@ int socket_vfs_endpoint(void)
 	return handle;
 }
 
-/* --- making ------------------------------------------------------------------------------------------------- */
+/* --- making ------------------------------------------------------------------------------- */
 
 static void answer_handle(struct net_request *r, int handle, uint32_t flags)
 {
@@ -50,7 +53,8 @@ int64_t in_socket(struct net_request *r)
 		socket_close(s);
 		return h;
 	}
-	answer_handle(r, h, flags);	/* if it is refused the description closes, and so does the socket */
+	/* if it is refused the description closes, and so does the socket */
+	answer_handle(r, h, flags);
 	return NET_DONE;
 }
 
@@ -66,7 +70,7 @@ int64_t in_socketpair(struct net_request *r)
 	return e ? e : -EOPNOTSUPP;
 }
 
-/* --- addresses, connections --------------------------------------------------------------------------------- */
+/* --- addresses, connections --------------------------------------------------------------- */
 
 int64_t in_bind(struct net_request *r)
 {
@@ -92,14 +96,18 @@ int64_t in_listen(struct net_request *r)
 {
 	uint32_t backlog = (uint32_t)r->m->arg[1];	/* negative ones are large, as on Linux */
 
-	return r->s->ops->listen ? r->s->ops->listen(r, (int)(backlog > LX_SOMAXCONN ? LX_SOMAXCONN : backlog)) : -EOPNOTSUPP;
+	return r->s->ops->listen ?
+		       r->s->ops->listen(r,
+					 (int)(backlog > LX_SOMAXCONN ? LX_SOMAXCONN : backlog)) :
+		       -EOPNOTSUPP;
 }
 
 static int64_t accept_with(struct net_request *r, uint32_t flags)
 {
 	if (flags & ~(uint32_t)(LX_SOCK_NONBLOCK | LX_SOCK_CLOEXEC))
 		return -EINVAL;
-	return r->s->ops->accept ? r->s->ops->accept(r, flags, r->m->arg[1], r->m->arg[2]) : -EOPNOTSUPP;
+	return r->s->ops->accept ? r->s->ops->accept(r, flags, r->m->arg[1], r->m->arg[2]) :
+				   -EOPNOTSUPP;
 }
 
 int64_t in_accept(struct net_request *r)
@@ -151,7 +159,7 @@ int64_t in_shutdown(struct net_request *r)
 	return how < LX_SHUT_RD || how > LX_SHUT_RDWR ? -EINVAL : r->s->ops->shutdown(r, how);
 }
 
-/* --- options ------------------------------------------------------------------------------------------------ */
+/* --- options ------------------------------------------------------------------------------ */
 
 int64_t in_setsockopt(struct net_request *r)
 {
@@ -162,8 +170,11 @@ int64_t in_setsockopt(struct net_request *r)
 	if (size < 0)
 		return -EINVAL;
 	memset(value, 0, sizeof value);
-	e = net_read(r, value, r->m->arg[3], (uint32_t)size < OPTION_MAX ? (uint32_t)size : OPTION_MAX);
-	return e ? e : option_set(r, (int)r->m->arg[1], (int)r->m->arg[2], value, (uint32_t)size, r->m->arg[3]);
+	e = net_read(r, value, r->m->arg[3],
+		     (uint32_t)size < OPTION_MAX ? (uint32_t)size : OPTION_MAX);
+	return e ? e :
+		   option_set(r, (int)r->m->arg[1], (int)r->m->arg[2], value, (uint32_t)size,
+			      r->m->arg[3]);
 }
 
 int64_t in_getsockopt(struct net_request *r)
@@ -186,7 +197,7 @@ int64_t in_getsockopt(struct net_request *r)
 	return e ? e : net_write(r, r->m->arg[4], &size, sizeof size);
 }
 
-/* --- descriptors ---------------------------------------------------------------------------------------------- */
+/* --- descriptors -------------------------------------------------------------------------- */
 
 enum { F_SETOWN = 8, F_GETOWN, F_SETSIG, F_GETSIG, F_SETOWN_EX = 15, F_GETOWN_EX };
 
@@ -200,8 +211,10 @@ int64_t in_ioctl(struct net_request *r)
 	if (e)
 		return e < 0 ? e : net_forward_kernel(r, NR_FCNTL, arg);
 	if (command == LX_FIOGETOWN || command == LX_SIOCGPGRP)
-		return net_write(r, r->m->arg[2], &zero, sizeof zero);	/* nothing here sends SIGIO */
-	if (!r->s)	/* interface requests work on AF_UNIX sockets, too: the VFS has passed one on */
+		return net_write(r, r->m->arg[2], &zero,
+				 sizeof zero); /* nothing here sends SIGIO */
+	/* interface requests work on AF_UNIX sockets, too: the VFS has passed one on */
+	if (!r->s)
 		return interface_ioctl(r, command, r->m->arg[2]);
 	e = r->s->ops->ioctl ? r->s->ops->ioctl(r, command, r->m->arg[2]) : NET_PASS;
 	return e != NET_PASS ? e : interface_ioctl(r, command, r->m->arg[2]);
@@ -219,12 +232,20 @@ int64_t in_fcntl(struct net_request *r)
 	return -EINVAL;
 }
 
-/* What the VFS does with any node: it has one for each of our sockets that is nothing but its number. */
+/*
+ * What the VFS does with any node: it has one for each of our sockets that is nothing but its
+ * number.
+ */
 int64_t in_node(struct net_request *r)
 {
-	struct proto_node node = { .number = r->m->number, .mode = 0140777, .inode = (uint32_t)r->m->cookie };
-	struct srv_forward f = { .endpoint = socket_vfs_endpoint(), .number = PROTO_VFS_NODE, .scratch = &node, .scratch_size = sizeof node,
-		.handle = { -1, -1 } };
+	struct proto_node node = { .number = r->m->number,
+				   .mode = 0140777,
+				   .inode = (uint32_t)r->m->cookie };
+	struct srv_forward f = { .endpoint = socket_vfs_endpoint(),
+				 .number = PROTO_VFS_NODE,
+				 .scratch = &node,
+				 .scratch_size = sizeof node,
+				 .handle = { -1, -1 } };
 
 	if (f.endpoint < 0)
 		return -EINVAL;
@@ -258,7 +279,9 @@ int64_t socket_stale(struct net_request *r)
 	case 1: case 20: case 328: case 40:
 		return net_fail(r, EPIPE, LX_SIGPIPE);
 	case 44: case 46: case 307:
-		return (uint32_t)r->m->arg[r->m->number == 46 ? 2 : 3] & LX_MSG_NOSIGNAL ? -EPIPE : net_fail(r, EPIPE, LX_SIGPIPE);
+		return (uint32_t)r->m->arg[r->m->number == 46 ? 2 : 3] & LX_MSG_NOSIGNAL ?
+			       -EPIPE :
+			       net_fail(r, EPIPE, LX_SIGPIPE);
 	case 43: case 288:
 		return -EINVAL;		/* not listening any more */
 	case 42:

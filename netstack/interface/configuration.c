@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration that outlives the server: configuration.h. Two copies are written by turns, and the number that is written last says which counts. */
+/*
+ * The configuration that outlives the server: configuration.h. Two copies are written by turns, and
+ * the number that is written last says which counts.
+ */
 #include "configuration.h"
 
 #include <string.h>
@@ -45,7 +48,7 @@ void configuration_touch(void)
 	touched = true;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------ */
 
 static void interface_write(const struct interface *i, struct saved_interface *s)
 {
@@ -62,7 +65,8 @@ static void interface_write(const struct interface *i, struct saved_interface *s
 	s->broadcast = i->broadcast.addr;
 	s->broadcast_set = i->broadcast_set;
 	for (int slot = 1; slot < LWIP_IPV6_NUM_ADDRESSES; slot++) {
-		if (ip6_addr_isinvalid(netif_ip6_addr_state(n, slot)) || !ip6_addr_life_isstatic(netif_ip6_addr_valid_life(n, slot)))
+		if (ip6_addr_isinvalid(netif_ip6_addr_state(n, slot)) ||
+		    !ip6_addr_life_isstatic(netif_ip6_addr_valid_life(n, slot)))
 			continue;
 		memcpy(s->six[slot].address, netif_ip6_addr(n, slot)->addr, 16);
 		s->six[slot].prefix = i->prefix6[slot];
@@ -76,9 +80,15 @@ static bool route_write(const struct route *r, void *arg)
 	struct copy *c = arg;
 	struct saved_route *s = &c->route[c->routes];
 
-	if (r->protocol == LX_RTPROT_KERNEL || r->protocol == LX_RTPROT_DHCP || r->protocol == LX_RTPROT_RA)
+	if (r->protocol == LX_RTPROT_KERNEL || r->protocol == LX_RTPROT_DHCP ||
+	    r->protocol == LX_RTPROT_RA)
 		return true;
-	*s = (struct saved_route){ .six = IP_IS_V6(&r->to), .length = r->length, .protocol = r->protocol, .type = r->type, .metric = r->metric, .index = r->index };
+	*s = (struct saved_route){ .six = IP_IS_V6(&r->to),
+				   .length = r->length,
+				   .protocol = r->protocol,
+				   .type = r->type,
+				   .metric = r->metric,
+				   .index = r->index };
 	memcpy(s->to, &r->to.u_addr, s->six ? 16 : 4);
 	memcpy(s->gateway, &r->gateway.u_addr, s->six ? 16 : 4);
 	return ++c->routes < ROUTES;
@@ -93,7 +103,8 @@ void configuration_save(void)
 	touched = false;
 	c = &area->copy[(area->number + 1) % 2];
 	memset(c, 0, sizeof *c);
-	for (struct interface *i = interface_next(NULL); i && c->interfaces < INTERFACES; i = interface_next(i))
+	for (struct interface *i = interface_next(NULL); i && c->interfaces < INTERFACES;
+	     i = interface_next(i))
 		interface_write(i, &c->interface[c->interfaces++]);
 	route_walk(route_write, c);
 	for (unsigned n = 0; n < 3 && interface_name_server(n); n++)
@@ -101,7 +112,7 @@ void configuration_save(void)
 	__atomic_store_n(&area->number, area->number + 1 ? area->number + 1 : 2, __ATOMIC_RELEASE);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------ */
 
 static void interface_read(const struct saved_interface *s)
 {
@@ -125,7 +136,11 @@ static void interface_read(const struct saved_interface *s)
 
 static void route_read(const struct saved_route *s)
 {
-	struct route r = { .length = (uint8_t)s->length, .protocol = (uint8_t)s->protocol, .type = (uint8_t)s->type, .metric = s->metric, .index = s->index };
+	struct route r = { .length = (uint8_t)s->length,
+			   .protocol = (uint8_t)s->protocol,
+			   .type = (uint8_t)s->type,
+			   .metric = s->metric,
+			   .index = s->index };
 
 	ip_addr_set_any(s->six, &r.to);
 	ip_addr_set_any(s->six, &r.gateway);

@@ -23,7 +23,7 @@
 static struct interface table[INTERFACES];
 static unsigned table_size;
 
-/* --- finding ------------------------------------------------------------------------------------------------- */
+/* --- finding ------------------------------------------------------------------------------ */
 
 struct interface *interface_next(const struct interface *i)
 {
@@ -60,15 +60,18 @@ bool interface_is_loopback(const struct interface *i)
 	return i == table;
 }
 
-/* --- what they are ------------------------------------------------------------------------------------------- */
+/* --- what they are ------------------------------------------------------------------------ */
 
 uint32_t interface_flags(const struct interface *i)
 {
-	uint32_t flags = i->own_flags | (interface_is_loopback(i) ? LX_IFF_LOOPBACK : LX_IFF_BROADCAST | LX_IFF_MULTICAST);
+	uint32_t flags =
+		i->own_flags |
+		(interface_is_loopback(i) ? LX_IFF_LOOPBACK : LX_IFF_BROADCAST | LX_IFF_MULTICAST);
 
 	if (!netif_is_up(i->netif))
 		return flags;
-	return flags | LX_IFF_UP | (netif_is_link_up(i->netif) ? LX_IFF_RUNNING | LX_IFF_LOWER_UP : 0);
+	return flags | LX_IFF_UP |
+	       (netif_is_link_up(i->netif) ? LX_IFF_RUNNING | LX_IFF_LOWER_UP : 0);
 }
 
 uint32_t interface_mtu(const struct interface *i)
@@ -100,11 +103,16 @@ void interface_counts(const struct interface *i, struct interface_counts *out)
 		out->tx_dropped = c->ifoutdiscards;
 		return;
 	}
-	*out = (struct interface_counts){ .rx_bytes = n->rx_bytes, .rx_packets = n->rx_packets, .rx_errors = n->rx_errors, .rx_dropped = n->rx_dropped,
-		.tx_bytes = n->tx_bytes, .tx_packets = n->tx_packets, .tx_dropped = n->tx_dropped };
+	*out = (struct interface_counts){ .rx_bytes = n->rx_bytes,
+					  .rx_packets = n->rx_packets,
+					  .rx_errors = n->rx_errors,
+					  .rx_dropped = n->rx_dropped,
+					  .tx_bytes = n->tx_bytes,
+					  .tx_packets = n->tx_packets,
+					  .tx_dropped = n->tx_dropped };
 }
 
-/* --- IPv4 ---------------------------------------------------------------------------------------------------- */
+/* --- IPv4 --------------------------------------------------------------------------------- */
 
 static void dhcp_end(struct interface *i)
 {
@@ -117,7 +125,8 @@ static void dhcp_end(struct interface *i)
 /* DHCP begins when there is somebody to ask. It goes on by itself when the link comes again. */
 static void dhcp_begin(struct interface *i)
 {
-	if (i->dhcp || !(i->own_flags & LX_IFF_DYNAMIC) || !netif_is_up(i->netif) || !netif_is_link_up(i->netif))
+	if (i->dhcp || !(i->own_flags & LX_IFF_DYNAMIC) || !netif_is_up(i->netif) ||
+	    !netif_is_link_up(i->netif))
 		return;
 	i->dhcp = dhcp_start(i->netif) == ERR_OK;
 }
@@ -151,7 +160,7 @@ int interface_set_address4(struct interface *i, uint32_t address, uint32_t mask,
 	return 0;
 }
 
-/* --- IPv6 ---------------------------------------------------------------------------------------------------- */
+/* --- IPv6 --------------------------------------------------------------------------------- */
 
 /* Not before there is a link: what is made of the hardware's address needs to know it. */
 static void address6_begin(struct interface *i)
@@ -209,7 +218,7 @@ int interface_remove_address6(struct interface *i, const uint32_t address[4], un
 	return 0;
 }
 
-/* --- up and down --------------------------------------------------------------------------------------------- */
+/* --- up and down -------------------------------------------------------------------------- */
 
 static void up(struct interface *i)
 {
@@ -262,7 +271,7 @@ int interface_set_mtu(struct interface *i, uint32_t mtu)
 	return 0;
 }
 
-/* --- what lwIP tells ----------------------------------------------------------------------------------------- */
+/* --- what lwIP tells ---------------------------------------------------------------------- */
 
 static bool address6_shown(uint8_t state)
 {
@@ -271,7 +280,8 @@ static bool address6_shown(uint8_t state)
 
 static void address6_changed(struct interface *i, const struct ipv6_addr_state_changed_s *c)
 {
-	bool was = address6_shown(c->old_state), is = address6_shown(netif_ip6_addr_state(i->netif, c->addr_index));
+	bool was = address6_shown(c->old_state),
+	     is = address6_shown(netif_ip6_addr_state(i->netif, c->addr_index));
 
 	if (!is)
 		i->prefix6[c->addr_index] = 0;
@@ -286,23 +296,27 @@ static void address4_changed(struct interface *i, const struct ipv4_changed_s *c
 	if (i->dhcp)
 		i->broadcast_set = false;
 	broadcast_usual(i);
-	if (reason & (LWIP_NSC_IPV4_ADDRESS_CHANGED | LWIP_NSC_IPV4_NETMASK_CHANGED) && !ip4_addr_isany_val(*netif_ip4_addr(i->netif)))
+	if (reason & (LWIP_NSC_IPV4_ADDRESS_CHANGED | LWIP_NSC_IPV4_NETMASK_CHANGED) &&
+	    !ip4_addr_isany_val(*netif_ip4_addr(i->netif)))
 		notice_address(i, -1, true);
 	(void)c;
 }
 
-static void changed(struct netif *netif, netif_nsc_reason_t reason, const netif_ext_callback_args_t *args)
+static void changed(struct netif *netif, netif_nsc_reason_t reason,
+		    const netif_ext_callback_args_t *args)
 {
 	struct interface *i = interface_of(netif);
 
-	if (!i || reason & LWIP_NSC_STATUS_CHANGED)	/* up() and down() do what that needs, when it is true */
+	/* up() and down() do what that needs, when it is true */
+	if (!i || reason & LWIP_NSC_STATUS_CHANGED)
 		return;
 	if (reason & LWIP_NSC_LINK_CHANGED) {
 		dhcp_begin(i);
 		address6_begin(i);
 		notice_link(i);
 	}
-	if (reason & (LWIP_NSC_IPV4_ADDRESS_CHANGED | LWIP_NSC_IPV4_NETMASK_CHANGED | LWIP_NSC_IPV4_GATEWAY_CHANGED | LWIP_NSC_IPV4_SETTINGS_CHANGED))
+	if (reason & (LWIP_NSC_IPV4_ADDRESS_CHANGED | LWIP_NSC_IPV4_NETMASK_CHANGED |
+		      LWIP_NSC_IPV4_GATEWAY_CHANGED | LWIP_NSC_IPV4_SETTINGS_CHANGED))
 		address4_changed(i, &args->ipv4_changed, reason);
 	if (reason & LWIP_NSC_IPV6_ADDR_STATE_CHANGED)
 		address6_changed(i, &args->ipv6_addr_state_changed);
@@ -310,7 +324,7 @@ static void changed(struct netif *netif, netif_nsc_reason_t reason, const netif_
 	configuration_touch();
 }
 
-/* --- name servers -------------------------------------------------------------------------------------------- */
+/* --- name servers ------------------------------------------------------------------------- */
 
 /* Those of DHCP, and those that routers advertise: lwIP counts both from 0. */
 static ip_addr_t servers[2][DNS_MAX_SERVERS];
@@ -379,7 +393,7 @@ uint32_t interface_lease(const struct interface *i)
 	return d->offered_t0_lease > used ? d->offered_t0_lease - used : 0;
 }
 
-/* --- start --------------------------------------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------------------------- */
 
 static void interface_new(struct netif *netif, const char *name)
 {
@@ -397,8 +411,11 @@ void interface_setup(void)
 	struct netif *lo = netif_get_by_index(1);
 
 	interface_new(lo, "lo");
-	/* raw and ping sockets look at these, and nobody checks the others on their way round here */
-	lo->chksum_flags = NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_GEN_ICMP6;
+	/*
+	 * raw and ping sockets look at these, and nobody checks the others on their way round here
+	 */
+	lo->chksum_flags =
+		NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_GEN_ICMP6;
 	table[0].prefix6[0] = 128;
 	if (nic_netif())
 		interface_new(nic_netif(), "eth0");

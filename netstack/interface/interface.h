@@ -2,10 +2,12 @@
 /*
  * Network interfaces as Linux shows and configures them: lo, and eth0 when the machine has one.
  *
- * lwIP's struct netif holds addresses and state; here is what it has no place for (Linux's flags, lengths of IPv6 prefixes), one way to change each thing
- * (ioctl.c and netlink.c are two ways of asking for it), and who configures eth0: somebody by hand, or DHCP, which is asked for with
- * IFF_DYNAMIC (`ifconfig eth0 dynamic up`). IPv6 configures itself by router advertisements as soon as an interface is up, as on Linux.
- * lwIP knows one IPv4 address per interface: a second one is refused.
+ * lwIP's struct netif holds addresses and state; here is what it has no place for (Linux's flags,
+ * lengths of IPv6 prefixes), one way to change each thing (ioctl.c and netlink.c are two ways of
+ * asking for it), and who configures eth0: somebody by hand, or DHCP, which is asked for with
+ * IFF_DYNAMIC (`ifconfig eth0 dynamic up`). IPv6 configures itself by router advertisements as soon
+ * as an interface is up, as on Linux. lwIP knows one IPv4 address per interface: a second one is
+ * refused.
  */
 #ifndef NETSTACK_INTERFACE_INTERFACE_H
 #define NETSTACK_INTERFACE_INTERFACE_H
@@ -69,13 +71,15 @@ void interface_counts(const struct interface *i, struct interface_counts *out);
 int interface_set_flags(struct interface *i, uint32_t flags, uint32_t change);
 int interface_set_mtu(struct interface *i, uint32_t mtu);
 /* Address 0 takes the address away. broadcast 0: the usual one, ~0: none. By hand: DHCP stops. */
-int interface_set_address4(struct interface *i, uint32_t address, uint32_t mask, uint32_t broadcast);
+int interface_set_address4(struct interface *i, uint32_t address, uint32_t mask,
+			   uint32_t broadcast);
 int interface_add_address6(struct interface *i, const uint32_t address[4], unsigned prefix);
 int interface_remove_address6(struct interface *i, const uint32_t address[4], unsigned prefix);
 
 /* Name servers that DHCP and router advertisements told; NULL: there is no n-th. */
 const ip_addr_t *interface_name_server(unsigned n);
-void interface_name_server_set(unsigned n, const ip_addr_t *server);	/* as they were before a restart */
+/* as they were before a restart */
+void interface_name_server_set(unsigned n, const ip_addr_t *server);
 /* Seconds for which the IPv4 address is still ours; ~0: for ever. */
 uint32_t interface_lease(const struct interface *i);
 /* The DHCP server whose lease eth0 has; false: none. */

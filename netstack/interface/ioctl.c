@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interface requests (SIOCGIF..., SIOCSIF...), routes (SIOCADDRT) and neighbours (SIOCGARP) by ioctl: what ifconfig, route and arp use.
+ * Interface requests (SIOCGIF..., SIOCSIF...), routes (SIOCADDRT) and neighbours (SIOCGARP) by
+ * ioctl: what ifconfig, route and arp use.
  *
- * A line of a table for each: what is read from the caller, who may, and the function. What is changed is changed by interface.c and route.c.
+ * A line of a table for each: what is read from the caller, who may, and the function. What is
+ * changed is changed by interface.c and route.c.
  */
 #include <errno.h>
 #include <string.h>
@@ -78,15 +80,46 @@ _Static_assert(sizeof(struct lx_arpreq) == 68, "arpreq layout");
 #define LX_ATF_PERM	0x4
 
 enum {
-	LX_SIOCADDRT = 0x890b, LX_SIOCDELRT, LX_SIOCGIFNAME = 0x8910, LX_SIOCSIFLINK, LX_SIOCGIFCONF, LX_SIOCGIFFLAGS, LX_SIOCSIFFLAGS, LX_SIOCGIFADDR,
-	LX_SIOCSIFADDR, LX_SIOCGIFDSTADDR, LX_SIOCSIFDSTADDR, LX_SIOCGIFBRDADDR, LX_SIOCSIFBRDADDR, LX_SIOCGIFNETMASK, LX_SIOCSIFNETMASK,
-	LX_SIOCGIFMETRIC, LX_SIOCSIFMETRIC, LX_SIOCGIFMEM, LX_SIOCSIFMEM, LX_SIOCGIFMTU, LX_SIOCSIFMTU, LX_SIOCSIFNAME, LX_SIOCSIFHWADDR,
-	LX_SIOCGIFHWADDR = 0x8927, LX_SIOCGIFSLAVE = 0x8929, LX_SIOCGIFINDEX = 0x8933, LX_SIOCDIFADDR = 0x8936,
-	LX_SIOCGIFTXQLEN = 0x8942, LX_SIOCSIFTXQLEN, LX_SIOCETHTOOL = 0x8946, LX_SIOCGMIIPHY, LX_SIOCGMIIREG, LX_SIOCDARP = 0x8953, LX_SIOCGARP, LX_SIOCSARP,
-	LX_SIOCGIFMAP = 0x8970, LX_SIOCSIFMAP
+	LX_SIOCADDRT = 0x890b,
+	LX_SIOCDELRT,
+	LX_SIOCGIFNAME = 0x8910,
+	LX_SIOCSIFLINK,
+	LX_SIOCGIFCONF,
+	LX_SIOCGIFFLAGS,
+	LX_SIOCSIFFLAGS,
+	LX_SIOCGIFADDR,
+	LX_SIOCSIFADDR,
+	LX_SIOCGIFDSTADDR,
+	LX_SIOCSIFDSTADDR,
+	LX_SIOCGIFBRDADDR,
+	LX_SIOCSIFBRDADDR,
+	LX_SIOCGIFNETMASK,
+	LX_SIOCSIFNETMASK,
+	LX_SIOCGIFMETRIC,
+	LX_SIOCSIFMETRIC,
+	LX_SIOCGIFMEM,
+	LX_SIOCSIFMEM,
+	LX_SIOCGIFMTU,
+	LX_SIOCSIFMTU,
+	LX_SIOCSIFNAME,
+	LX_SIOCSIFHWADDR,
+	LX_SIOCGIFHWADDR = 0x8927,
+	LX_SIOCGIFSLAVE = 0x8929,
+	LX_SIOCGIFINDEX = 0x8933,
+	LX_SIOCDIFADDR = 0x8936,
+	LX_SIOCGIFTXQLEN = 0x8942,
+	LX_SIOCSIFTXQLEN,
+	LX_SIOCETHTOOL = 0x8946,
+	LX_SIOCGMIIPHY,
+	LX_SIOCGMIIREG,
+	LX_SIOCDARP = 0x8953,
+	LX_SIOCGARP,
+	LX_SIOCSARP,
+	LX_SIOCGIFMAP = 0x8970,
+	LX_SIOCSIFMAP
 };
 
-/* --- what an interface is ------------------------------------------------------------------------------------ */
+/* --- what an interface is ----------------------------------------------------------------- */
 
 static void address_put(struct lx_ifreq *q, uint32_t address)
 {
@@ -169,7 +202,7 @@ static int unsupported(struct interface *i, struct lx_ifreq *q)
 	return -EOPNOTSUPP;
 }
 
-/* --- changing it --------------------------------------------------------------------------------------------- */
+/* --- changing it -------------------------------------------------------------------------- */
 
 static int set_flags(struct interface *i, struct lx_ifreq *q)
 {
@@ -204,7 +237,8 @@ static int set_broadcast(struct interface *i, struct lx_ifreq *q)
 
 	if (!address)
 		return -EADDRNOTAVAIL;
-	return interface_set_address4(i, address, netif_ip4_netmask(i->netif)->addr, q->address.address ? q->address.address : ~0u);
+	return interface_set_address4(i, address, netif_ip4_netmask(i->netif)->addr,
+				      q->address.address ? q->address.address : ~0u);
 }
 
 static int set_mtu(struct interface *i, struct lx_ifreq *q)
@@ -226,7 +260,7 @@ static int set_metric(struct interface *i, struct lx_ifreq *q)
 	return q->value ? -EOPNOTSUPP : 0;
 }
 
-/* --- the table ----------------------------------------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------------- */
 
 static const struct request {
 	uint32_t command;
@@ -281,7 +315,7 @@ static int64_t one_interface(struct net_request *r, const struct request *what, 
 	return e ? e : net_write(r, at, &q, sizeof q);
 }
 
-/* --- several, or by another key ------------------------------------------------------------------------------- */
+/* --- several, or by another key ----------------------------------------------------------- */
 
 /* Interfaces that have an IPv4 address. */
 static int64_t list(struct net_request *r, uint64_t at)
@@ -295,7 +329,8 @@ static int64_t list(struct net_request *r, uint64_t at)
 		return e;
 	room = conf.buffer ? conf.size / (int32_t)sizeof q[0] : 4;
 	memset(q, 0, sizeof q);
-	for (struct interface *i = interface_next(NULL); i && n < room && n < 4; i = interface_next(i)) {
+	for (struct interface *i = interface_next(NULL); i && n < room && n < 4;
+	     i = interface_next(i)) {
 		if (get_ip(i, &q[n]))
 			continue;
 		memcpy(q[n++].name, i->name, sizeof i->name);
@@ -339,7 +374,7 @@ static int64_t address6(struct net_request *r, uint32_t command, uint64_t at)
 	return interface_remove_address6(i, q.address, q.prefix);
 }
 
-/* --- routes -------------------------------------------------------------------------------------------------- */
+/* --- routes ------------------------------------------------------------------------------- */
 
 static int64_t route_change(const struct route *to, bool add, uint16_t flags)
 {
@@ -362,7 +397,8 @@ static int64_t route4(struct net_request *r, bool add, uint64_t at)
 	int64_t e = net_read(r, &q, at, sizeof q);
 
 	if (!e && q.device)
-		e = k_caller_read_string(srv_endpoint(), r->m->call, device, q.device, sizeof device);
+		e = k_caller_read_string(srv_endpoint(), r->m->call, device, q.device,
+					 sizeof device);
 	if (e < 0)
 		return e == -ENAMETOOLONG ? -ENODEV : e;
 	if (!net_capable(r, NET_CAP_ADMIN))
@@ -379,7 +415,8 @@ static int64_t route4(struct net_request *r, bool add, uint64_t at)
 	if (!(q.flags & LX_RTF_HOST) && q.mask.address != interface_mask(to.length))
 		return -EINVAL;
 	ip_addr_set_ip4_u32_val(to.to, q.to.address);
-	ip_addr_set_ip4_u32_val(to.gateway, q.flags & LX_RTF_GATEWAY || !add ? q.gateway.address : 0);
+	ip_addr_set_ip4_u32_val(to.gateway,
+				q.flags & LX_RTF_GATEWAY || !add ? q.gateway.address : 0);
 	to.metric = q.metric > 0 ? (uint32_t)q.metric - 1 : add ? 0 : ~0u;
 	return route_change(&to, add, q.flags);
 }
@@ -406,7 +443,7 @@ static int64_t route6(struct net_request *r, bool add, uint64_t at)
 	return route_change(&to, add, (uint16_t)q.flags);
 }
 
-/* --- neighbours ---------------------------------------------------------------------------------------------- */
+/* --- neighbours --------------------------------------------------------------------------- */
 
 static int64_t neighbour4(struct net_request *r, uint32_t command, uint64_t at)
 {
@@ -451,7 +488,8 @@ int64_t interface_ioctl(struct net_request *r, uint32_t command, uint64_t arg)
 		return name_of_index(r, arg);
 	case LX_SIOCADDRT:
 	case LX_SIOCDELRT:
-		return six ? route6(r, command == LX_SIOCADDRT, arg) : route4(r, command == LX_SIOCADDRT, arg);
+		return six ? route6(r, command == LX_SIOCADDRT, arg) :
+			     route4(r, command == LX_SIOCADDRT, arg);
 	case LX_SIOCGARP:
 	case LX_SIOCSARP:
 	case LX_SIOCDARP:

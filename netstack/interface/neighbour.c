@@ -45,8 +45,11 @@ static bool walk4(bool (*fn)(const struct neighbour *n, void *arg), void *arg)
 
 static bool walk6(bool (*fn)(const struct neighbour *n, void *arg), void *arg)
 {
-	static const uint16_t state[] = { [ND6_INCOMPLETE] = LX_NUD_INCOMPLETE, [ND6_REACHABLE] = LX_NUD_REACHABLE, [ND6_STALE] = LX_NUD_STALE,
-		[ND6_DELAY] = LX_NUD_DELAY, [ND6_PROBE] = LX_NUD_PROBE };
+	static const uint16_t state[] = { [ND6_INCOMPLETE] = LX_NUD_INCOMPLETE,
+					  [ND6_REACHABLE] = LX_NUD_REACHABLE,
+					  [ND6_STALE] = LX_NUD_STALE,
+					  [ND6_DELAY] = LX_NUD_DELAY,
+					  [ND6_PROBE] = LX_NUD_PROBE };
 
 	for (int at = 0; at < LWIP_ND6_NUM_NEIGHBORS; at++) {
 		const struct nd6_neighbor_cache_entry *e = &neighbor_cache[at];
@@ -105,7 +108,8 @@ int neighbour_add(const struct interface *i, const ip_addr_t *address, const uin
 
 	if (IP_IS_V6(address))
 		return -EOPNOTSUPP;
-	if (!r || r->type != LX_RTN_UNICAST || !ip_addr_isany(&r->gateway) || (i && i->index != r->index))
+	if (!r || r->type != LX_RTN_UNICAST || !ip_addr_isany(&r->gateway) ||
+	    (i && i->index != r->index))
 		return -ENETUNREACH;
 	slot = fixed_slot(ip_2_ip4(address)->addr);
 	if (!slot)

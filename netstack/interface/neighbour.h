@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Neighbours: lwIP's ARP table and IPv6 neighbour cache in one form, and the ARP entries that somebody set by hand.
+ * Neighbours: lwIP's ARP table and IPv6 neighbour cache in one form, and the ARP entries that
+ * somebody set by hand.
  */
 #ifndef NETSTACK_INTERFACE_NEIGHBOUR_H
 #define NETSTACK_INTERFACE_NEIGHBOUR_H
@@ -10,8 +11,16 @@
 
 #include "interface.h"
 
-enum { LX_NUD_INCOMPLETE = 0x01, LX_NUD_REACHABLE = 0x02, LX_NUD_STALE = 0x04, LX_NUD_DELAY = 0x08, LX_NUD_PROBE = 0x10, LX_NUD_FAILED = 0x20,
-	LX_NUD_NOARP = 0x40, LX_NUD_PERMANENT = 0x80 };
+enum {
+	LX_NUD_INCOMPLETE = 0x01,
+	LX_NUD_REACHABLE = 0x02,
+	LX_NUD_STALE = 0x04,
+	LX_NUD_DELAY = 0x08,
+	LX_NUD_PROBE = 0x10,
+	LX_NUD_FAILED = 0x20,
+	LX_NUD_NOARP = 0x40,
+	LX_NUD_PERMANENT = 0x80
+};
 
 struct neighbour {
 	ip_addr_t address;

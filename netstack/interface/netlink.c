@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AF_NETLINK sockets of the protocol NETLINK_ROUTE: a queue of datagrams, which a request's answers and notices to groups fill.
+ * AF_NETLINK sockets of the protocol NETLINK_ROUTE: a queue of datagrams, which a request's answers
+ * and notices to groups fill.
  *
- * A request is carried out when it is sent, and its answer is complete then: dumps are small here. Notices are dropped when the reader's queue is full
- * (ENOBUFS at his next receive, as on Linux).
+ * A request is carried out when it is sent, and its answer is complete then: dumps are small here.
+ * Notices are dropped when the reader's queue is full (ENOBUFS at his next receive, as on Linux).
  */
 #include "netlink.h"
 
@@ -17,8 +18,17 @@
 #define REQUEST_MOST 16384u
 #define QUEUE_MOST 0x80000u		/* bytes of answers that nobody has read yet */
 
-enum { LX_NETLINK_ADD_MEMBERSHIP = 1, LX_NETLINK_DROP_MEMBERSHIP, LX_NETLINK_PKTINFO, LX_NETLINK_BROADCAST_ERROR, LX_NETLINK_NO_ENOBUFS,
-	LX_NETLINK_LIST_MEMBERSHIPS = 9, LX_NETLINK_CAP_ACK, LX_NETLINK_EXT_ACK, LX_NETLINK_GET_STRICT_CHK };
+enum {
+	LX_NETLINK_ADD_MEMBERSHIP = 1,
+	LX_NETLINK_DROP_MEMBERSHIP,
+	LX_NETLINK_PKTINFO,
+	LX_NETLINK_BROADCAST_ERROR,
+	LX_NETLINK_NO_ENOBUFS,
+	LX_NETLINK_LIST_MEMBERSHIPS = 9,
+	LX_NETLINK_CAP_ACK,
+	LX_NETLINK_EXT_ACK,
+	LX_NETLINK_GET_STRICT_CHK
+};
 
 struct datagram {
 	struct datagram *next;
@@ -39,7 +49,7 @@ static struct netlink *netlink_of(struct socket *s)
 	return s->own;
 }
 
-/* --- the queue ----------------------------------------------------------------------------------------------- */
+/* --- the queue ---------------------------------------------------------------------------- */
 
 static bool datagram_add(struct netlink *n, const void *data, size_t size, uint32_t group)
 {
@@ -91,14 +101,15 @@ void notice_emit(void *arg, const void *data, size_t size)
 
 		if (!n || s->closed || !(n->groups & group))
 			continue;
-		if (n->queued + size > s->option.receive_buffer || !datagram_add(n, data, size, group))
+		if (n->queued + size > s->option.receive_buffer ||
+		    !datagram_add(n, data, size, group))
 			overrun(s);
 		else
 			socket_changed(s, LX_POLLIN);
 	}
 }
 
-/* --- names --------------------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------- */
 
 static bool port_taken(uint32_t port)
 {
@@ -162,14 +173,17 @@ static int64_t netlink_name(struct net_request *r, bool peer, struct net_sockadd
 	struct netlink *n = netlink_of(r->s);
 
 	*out = (struct net_sockaddr){ .size = sizeof out->nl };
-	out->nl = (struct lx_sockaddr_nl){ .family = LX_AF_NETLINK, .port = peer ? n->peer_port : n->port, .groups = peer ? n->peer_groups : n->groups };
+	out->nl = (struct lx_sockaddr_nl){ .family = LX_AF_NETLINK,
+					   .port = peer ? n->peer_port : n->port,
+					   .groups = peer ? n->peer_groups : n->groups };
 	return 0;
 }
 
-/* --- sending, receiving --------------------------------------------------------------------------------------- */
+/* --- sending, receiving ------------------------------------------------------------------- */
 
 /* NLMSG_ERROR: the request's header comes back, and all of it when it failed. */
-static void acknowledge(struct netlink_writer *w, const struct netlink *n, const struct lx_nlmsghdr *h, int error)
+static void acknowledge(struct netlink_writer *w, const struct netlink *n,
+			const struct lx_nlmsghdr *h, int error)
 {
 	struct { int32_t error; struct lx_nlmsghdr header; } m = { error, *h };
 	size_t rest = error && !n->cap_ack ? h->size - sizeof *h : 0;
@@ -188,7 +202,10 @@ static void requests_run(struct net_request *r, const uint8_t *data, size_t size
 
 	while (size >= sizeof(struct lx_nlmsghdr)) {
 		const struct lx_nlmsghdr *h = (const struct lx_nlmsghdr *)data;
-		struct netlink_request q = { .header = h, .data = data + sizeof *h, .admin = net_capable(r, NET_CAP_ADMIN), .strict = n->strict };
+		struct netlink_request q = { .header = h,
+					     .data = data + sizeof *h,
+					     .admin = net_capable(r, NET_CAP_ADMIN),
+					     .strict = n->strict };
 		size_t step;
 		int e = 0;
 
@@ -205,7 +222,8 @@ static void requests_run(struct net_request *r, const uint8_t *data, size_t size
 			e = rtnetlink_request(&q, &w);
 			netlink_flush(&w);
 		}
-		if (e || (h->flags & LX_NLM_F_ACK && !(h->flags & LX_NLM_F_DUMP && (h->type & 3) == 2)))
+		if (e ||
+		    (h->flags & LX_NLM_F_ACK && !(h->flags & LX_NLM_F_DUMP && (h->type & 3) == 2)))
 			acknowledge(&w, n, h, e);
 		step = (h->size + 3u) & ~(size_t)3;
 		if (step >= size)
@@ -290,7 +308,7 @@ static uint32_t netlink_ready(struct socket *s)
 	return LX_POLLOUT | (netlink_of(s)->first ? LX_POLLIN : 0);
 }
 
-/* --- options ------------------------------------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------------------------ */
 
 static bool *option_of(struct netlink *n, int name)
 {
@@ -307,7 +325,8 @@ static bool *option_of(struct netlink *n, int name)
 	return NULL;
 }
 
-static int64_t netlink_set_option(struct net_request *r, int level, int name, const void *value, uint32_t size, uint64_t from)
+static int64_t netlink_set_option(struct net_request *r, int level, int name, const void *value,
+				  uint32_t size, uint64_t from)
 {
 	struct netlink *n = netlink_of(r->s);
 	bool *option = option_of(n, name);
@@ -337,7 +356,8 @@ static int64_t netlink_set_option(struct net_request *r, int level, int name, co
 	return 0;
 }
 
-static int64_t netlink_get_option(struct net_request *r, int level, int name, void *value, uint32_t *size)
+static int64_t netlink_get_option(struct net_request *r, int level, int name, void *value,
+				  uint32_t *size)
 {
 	struct netlink *n = netlink_of(r->s);
 	bool *option = option_of(n, name);
@@ -349,7 +369,7 @@ static int64_t netlink_get_option(struct net_request *r, int level, int name, vo
 	return option ? net_option_put(value, size, *option) : -ENOPROTOOPT;
 }
 
-/* --- beginning and end ---------------------------------------------------------------------------------------- */
+/* --- beginning and end -------------------------------------------------------------------- */
 
 static int netlink_create(struct net_request *r, struct socket *s)
 {

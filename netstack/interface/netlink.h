@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Netlink messages: how they are written and read (netlink.c), and what NETLINK_ROUTE does with them (rtnetlink.c, which does not know of sockets and so
- * is tested on the host).
+ * Netlink messages: how they are written and read (netlink.c), and what NETLINK_ROUTE does with
+ * them (rtnetlink.c, which does not know of sockets and so is tested on the host).
  */
 #ifndef NETSTACK_INTERFACE_NETLINK_H
 #define NETSTACK_INTERFACE_NETLINK_H
@@ -21,8 +21,20 @@
 enum { LX_NLMSG_NOOP = 1, LX_NLMSG_ERROR, LX_NLMSG_DONE };
 
 enum {
-	LX_RTM_NEWLINK = 16, LX_RTM_DELLINK, LX_RTM_GETLINK, LX_RTM_SETLINK, LX_RTM_NEWADDR, LX_RTM_DELADDR, LX_RTM_GETADDR,
-	LX_RTM_NEWROUTE = 24, LX_RTM_DELROUTE, LX_RTM_GETROUTE, LX_RTM_NEWNEIGH = 28, LX_RTM_DELNEIGH, LX_RTM_GETNEIGH, LX_RTM_GETRULE = 34
+	LX_RTM_NEWLINK = 16,
+	LX_RTM_DELLINK,
+	LX_RTM_GETLINK,
+	LX_RTM_SETLINK,
+	LX_RTM_NEWADDR,
+	LX_RTM_DELADDR,
+	LX_RTM_GETADDR,
+	LX_RTM_NEWROUTE = 24,
+	LX_RTM_DELROUTE,
+	LX_RTM_GETROUTE,
+	LX_RTM_NEWNEIGH = 28,
+	LX_RTM_DELNEIGH,
+	LX_RTM_GETNEIGH,
+	LX_RTM_GETRULE = 34
 };
 
 /* multicast groups as bits of sockaddr_nl */
@@ -74,7 +86,10 @@ struct netlink_request {
 	bool admin;			/* may change things */
 	bool strict;
 };
-/* Carries it out and writes what is to be answered beside acknowledgements: 0, or a negative errno for the error message. Dumps end themselves. */
+/*
+ * Carries it out and writes what is to be answered beside acknowledgements: 0, or a negative errno
+ * for the error message. Dumps end themselves.
+ */
 int rtnetlink_request(const struct netlink_request *q, struct netlink_writer *w);
 
 /* netlink.c: a notice is written; `group` is its bit. */

@@ -27,7 +27,9 @@ void netlink_append(struct netlink_writer *w, const void *data, size_t n)
 
 void netlink_begin(struct netlink_writer *w, uint16_t type, const void *fixed, size_t n)
 {
-	struct lx_nlmsghdr h = { .type = type, .flags = w->flags, .sequence = w->sequence, .port = w->port };
+	struct lx_nlmsghdr h = {
+		.type = type, .flags = w->flags, .sequence = w->sequence, .port = w->port
+	};
 
 	w->failed = false;
 	w->start = w->used;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /proc/net: the texts, in Linux's formats to the column, since netstat, arp, route and many scripts read them by columns.
+ * /proc/net: the texts, in Linux's formats to the column, since netstat, arp, route and many
+ * scripts read them by columns.
  *
- * The VFS has the nodes; whoever opens one is sent here, a memory object with the text is made, and he is sent back (PROTO_VFS_PROC_OPENED).
+ * The VFS has the nodes; whoever opens one is sent here, a memory object with the text is made, and
+ * he is sent back (PROTO_VFS_PROC_OPENED).
  */
 #include "proc.h"
 
@@ -36,19 +38,26 @@ static void end(struct text *x, size_t width)
 	text_format(x, "%*s\n", line < width ? (int)(width - line) : 0, "");
 }
 
-/* --- interfaces, routes, neighbours --------------------------------------------------------------------------- */
+/* --- interfaces, routes, neighbours ------------------------------------------------------- */
 
 static void dev(struct text *x)
 {
-	text_format(x, "Inter-|   Receive                                                |  Transmit\n"
+	text_format(
+		x,
+		"Inter-|   Receive                                                |  Transmit\n"
 		" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n");
 	for (struct interface *i = interface_next(NULL); i; i = interface_next(i)) {
 		struct interface_counts c;
 
 		interface_counts(i, &c);
-		text_format(x, "%6s: %7lu %7lu %4lu %4lu %4d %5d %10d %9lu %8lu %7lu %4lu %4lu %4d %5d %7d %10d\n", i->name, (unsigned long)c.rx_bytes,
-			(unsigned long)c.rx_packets, (unsigned long)c.rx_errors, (unsigned long)c.rx_dropped, 0, 0, 0, (unsigned long)c.rx_multicast,
-			(unsigned long)c.tx_bytes, (unsigned long)c.tx_packets, (unsigned long)c.tx_errors, (unsigned long)c.tx_dropped, 0, 0, 0, 0);
+		text_format(
+			x,
+			"%6s: %7lu %7lu %4lu %4lu %4d %5d %10d %9lu %8lu %7lu %4lu %4lu %4d %5d %7d %10d\n",
+			i->name, (unsigned long)c.rx_bytes, (unsigned long)c.rx_packets,
+			(unsigned long)c.rx_errors, (unsigned long)c.rx_dropped, 0, 0, 0,
+			(unsigned long)c.rx_multicast, (unsigned long)c.tx_bytes,
+			(unsigned long)c.tx_packets, (unsigned long)c.tx_errors,
+			(unsigned long)c.tx_dropped, 0, 0, 0, 0);
 	}
 }
 
@@ -72,8 +81,10 @@ static bool route_line(const struct route *r, void *arg)
 
 	if (IP_IS_V6(&r->to) || (r->index == 1 && r->protocol == LX_RTPROT_KERNEL))
 		return true;
-	text_format(x, "%s\t%08X\t%08X\t%04X\t%d\t%u\t%u\t%08X\t%d\t%u\t%u", i ? i->name : "*", (unsigned)ip_2_ip4(&r->to)->addr, (unsigned)ip_2_ip4(&r->gateway)->addr,
-		(unsigned)route_flags(r), 0, 0, (unsigned)r->metric, (unsigned)interface_mask(r->length), 0, 0, 0);
+	text_format(x, "%s\t%08X\t%08X\t%04X\t%d\t%u\t%u\t%08X\t%d\t%u\t%u", i ? i->name : "*",
+		    (unsigned)ip_2_ip4(&r->to)->addr, (unsigned)ip_2_ip4(&r->gateway)->addr,
+		    (unsigned)route_flags(r), 0, 0, (unsigned)r->metric,
+		    (unsigned)interface_mask(r->length), 0, 0, 0);
 	end(x, 127);
 	return true;
 }
@@ -91,7 +102,9 @@ static bool route_line_other(const struct route *r, void *arg)
 
 static void route(struct text *x)
 {
-	text_format(x, "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
+	text_format(
+		x,
+		"Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
 	end(x, 127);
 	route_walk(route_line_default, x);
 	route_walk(route_line_other, x);
@@ -115,7 +128,8 @@ static void route6_line(struct text *x, const struct route *r, uint32_t flags)
 	put_address6(x, none);
 	text_format(x, " 00 ");
 	put_address6(x, ip_addr_isany(&r->gateway) ? none : ip_2_ip6(&r->gateway)->addr);
-	text_format(x, " %08x %08x %08x %08x %8s", (unsigned)r->metric, 1, 0, (unsigned)flags, i ? i->name : "lo");
+	text_format(x, " %08x %08x %08x %08x %8s", (unsigned)r->metric, 1, 0, (unsigned)flags,
+		    i ? i->name : "lo");
 	end(x, 0);
 }
 
@@ -137,8 +151,12 @@ static void ipv6_route(struct text *x)
 {
 	route_walk(route6_one, x);
 	for (struct interface *i = interface_next(NULL); i; i = interface_next(i)) {
-		for (int slot = 0; slot < LWIP_IPV6_NUM_ADDRESSES && !interface_is_loopback(i); slot++) {
-			struct route r = { .length = 128, .index = i->index, .protocol = LX_RTPROT_KERNEL, .type = LX_RTN_UNICAST };
+		for (int slot = 0; slot < LWIP_IPV6_NUM_ADDRESSES && !interface_is_loopback(i);
+		     slot++) {
+			struct route r = { .length = 128,
+					   .index = i->index,
+					   .protocol = LX_RTPROT_KERNEL,
+					   .type = LX_RTN_UNICAST };
 
 			if (ip6_addr_isinvalid(netif_ip6_addr_state(i->netif, slot)))
 				continue;
@@ -155,13 +173,20 @@ static void if_inet6(struct text *x)
 		for (int slot = 0; slot < LWIP_IPV6_NUM_ADDRESSES; slot++) {
 			const ip6_addr_t *a = netif_ip6_addr(i->netif, slot);
 			uint8_t state = netif_ip6_addr_state(i->netif, slot);
-			bool fixed = ip6_addr_life_isstatic(netif_ip6_addr_valid_life(i->netif, slot));
+			bool fixed =
+				ip6_addr_life_isstatic(netif_ip6_addr_valid_life(i->netif, slot));
 
 			if (ip6_addr_isinvalid(state))
 				continue;
 			put_address6(x, a->addr);
-			text_format(x, " %02x %02x %02x %02x %8s\n", (unsigned)i->index, i->prefix6[slot],
-				ip6_addr_isloopback(a) ? 0x10 : ip6_addr_islinklocal(a) ? 0x20 : ip6_addr_issitelocal(a) ? 0x40 : 0, (fixed ? 0x80 : 0) | (ip6_addr_istentative(state) ? 0x40 : 0), i->name);
+			text_format(x, " %02x %02x %02x %02x %8s\n", (unsigned)i->index,
+				    i->prefix6[slot],
+				    ip6_addr_isloopback(a)  ? 0x10 :
+				    ip6_addr_islinklocal(a) ? 0x20 :
+				    ip6_addr_issitelocal(a) ? 0x40 :
+							      0,
+				    (fixed ? 0x80 : 0) | (ip6_addr_istentative(state) ? 0x40 : 0),
+				    i->name);
 		}
 	}
 }
@@ -174,18 +199,22 @@ static bool arp_line(const struct neighbour *n, void *arg)
 	if (IP_IS_V6(&n->address))
 		return true;
 	ip4addr_ntoa_r(ip_2_ip4(&n->address), address, sizeof address);
-	snprintf(hardware, sizeof hardware, "%02x:%02x:%02x:%02x:%02x:%02x", h[0], h[1], h[2], h[3], h[4], h[5]);
-	text_format(arg, "%-16s 0x%-10x0x%-10x%-17s     *        %s\n", address, 1, n->permanent ? 6 : 2, hardware, interface_by_index(n->index)->name);
+	snprintf(hardware, sizeof hardware, "%02x:%02x:%02x:%02x:%02x:%02x", h[0], h[1], h[2], h[3],
+		 h[4], h[5]);
+	text_format(arg, "%-16s 0x%-10x0x%-10x%-17s     *        %s\n", address, 1,
+		    n->permanent ? 6 : 2, hardware, interface_by_index(n->index)->name);
 	return true;
 }
 
 static void arp(struct text *x)
 {
-	text_format(x, "IP address       HW type     Flags       HW address            Mask     Device\n");
+	text_format(
+		x,
+		"IP address       HW type     Flags       HW address            Mask     Device\n");
 	neighbour_walk(arp_line, x);
 }
 
-/* --- sockets ------------------------------------------------------------------------------------------------- */
+/* --- sockets ------------------------------------------------------------------------------ */
 
 /* What a line of the socket tables shows. */
 struct line {
@@ -204,25 +233,31 @@ static void put_endpoint(struct text *x, const struct net_endpoint *e, bool six)
 	if (!six)
 		text_format(x, "%08X:%04X ", (unsigned)ip_2_ip4(&e->ip)->addr, e->port);
 	else if (IP_IS_V6(&e->ip))
-		text_format(x, "%08X%08X%08X%08X:%04X ", (unsigned)a[0], (unsigned)a[1], (unsigned)a[2], (unsigned)a[3], e->port);
+		text_format(x, "%08X%08X%08X%08X:%04X ", (unsigned)a[0], (unsigned)a[1],
+			    (unsigned)a[2], (unsigned)a[3], e->port);
 	else if (ip_addr_isany(&e->ip))
 		text_format(x, "%032X:%04X ", 0, e->port);
 	else
-		text_format(x, "0000000000000000FFFF0000%08X:%04X ", (unsigned)ip_2_ip4(&e->ip)->addr, e->port);
+		text_format(x, "0000000000000000FFFF0000%08X:%04X ",
+			    (unsigned)ip_2_ip4(&e->ip)->addr, e->port);
 }
 
 static void put_line(struct text *x, const struct line *l, bool six)
 {
 	put_endpoint(x, l->local, six);
 	put_endpoint(x, l->peer, six);
-	text_format(x, "%02X %08X:%08X %02X:%08lX %08X %5u %8d %lu %d %016d", l->state, (unsigned)l->send_queue, (unsigned)l->receive_queue, 0, 0ul,
-		l->retransmits, l->uid, 0, l->inode, l->references, 0);
+	text_format(x, "%02X %08X:%08X %02X:%08lX %08X %5u %8d %lu %d %016d", l->state,
+		    (unsigned)l->send_queue, (unsigned)l->receive_queue, 0, 0ul, l->retransmits,
+		    l->uid, 0, l->inode, l->references, 0);
 }
 
 static unsigned tcp_state_shown(enum tcp_state state)
 {
-	static const uint8_t shown[] = { [CLOSED] = 7, [LISTEN] = 10, [SYN_SENT] = 2, [SYN_RCVD] = 3, [ESTABLISHED] = 1, [FIN_WAIT_1] = 4, [FIN_WAIT_2] = 5,
-		[CLOSE_WAIT] = 8, [CLOSING] = 11, [LAST_ACK] = 9, [TIME_WAIT] = 6 };
+	static const uint8_t shown[] = {
+		[CLOSED] = 7,      [LISTEN] = 10,    [SYN_SENT] = 2,   [SYN_RCVD] = 3,
+		[ESTABLISHED] = 1, [FIN_WAIT_1] = 4, [FIN_WAIT_2] = 5, [CLOSE_WAIT] = 8,
+		[CLOSING] = 11,    [LAST_ACK] = 9,   [TIME_WAIT] = 6
+	};
 
 	return shown[state];
 }
@@ -254,7 +289,11 @@ static void tcp_stream(struct text *x, struct socket *s, bool six)
 {
 	const struct stream *st = stream_of(s);
 	struct net_endpoint none;
-	struct line l = { .local = &st->local, .peer = &st->peer, .uid = s->uid, .inode = s->closed ? 0 : s->cookie & 0xffffffff, .references = 1 };
+	struct line l = { .local = &st->local,
+			  .peer = &st->peer,
+			  .uid = s->uid,
+			  .inode = s->closed ? 0 : s->cookie & 0xffffffff,
+			  .references = 1 };
 
 	if (!st || !st->bound)
 		return;
@@ -277,8 +316,11 @@ static void tcp_stream(struct text *x, struct socket *s, bool six)
 /* Connections without a socket: half open, or only waiting for their time to be over. */
 static void tcp_pcb_line(struct text *x, const struct tcp_pcb *p, bool six)
 {
-	struct net_endpoint local = { p->local_ip, p->local_port }, peer = { p->remote_ip, p->remote_port };
-	struct line l = { .local = &local, .peer = &peer, .state = tcp_state_shown(p->state), .references = 3 };
+	struct net_endpoint local = { p->local_ip, p->local_port },
+			    peer = { p->remote_ip, p->remote_port };
+	struct line l = {
+		.local = &local, .peer = &peer, .state = tcp_state_shown(p->state), .references = 3
+	};
 
 	if (IP_IS_V6(&p->local_ip) == six)
 		tcp_line(x, &l, six);
@@ -287,9 +329,13 @@ static void tcp_pcb_line(struct text *x, const struct tcp_pcb *p, bool six)
 static void tcp(struct text *x, bool six)
 {
 	if (six)
-		text_format(x, "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode");
+		text_format(
+			x,
+			"  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode");
 	else
-		text_format(x, "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode");
+		text_format(
+			x,
+			"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode");
 	end(x, six ? 0 : 149);
 	line_number = 0;
 	for (struct socket *s = socket_first; s; s = s->next) {
@@ -323,7 +369,12 @@ static void datagram_line(struct text *x, struct socket *s, bool six, bool udp)
 	struct net_request r = { .s = s };
 	struct net_sockaddr name = { 0 }, peer_name = { 0 };
 	struct net_endpoint local, peer;
-	struct line l = { .local = &local, .peer = &peer, .state = 7, .uid = s->uid, .inode = s->cookie & 0xffffffff, .references = 2 };
+	struct line l = { .local = &local,
+			  .peer = &peer,
+			  .state = 7,
+			  .uid = s->uid,
+			  .inode = s->cookie & 0xffffffff,
+			  .references = 2 };
 
 	if (!s->own || !s->ops->name_of || s->ops->name_of(&r, false, &name))
 		return;
@@ -347,9 +398,14 @@ static void datagrams(struct text *x, const struct socket_ops *ops, bool six)
 	bool udp = ops == &socket_udp_ops;
 
 	if (six)
-		text_format(x, "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops");
+		text_format(
+			x,
+			"  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops");
 	else
-		text_format(x, "%s  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops", udp ? " " : "");
+		text_format(
+			x,
+			"%s  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops",
+			udp ? " " : "");
 	end(x, udp && !six ? 127 : 0);
 	for (struct socket *s = socket_first; s; s = s->next) {
 		if (s->ops == ops && !s->closed && (s->family == LX_AF_INET6) == six)
@@ -369,12 +425,15 @@ static void sockstat(struct text *x)
 	}
 	for (const struct tcp_pcb *p = tcp_tw_pcbs; p; p = p->next)
 		waiting++;
-	text_format(x, "sockets: used %u\nTCP: inuse %u orphan %u tw %u alloc %u mem %lu\nUDP: inuse %u mem 0\nUDPLITE: inuse 0\nRAW: inuse %u\nFRAG: inuse %u memory 0\n",
-		socket_count(), count[0], orphans, waiting, count[0], (unsigned long)(net_memory_used() / 4096), count[1], count[2],
+	text_format(
+		x,
+		"sockets: used %u\nTCP: inuse %u orphan %u tw %u alloc %u mem %lu\nUDP: inuse %u mem 0\nUDPLITE: inuse 0\nRAW: inuse %u\nFRAG: inuse %u memory 0\n",
+		socket_count(), count[0], orphans, waiting, count[0],
+		(unsigned long)(net_memory_used() / 4096), count[1], count[2],
 		(unsigned)lwip_stats.memp[MEMP_REASSDATA]->used);
 }
 
-/* --- counters ------------------------------------------------------------------------------------------------ */
+/* --- counters ----------------------------------------------------------------------------- */
 
 static void snmp(struct text *x)
 {
@@ -383,30 +442,57 @@ static void snmp(struct text *x)
 
 	for (const struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next)
 		established += p->state == ESTABLISHED || p->state == CLOSE_WAIT;
-	text_format(x, "Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers OutRequests OutDiscards OutNoRoutes "
+	text_format(
+		x,
+		"Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers OutRequests OutDiscards OutNoRoutes "
 		"ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails FragCreates\n");
-	text_format(x, "Ip: 2 64 %u %u %u %u %u %u %u %u %u %u 0 %u %u %u %u %u %u\n", (unsigned)m->ipinreceives, (unsigned)m->ipinhdrerrors, (unsigned)m->ipinaddrerrors,
-		(unsigned)m->ipforwdatagrams, (unsigned)m->ipinunknownprotos, (unsigned)m->ipindiscards, (unsigned)m->ipindelivers, (unsigned)m->ipoutrequests,
-		(unsigned)m->ipoutdiscards, (unsigned)m->ipoutnoroutes, (unsigned)m->ipreasmreqds, (unsigned)m->ipreasmoks, (unsigned)m->ipreasmfails,
-		(unsigned)m->ipfragoks, (unsigned)m->ipfragfails, (unsigned)m->ipfragcreates);
-	text_format(x, "Icmp: InMsgs InErrors InCsumErrors InDestUnreachs InTimeExcds InParmProbs InSrcQuenchs InRedirects InEchos InEchoReps InTimestamps InTimestampReps "
+	text_format(x, "Ip: 2 64 %u %u %u %u %u %u %u %u %u %u 0 %u %u %u %u %u %u\n",
+		    (unsigned)m->ipinreceives, (unsigned)m->ipinhdrerrors,
+		    (unsigned)m->ipinaddrerrors, (unsigned)m->ipforwdatagrams,
+		    (unsigned)m->ipinunknownprotos, (unsigned)m->ipindiscards,
+		    (unsigned)m->ipindelivers, (unsigned)m->ipoutrequests,
+		    (unsigned)m->ipoutdiscards, (unsigned)m->ipoutnoroutes,
+		    (unsigned)m->ipreasmreqds, (unsigned)m->ipreasmoks, (unsigned)m->ipreasmfails,
+		    (unsigned)m->ipfragoks, (unsigned)m->ipfragfails, (unsigned)m->ipfragcreates);
+	text_format(
+		x,
+		"Icmp: InMsgs InErrors InCsumErrors InDestUnreachs InTimeExcds InParmProbs InSrcQuenchs InRedirects InEchos InEchoReps InTimestamps InTimestampReps "
 		"InAddrMasks InAddrMaskReps OutMsgs OutErrors OutDestUnreachs OutTimeExcds OutParmProbs OutSrcQuenchs OutRedirects OutEchos OutEchoReps "
 		"OutTimestamps OutTimestampReps OutAddrMasks OutAddrMaskReps\n");
-	text_format(x, "Icmp: %u %u 0 %u %u %u %u %u %u %u %u %u %u %u ", (unsigned)m->icmpinmsgs, (unsigned)m->icmpinerrors, (unsigned)m->icmpindestunreachs,
-		(unsigned)m->icmpintimeexcds, (unsigned)m->icmpinparmprobs, (unsigned)m->icmpinsrcquenchs, (unsigned)m->icmpinredirects, (unsigned)m->icmpinechos,
-		(unsigned)m->icmpinechoreps, (unsigned)m->icmpintimestamps, (unsigned)m->icmpintimestampreps, (unsigned)m->icmpinaddrmasks, (unsigned)m->icmpinaddrmaskreps);
-	text_format(x, "%u %u %u %u 0 0 0 %u %u 0 0 0 0\n", (unsigned)m->icmpoutmsgs, (unsigned)m->icmpouterrors, (unsigned)m->icmpoutdestunreachs,
-		(unsigned)m->icmpouttimeexcds, (unsigned)m->icmpoutechos, (unsigned)m->icmpoutechoreps);
-	text_format(x, "Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors\n");
-	text_format(x, "Tcp: 1 200 120000 -1 %u %u %u %u %u %u %u %u %u %u %u\n", (unsigned)m->tcpactiveopens, (unsigned)m->tcppassiveopens, (unsigned)m->tcpattemptfails,
-		(unsigned)m->tcpestabresets, established, (unsigned)m->tcpinsegs, (unsigned)m->tcpoutsegs, (unsigned)m->tcpretranssegs, (unsigned)m->tcpinerrs,
-		(unsigned)m->tcpoutrsts, (unsigned)lwip_stats.tcp.chkerr);
-	text_format(x, "Udp: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors\nUdp: %u %u %u %u 0 0 %u 0 0\n",
-		(unsigned)m->udpindatagrams, (unsigned)m->udpnoports, (unsigned)m->udpinerrors, (unsigned)m->udpoutdatagrams, (unsigned)lwip_stats.udp.chkerr);
-	text_format(x, "UdpLite: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors\nUdpLite: 0 0 0 0 0 0 0 0 0\n");
+	text_format(x, "Icmp: %u %u 0 %u %u %u %u %u %u %u %u %u %u %u ", (unsigned)m->icmpinmsgs,
+		    (unsigned)m->icmpinerrors, (unsigned)m->icmpindestunreachs,
+		    (unsigned)m->icmpintimeexcds, (unsigned)m->icmpinparmprobs,
+		    (unsigned)m->icmpinsrcquenchs, (unsigned)m->icmpinredirects,
+		    (unsigned)m->icmpinechos, (unsigned)m->icmpinechoreps,
+		    (unsigned)m->icmpintimestamps, (unsigned)m->icmpintimestampreps,
+		    (unsigned)m->icmpinaddrmasks, (unsigned)m->icmpinaddrmaskreps);
+	text_format(x, "%u %u %u %u 0 0 0 %u %u 0 0 0 0\n", (unsigned)m->icmpoutmsgs,
+		    (unsigned)m->icmpouterrors, (unsigned)m->icmpoutdestunreachs,
+		    (unsigned)m->icmpouttimeexcds, (unsigned)m->icmpoutechos,
+		    (unsigned)m->icmpoutechoreps);
+	text_format(
+		x,
+		"Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors\n");
+	text_format(x, "Tcp: 1 200 120000 -1 %u %u %u %u %u %u %u %u %u %u %u\n",
+		    (unsigned)m->tcpactiveopens, (unsigned)m->tcppassiveopens,
+		    (unsigned)m->tcpattemptfails, (unsigned)m->tcpestabresets, established,
+		    (unsigned)m->tcpinsegs, (unsigned)m->tcpoutsegs, (unsigned)m->tcpretranssegs,
+		    (unsigned)m->tcpinerrs, (unsigned)m->tcpoutrsts,
+		    (unsigned)lwip_stats.tcp.chkerr);
+	text_format(
+		x,
+		"Udp: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors\nUdp: %u %u %u %u 0 0 %u 0 0\n",
+		(unsigned)m->udpindatagrams, (unsigned)m->udpnoports, (unsigned)m->udpinerrors,
+		(unsigned)m->udpoutdatagrams, (unsigned)lwip_stats.udp.chkerr);
+	text_format(
+		x,
+		"UdpLite: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors\nUdpLite: 0 0 0 0 0 0 0 0 0\n");
 }
 
-/* What autoconfiguration found out, in the form of Linux's kernel-level one: /etc/resolv.conf is a link to it. */
+/*
+ * What autoconfiguration found out, in the form of Linux's kernel-level one: /etc/resolv.conf is a
+ * link to it.
+ */
 static void pnp(struct text *x)
 {
 	const ip_addr_t *server;
@@ -420,7 +506,8 @@ static void pnp(struct text *x)
 
 		if (IP_IS_V6(&zoneless))
 			ip6_addr_clear_zone(ip_2_ip6(&zoneless));
-		text_format(x, "nameserver %s\n", ipaddr_ntoa_r(&zoneless, address, sizeof address));
+		text_format(x, "nameserver %s\n",
+			    ipaddr_ntoa_r(&zoneless, address, sizeof address));
 	}
 	if (leased)
 		text_format(x, "bootserver %s\n", ip4addr_ntoa_r(&dhcp, address, sizeof address));
@@ -448,7 +535,7 @@ static int text_make(const struct k_message *m, struct text *x)
 	return 0;
 }
 
-/* --- messages ------------------------------------------------------------------------------------------------ */
+/* --- messages ----------------------------------------------------------------------------- */
 
 void interface_proc_open(const struct k_message *m)
 {

@@ -16,7 +16,7 @@
 static struct route *routes;
 static unsigned route_count;
 
-/* --- comparing ----------------------------------------------------------------------------------------------- */
+/* --- comparing ---------------------------------------------------------------------------- */
 
 static const uint8_t *bytes_of(const ip_addr_t *a)
 {
@@ -52,12 +52,16 @@ static bool prefix_clean(const ip_addr_t *a, unsigned length)
 
 static bool route_matches(const struct route *r, const struct route *like)
 {
-	if (IP_IS_V6(&r->to) != IP_IS_V6(&like->to) || r->length != like->length || !prefix_same(&r->to, &like->to, r->length))
+	if (IP_IS_V6(&r->to) != IP_IS_V6(&like->to) || r->length != like->length ||
+	    !prefix_same(&r->to, &like->to, r->length))
 		return false;
-	if (!ip_addr_isany(&like->gateway) && memcmp(bytes_of(&r->gateway), bytes_of(&like->gateway), address_bits(&r->to) / 8))
+	if (!ip_addr_isany(&like->gateway) &&
+	    memcmp(bytes_of(&r->gateway), bytes_of(&like->gateway), address_bits(&r->to) / 8))
 		return false;
-	return (!like->index || like->index == r->index) && (like->metric == ~0u || like->metric == r->metric) &&
-		(!like->protocol || like->protocol == r->protocol) && (!like->type || like->type == r->type);
+	return (!like->index || like->index == r->index) &&
+	       (like->metric == ~0u || like->metric == r->metric) &&
+	       (!like->protocol || like->protocol == r->protocol) &&
+	       (!like->type || like->type == r->type);
 }
 
 static bool route_usable(const struct route *r)
@@ -67,7 +71,7 @@ static bool route_usable(const struct route *r)
 	return !r->index || (i && netif_is_up(i->netif) && netif_is_link_up(i->netif));
 }
 
-/* --- the list ------------------------------------------------------------------------------------------------ */
+/* --- the list ----------------------------------------------------------------------------- */
 
 static bool goes_before(const struct route *a, const struct route *b)
 {
@@ -115,7 +119,8 @@ static uint32_t network_of(const ip_addr_t *a)
 	for (const struct route *r = routes; r; r = r->next) {
 		struct interface *i = r->index ? interface_by_index(r->index) : NULL;
 
-		if (i && netif_is_up(i->netif) && IP_IS_V6(&r->to) == IP_IS_V6(a) && ip_addr_isany(&r->gateway) && r->type == LX_RTN_UNICAST &&
+		if (i && netif_is_up(i->netif) && IP_IS_V6(&r->to) == IP_IS_V6(a) &&
+		    ip_addr_isany(&r->gateway) && r->type == LX_RTN_UNICAST &&
 		    prefix_same(&r->to, a, r->length))
 			return r->index;
 	}
@@ -130,7 +135,8 @@ int route_add(const struct route *wanted, bool replace)
 	if (r.length > address_bits(&r.to) || !prefix_clean(&r.to, r.length))
 		return -EINVAL;
 	if (!ip_addr_isany(&r.gateway)) {
-		bool link_local = IP_IS_V6(&r.gateway) && ip6_addr_islinklocal(ip_2_ip6(&r.gateway));
+		bool link_local =
+			IP_IS_V6(&r.gateway) && ip6_addr_islinklocal(ip_2_ip6(&r.gateway));
 
 		if (!link_local && !network_of(&r.gateway))
 			return -ENETUNREACH;
@@ -168,12 +174,15 @@ int route_remove(const struct route *like)
 	return -ESRCH;
 }
 
-/* --- what interfaces bring with them --------------------------------------------------------------------------- */
+/* --- what interfaces bring with them ------------------------------------------------------ */
 
 static void network_add(struct interface *i, const ip_addr_t *address, unsigned length)
 {
-	struct route r = { .length = (uint8_t)length, .protocol = LX_RTPROT_KERNEL, .type = LX_RTN_UNICAST, .index = i->index,
-		.metric = IP_IS_V6(address) ? 256 : 0 };
+	struct route r = { .length = (uint8_t)length,
+			   .protocol = LX_RTPROT_KERNEL,
+			   .type = LX_RTN_UNICAST,
+			   .index = i->index,
+			   .metric = IP_IS_V6(address) ? 256 : 0 };
 	uint8_t *to;
 
 	r.to = *address;
@@ -190,7 +199,10 @@ static void network_add(struct interface *i, const ip_addr_t *address, unsigned 
 	route_insert(&r);
 }
 
-/* Those that the address asks for are left alone, or every change would look like two to those who watch. */
+/*
+ * Those that the address asks for are left alone, or every change would look like two to those who
+ * watch.
+ */
 static bool network_wanted(const struct interface *i, const struct route *r)
 {
 	const struct netif *n = i->netif;
@@ -201,11 +213,13 @@ static bool network_wanted(const struct interface *i, const struct route *r)
 	if (!IP_IS_V6(&r->to)) {
 		const ip4_addr_t *mask = netif_ip4_netmask(n);
 
-		return !ip4_addr_isany_val(*netif_ip4_addr(n)) && r->length == interface_mask_length(mask->addr) &&
-			prefix_same(&r->to, netif_ip_addr4(n), r->length);
+		return !ip4_addr_isany_val(*netif_ip4_addr(n)) &&
+		       r->length == interface_mask_length(mask->addr) &&
+		       prefix_same(&r->to, netif_ip_addr4(n), r->length);
 	}
 	for (int a = 0; a < LWIP_IPV6_NUM_ADDRESSES; a++) {
-		if (!ip6_addr_isinvalid(netif_ip6_addr_state(n, a)) && r->length == i->prefix6[a] && prefix_same(&like.to, netif_ip_addr6(n, a), r->length))
+		if (!ip6_addr_isinvalid(netif_ip6_addr_state(n, a)) && r->length == i->prefix6[a] &&
+		    prefix_same(&like.to, netif_ip_addr6(n, a), r->length))
 			return true;
 	}
 	return false;
@@ -221,7 +235,8 @@ static bool route_stays(const struct interface *i, const struct route *r)
 	if (r->protocol == LX_RTPROT_KERNEL)
 		return network_wanted(i, r);
 	if (r->protocol == LX_RTPROT_DHCP)
-		return netif_is_up(i->netif) && i->dhcp && ip4_addr_eq(ip_2_ip4(&r->gateway), netif_ip4_gw(i->netif));
+		return netif_is_up(i->netif) && i->dhcp &&
+		       ip4_addr_eq(ip_2_ip4(&r->gateway), netif_ip4_gw(i->netif));
 	return netif_is_up(i->netif);
 }
 
@@ -251,7 +266,8 @@ void route_interface_changed(struct interface *i)
 	if (!netif_is_up(n))
 		return;
 	if (!ip4_addr_isany_val(*netif_ip4_addr(n)))
-		network_add(i, netif_ip_addr4(n), interface_mask_length(netif_ip4_netmask(n)->addr));
+		network_add(i, netif_ip_addr4(n),
+			    interface_mask_length(netif_ip4_netmask(n)->addr));
 	for (int a = 0; a < LWIP_IPV6_NUM_ADDRESSES; a++) {
 		if (!ip6_addr_isinvalid(netif_ip6_addr_state(n, a)))
 			network_add(i, netif_ip_addr6(n, a), i->prefix6[a]);
@@ -260,14 +276,16 @@ void route_interface_changed(struct interface *i)
 		gateway_add(i);
 }
 
-/* --- walking, finding ---------------------------------------------------------------------------------------- */
+/* --- walking, finding --------------------------------------------------------------------- */
 
 /* The routers that were advertised. */
 static bool walk_routers(bool (*fn)(const struct route *r, void *arg), void *arg)
 {
 	for (int n = 0; n < LWIP_ND6_NUM_ROUTERS; n++) {
 		struct nd6_neighbor_cache_entry *e = default_router_list[n].neighbor_entry;
-		struct route r = { .protocol = LX_RTPROT_RA, .type = LX_RTN_UNICAST, .metric = 1024 };
+		struct route r = { .protocol = LX_RTPROT_RA,
+				   .type = LX_RTN_UNICAST,
+				   .metric = 1024 };
 
 		if (!e || !e->netif)
 			continue;
@@ -292,7 +310,8 @@ void route_walk(bool (*fn)(const struct route *r, void *arg), void *arg)
 static const struct route *table_find(const ip_addr_t *to)
 {
 	for (const struct route *r = routes; r; r = r->next) {
-		if (IP_IS_V6(&r->to) == IP_IS_V6(to) && route_usable(r) && prefix_same(&r->to, to, r->length))
+		if (IP_IS_V6(&r->to) == IP_IS_V6(to) && route_usable(r) &&
+		    prefix_same(&r->to, to, r->length))
 			return r;
 	}
 	return NULL;
@@ -314,12 +333,17 @@ const struct route *route_find(const ip_addr_t *to)
 	if (IP_IS_V6(to))
 		ip6_addr_clear_zone(ip_2_ip6(&zoneless));
 	for (i = interface_next(NULL); i; i = interface_next(i)) {
-		bool mine = !IP_IS_V6(to) ? ip4_addr_eq(ip_2_ip4(to), netif_ip4_addr(i->netif)) && !ip4_addr_isany_val(*ip_2_ip4(to)) :
-			netif_get_ip6_addr_match(i->netif, ip_2_ip6(to)) >= 0;
+		bool mine = !IP_IS_V6(to) ? ip4_addr_eq(ip_2_ip4(to), netif_ip4_addr(i->netif)) &&
+						    !ip4_addr_isany_val(*ip_2_ip4(to)) :
+					    netif_get_ip6_addr_match(i->netif, ip_2_ip6(to)) >= 0;
 
 		if (!mine)
 			continue;
-		made = (struct route){ .to = zoneless, .length = (uint8_t)address_bits(to), .protocol = LX_RTPROT_KERNEL, .type = LX_RTN_LOCAL, .index = 1 };
+		made = (struct route){ .to = zoneless,
+				       .length = (uint8_t)address_bits(to),
+				       .protocol = LX_RTPROT_KERNEL,
+				       .type = LX_RTN_LOCAL,
+				       .index = 1 };
 		ip_addr_set_any(IP_IS_V6(to), &made.gateway);
 		return &made;
 	}
@@ -333,7 +357,7 @@ const struct route *route_find(const ip_addr_t *to)
 	return made.type == LX_RTN_UNICAST ? &made : NULL;
 }
 
-/* --- what lwIP asks ------------------------------------------------------------------------------------------ */
+/* --- what lwIP asks ----------------------------------------------------------------------- */
 
 static struct netif *hook_netif(const ip_addr_t *to)
 {
@@ -352,9 +376,14 @@ struct netif *route_hook_ip4(const ip4_addr_t *dest)
 		struct netif *n = hook_netif(&to);
 		struct interface *i;
 
-		/* without a route: the first real interface that has an address (DHCP sends by its own interface anyway) */
+		/*
+		 * without a route: the first real interface that has an address (DHCP sends by its
+		 * own interface anyway)
+		 */
 		for (i = interface_next(NULL); !n && i; i = interface_next(i)) {
-			if (!interface_is_loopback(i) && netif_is_up(i->netif) && netif_is_link_up(i->netif) && !ip4_addr_isany_val(*netif_ip4_addr(i->netif)))
+			if (!interface_is_loopback(i) && netif_is_up(i->netif) &&
+			    netif_is_link_up(i->netif) &&
+			    !ip4_addr_isany_val(*netif_ip4_addr(i->netif)))
 				n = i->netif;
 		}
 		return n;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NETLINK_ROUTE: links, addresses, routes and neighbours, asked for and changed by messages, as ip and getifaddrs do.
+ * NETLINK_ROUTE: links, addresses, routes and neighbours, asked for and changed by messages, as ip
+ * and getifaddrs do.
  *
- * put_* write one thing as one message, the same for dumps, answers and notices; new_* and del_* read the attributes of a request and leave the change to
- * interface.c, route.c and neighbour.c. Attributes come in Linux's order, for programs that were only ever tried there.
+ * put_* write one thing as one message, the same for dumps, answers and notices; new_* and del_*
+ * read the attributes of a request and leave the change to interface.c, route.c and neighbour.c.
+ * Attributes come in Linux's order, for programs that were only ever tried there.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,11 +17,43 @@
 #include "notice.h"
 #include "route.h"
 
-enum { IFLA_ADDRESS = 1, IFLA_BROADCAST, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_QDISC, IFLA_STATS, IFLA_TXQLEN = 13, IFLA_MAP, IFLA_OPERSTATE = 16,
-	IFLA_LINKMODE, IFLA_STATS64 = 23, IFLA_GROUP = 27, IFLA_PROMISCUITY = 30, IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES, IFLA_CARRIER, IFLA_CARRIER_CHANGES = 35,
-	IFLA_GSO_MAX_SEGS = 40, IFLA_GSO_MAX_SIZE, IFLA_MIN_MTU = 50, IFLA_MAX_MTU };
+enum {
+	IFLA_ADDRESS = 1,
+	IFLA_BROADCAST,
+	IFLA_IFNAME,
+	IFLA_MTU,
+	IFLA_LINK,
+	IFLA_QDISC,
+	IFLA_STATS,
+	IFLA_TXQLEN = 13,
+	IFLA_MAP,
+	IFLA_OPERSTATE = 16,
+	IFLA_LINKMODE,
+	IFLA_STATS64 = 23,
+	IFLA_GROUP = 27,
+	IFLA_PROMISCUITY = 30,
+	IFLA_NUM_TX_QUEUES,
+	IFLA_NUM_RX_QUEUES,
+	IFLA_CARRIER,
+	IFLA_CARRIER_CHANGES = 35,
+	IFLA_GSO_MAX_SEGS = 40,
+	IFLA_GSO_MAX_SIZE,
+	IFLA_MIN_MTU = 50,
+	IFLA_MAX_MTU
+};
 enum { IFA_ADDRESS = 1, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_CACHEINFO = 6, IFA_FLAGS = 8 };
-enum { RTA_DST = 1, RTA_SRC, RTA_IIF, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_CACHEINFO = 12, RTA_TABLE = 15, RTA_PREF = 20 };
+enum {
+	RTA_DST = 1,
+	RTA_SRC,
+	RTA_IIF,
+	RTA_OIF,
+	RTA_GATEWAY,
+	RTA_PRIORITY,
+	RTA_PREFSRC,
+	RTA_CACHEINFO = 12,
+	RTA_TABLE = 15,
+	RTA_PREF = 20
+};
 enum { NDA_DST = 1, NDA_LLADDR, NDA_CACHEINFO, NDA_PROBES };
 enum { ATTRIBUTES = 64 };
 
@@ -56,10 +90,11 @@ struct cacheinfo {
 	uint32_t preferred, valid, created, updated;
 };
 struct link_stats {	/* rtnl_link_stats64; the 32-bit form has the same members */
-	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes, rx_errors, tx_errors, rx_dropped, tx_dropped, multicast, collisions, detailed[12], rx_nohandler, otherhost;
+	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes, rx_errors, tx_errors, rx_dropped,
+		tx_dropped, multicast, collisions, detailed[12], rx_nohandler, otherhost;
 };
 
-/* --- writing ------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------ */
 
 static void put_stats(struct netlink_writer *w, const struct interface *i)
 {
@@ -68,8 +103,15 @@ static void put_stats(struct netlink_writer *w, const struct interface *i)
 	uint32_t narrow[24];
 
 	interface_counts(i, &c);
-	s = (struct link_stats){ .rx_packets = c.rx_packets, .tx_packets = c.tx_packets, .rx_bytes = c.rx_bytes, .tx_bytes = c.tx_bytes,
-		.rx_errors = c.rx_errors, .tx_errors = c.tx_errors, .rx_dropped = c.rx_dropped, .tx_dropped = c.tx_dropped, .multicast = c.rx_multicast };
+	s = (struct link_stats){ .rx_packets = c.rx_packets,
+				 .tx_packets = c.tx_packets,
+				 .rx_bytes = c.rx_bytes,
+				 .tx_bytes = c.tx_bytes,
+				 .rx_errors = c.rx_errors,
+				 .tx_errors = c.tx_errors,
+				 .rx_dropped = c.rx_dropped,
+				 .tx_dropped = c.tx_dropped,
+				 .multicast = c.rx_multicast };
 	for (int n = 0; n < 24; n++)
 		narrow[n] = (uint32_t)((const uint64_t *)&s)[n];
 	netlink_put(w, IFLA_STATS64, &s, 8 * 24);
@@ -80,8 +122,10 @@ static void put_link(struct netlink_writer *w, const struct interface *i, uint32
 {
 	static const uint8_t nobody[6], all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	bool loop = interface_is_loopback(i), running = interface_flags(i) & LX_IFF_RUNNING;
-	struct ifinfomsg m = { .type = loop ? LX_ARPHRD_LOOPBACK : LX_ARPHRD_ETHER, .index = (int32_t)i->index,
-		.flags = interface_flags(i) & ~LX_IFF_DYNAMIC, .change = change };
+	struct ifinfomsg m = { .type = loop ? LX_ARPHRD_LOOPBACK : LX_ARPHRD_ETHER,
+			       .index = (int32_t)i->index,
+			       .flags = interface_flags(i) & ~LX_IFF_DYNAMIC,
+			       .change = change };
 	static const uint8_t map[28 + 4];
 
 	netlink_begin(w, LX_RTM_NEWLINK, &m, sizeof m);
@@ -111,8 +155,11 @@ static void put_link(struct netlink_writer *w, const struct interface *i, uint32
 static void put_address4(struct netlink_writer *w, const struct interface *i, uint16_t type)
 {
 	const struct netif *n = i->netif;
-	struct ifaddrmsg m = { .family = LX_AF_INET, .prefix = (uint8_t)interface_mask_length(netif_ip4_netmask(n)->addr),
-		.flags = i->dhcp ? 0 : IFA_F_PERMANENT, .scope = interface_is_loopback(i) ? SCOPE_HOST : SCOPE_UNIVERSE, .index = i->index };
+	struct ifaddrmsg m = { .family = LX_AF_INET,
+			       .prefix = (uint8_t)interface_mask_length(netif_ip4_netmask(n)->addr),
+			       .flags = i->dhcp ? 0 : IFA_F_PERMANENT,
+			       .scope = interface_is_loopback(i) ? SCOPE_HOST : SCOPE_UNIVERSE,
+			       .index = i->index };
 	uint32_t lease = interface_lease(i);
 	struct cacheinfo life = { lease, lease, 0, 0 };
 
@@ -129,17 +176,27 @@ static void put_address4(struct netlink_writer *w, const struct interface *i, ui
 
 static uint8_t scope6(const ip6_addr_t *a)
 {
-	return ip6_addr_isloopback(a) ? SCOPE_HOST : ip6_addr_islinklocal(a) ? SCOPE_LINK : ip6_addr_issitelocal(a) ? SCOPE_SITE : SCOPE_UNIVERSE;
+	return ip6_addr_isloopback(a)  ? SCOPE_HOST :
+	       ip6_addr_islinklocal(a) ? SCOPE_LINK :
+	       ip6_addr_issitelocal(a) ? SCOPE_SITE :
+					 SCOPE_UNIVERSE;
 }
 
-static void put_address6(struct netlink_writer *w, const struct interface *i, int slot, uint16_t type)
+static void put_address6(struct netlink_writer *w, const struct interface *i, int slot,
+			 uint16_t type)
 {
 	const ip6_addr_t *a = netif_ip6_addr(i->netif, slot);
 	uint8_t state = netif_ip6_addr_state(i->netif, slot);
-	uint32_t valid = netif_ip6_addr_valid_life(i->netif, slot), preferred = netif_ip6_addr_pref_life(i->netif, slot);
+	uint32_t valid = netif_ip6_addr_valid_life(i->netif, slot),
+		 preferred = netif_ip6_addr_pref_life(i->netif, slot);
 	bool fixed = ip6_addr_life_isstatic(valid) || ip6_addr_life_isinfinite(valid);
-	struct ifaddrmsg m = { .family = LX_AF_INET6, .prefix = i->prefix6[slot], .scope = scope6(a), .index = i->index,
-		.flags = (uint8_t)((fixed ? IFA_F_PERMANENT : 0) | (ip6_addr_istentative(state) ? IFA_F_TENTATIVE : 0)) };
+	struct ifaddrmsg m = { .family = LX_AF_INET6,
+			       .prefix = i->prefix6[slot],
+			       .scope = scope6(a),
+			       .index = i->index,
+			       .flags = (uint8_t)((fixed ? IFA_F_PERMANENT : 0) |
+						  (ip6_addr_istentative(state) ? IFA_F_TENTATIVE :
+										 0)) };
 	struct cacheinfo life = { fixed ? FOREVER : preferred, fixed ? FOREVER : valid, 0, 0 };
 
 	netlink_begin(w, type, &m, sizeof m);
@@ -149,7 +206,8 @@ static void put_address6(struct netlink_writer *w, const struct interface *i, in
 	netlink_end(w);
 }
 
-static void put_route_head(struct netlink_writer *w, uint16_t type, struct rtmsg *m, uint32_t table, const void *to)
+static void put_route_head(struct netlink_writer *w, uint16_t type, struct rtmsg *m, uint32_t table,
+			   const void *to)
 {
 	m->table = (uint8_t)table;
 	netlink_begin(w, type, m, sizeof *m);
@@ -168,8 +226,13 @@ static void put_route4(struct netlink_writer *w, const struct route *r, uint16_t
 {
 	const struct interface *i = r->index ? interface_by_index(r->index) : NULL;
 	bool local = route_is_local(r), link = ip_addr_isany(&r->gateway);
-	struct rtmsg m = { .family = LX_AF_INET, .to_length = r->length, .protocol = r->protocol, .type = local ? LX_RTN_LOCAL : r->type,
-		.scope = local ? SCOPE_HOST : link && i ? SCOPE_LINK : SCOPE_UNIVERSE };
+	struct rtmsg m = { .family = LX_AF_INET,
+			   .to_length = r->length,
+			   .protocol = r->protocol,
+			   .type = local ? LX_RTN_LOCAL : r->type,
+			   .scope = local     ? SCOPE_HOST :
+				    link && i ? SCOPE_LINK :
+						SCOPE_UNIVERSE };
 
 	put_route_head(w, type, &m, local ? TABLE_LOCAL : TABLE_MAIN, ip_2_ip4(&r->to));
 	if (r->metric)
@@ -200,7 +263,10 @@ static void put_route6_tail(struct netlink_writer *w, const struct route *r)
 static void put_route6(struct netlink_writer *w, const struct route *r, uint16_t type)
 {
 	bool local = route_is_local(r) || r->type == LX_RTN_LOCAL;
-	struct rtmsg m = { .family = LX_AF_INET6, .to_length = r->length, .protocol = r->protocol, .type = local ? LX_RTN_LOCAL : r->type };
+	struct rtmsg m = { .family = LX_AF_INET6,
+			   .to_length = r->length,
+			   .protocol = r->protocol,
+			   .type = local ? LX_RTN_LOCAL : r->type };
 
 	put_route_head(w, type, &m, local ? TABLE_LOCAL : TABLE_MAIN, ip_2_ip6(&r->to)->addr);
 	put_route6_tail(w, r);
@@ -217,8 +283,11 @@ static void put_route(struct netlink_writer *w, const struct route *r, uint16_t 
 static void put_neighbour(struct netlink_writer *w, const struct neighbour *n)
 {
 	bool six = IP_IS_V6(&n->address);
-	struct ndmsg m = { .family = six ? LX_AF_INET6 : LX_AF_INET, .index = (int32_t)n->index, .state = n->state, .type = LX_RTN_UNICAST,
-		.flags = n->router ? NTF_ROUTER : 0 };
+	struct ndmsg m = { .family = six ? LX_AF_INET6 : LX_AF_INET,
+			   .index = (int32_t)n->index,
+			   .state = n->state,
+			   .type = LX_RTN_UNICAST,
+			   .flags = n->router ? NTF_ROUTER : 0 };
 	static const uint32_t cacheinfo[4];
 
 	netlink_begin(w, LX_RTM_NEWNEIGH, &m, sizeof m);
@@ -230,7 +299,7 @@ static void put_neighbour(struct netlink_writer *w, const struct neighbour *n)
 	netlink_end(w);
 }
 
-/* --- dumps --------------------------------------------------------------------------------------------------- */
+/* --- dumps -------------------------------------------------------------------------------- */
 
 static void dump_links(struct netlink_writer *w, uint8_t family)
 {
@@ -270,7 +339,8 @@ static bool dump_route(const struct route *r, void *arg)
 {
 	struct route_dump *d = arg;
 
-	if ((IP_IS_V6(&r->to) ? LX_AF_INET6 : LX_AF_INET) == d->family && (r->length ? d->others : d->defaults))
+	if ((IP_IS_V6(&r->to) ? LX_AF_INET6 : LX_AF_INET) == d->family &&
+	    (r->length ? d->others : d->defaults))
 		put_route(d->w, r, LX_RTM_NEWROUTE);
 	return true;
 }
@@ -280,12 +350,17 @@ static void dump_local4(struct netlink_writer *w)
 {
 	for (struct interface *i = interface_next(NULL); i; i = interface_next(i)) {
 		const ip4_addr_t *a = netif_ip4_addr(i->netif);
-		struct rtmsg m = { .family = LX_AF_INET, .to_length = 32, .protocol = LX_RTPROT_KERNEL, .scope = SCOPE_HOST, .type = LX_RTN_LOCAL };
+		struct rtmsg m = { .family = LX_AF_INET,
+				   .to_length = 32,
+				   .protocol = LX_RTPROT_KERNEL,
+				   .scope = SCOPE_HOST,
+				   .type = LX_RTN_LOCAL };
 
 		if (ip4_addr_isany_val(*a) || !netif_is_up(i->netif))
 			continue;
 		for (int pass = 0; pass < (i->broadcast.addr ? 2 : 1); pass++) {
-			put_route_head(w, LX_RTM_NEWROUTE, &m, TABLE_LOCAL, pass ? &i->broadcast : a);
+			put_route_head(w, LX_RTM_NEWROUTE, &m, TABLE_LOCAL,
+				       pass ? &i->broadcast : a);
 			netlink_put(w, RTA_PREFSRC, a, 4);
 			netlink_put_u32(w, RTA_OIF, i->index);
 			netlink_end(w);
@@ -299,7 +374,10 @@ static void dump_local6(struct netlink_writer *w)
 {
 	for (struct interface *i = interface_next(NULL); i; i = interface_next(i)) {
 		for (int slot = 0; slot < LWIP_IPV6_NUM_ADDRESSES; slot++) {
-			struct route r = { .length = 128, .protocol = LX_RTPROT_KERNEL, .type = LX_RTN_LOCAL, .index = i->index };
+			struct route r = { .length = 128,
+					   .protocol = LX_RTPROT_KERNEL,
+					   .type = LX_RTN_LOCAL,
+					   .index = i->index };
 
 			if (interface_is_loopback(i) || !address6_shown(i, slot))
 				continue;
@@ -322,7 +400,9 @@ static void dump_routes(struct netlink_writer *w, uint8_t family)
 		dump_local4(w);
 	}
 	if (family != LX_AF_INET) {
-		d = (struct route_dump){ .w = w, .family = LX_AF_INET6, .defaults = true, .others = true };
+		d = (struct route_dump){
+			.w = w, .family = LX_AF_INET6, .defaults = true, .others = true
+		};
 		route_walk(dump_route, &d);
 		dump_local6(w);
 	}
@@ -347,11 +427,16 @@ static void dump_neighbours(struct netlink_writer *w, uint8_t family)
 /* Linux's three rules: local, main, default. */
 static void dump_rules(struct netlink_writer *w, uint8_t family)
 {
-	static const struct { uint32_t priority; uint8_t table; } rules[] = { { 0, TABLE_LOCAL }, { 32766, TABLE_MAIN }, { 32767, 253 } };
+	static const struct {
+		uint32_t priority;
+		uint8_t table;
+	} rules[] = { { 0, TABLE_LOCAL }, { 32766, TABLE_MAIN }, { 32767, 253 } };
 	enum { FRA_PRIORITY = 6, FRA_SUPPRESS_PREFIXLEN = 14, FRA_TABLE = 15 };
 
 	for (int n = 0; n < (family == LX_AF_INET6 ? 2 : 3); n++) {
-		struct rtmsg m = { .family = family == LX_AF_INET6 ? LX_AF_INET6 : LX_AF_INET, .table = rules[n].table, .type = 1 };
+		struct rtmsg m = { .family = family == LX_AF_INET6 ? LX_AF_INET6 : LX_AF_INET,
+				   .table = rules[n].table,
+				   .type = 1 };
 
 		netlink_begin(w, 32 /* RTM_NEWRULE */, &m, sizeof m);
 		netlink_put_u32(w, FRA_TABLE, rules[n].table);
@@ -362,7 +447,7 @@ static void dump_rules(struct netlink_writer *w, uint8_t family)
 	}
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------ */
 
 struct attributes {
 	const uint8_t *data[ATTRIBUTES];
@@ -423,7 +508,7 @@ static struct interface *get_link(const struct attributes *a, int32_t index)
 	return interface_by_name(name);
 }
 
-/* --- links --------------------------------------------------------------------------------------------------- */
+/* --- links -------------------------------------------------------------------------------- */
 
 static int get_one_link(const struct netlink_request *q, struct netlink_writer *w)
 {
@@ -458,7 +543,8 @@ static int set_link(const struct netlink_request *q)
 		return q->header->flags & LX_NLM_F_CREATE ? -EOPNOTSUPP : -ENODEV;
 	if (a.data[IFLA_ADDRESS])
 		return -EOPNOTSUPP;
-	if (a.data[IFLA_IFNAME] && m.index > 0 && strncmp((const char *)a.data[IFLA_IFNAME], i->name, a.size[IFLA_IFNAME]))
+	if (a.data[IFLA_IFNAME] && m.index > 0 &&
+	    strncmp((const char *)a.data[IFLA_IFNAME], i->name, a.size[IFLA_IFNAME]))
 		return -EOPNOTSUPP;
 	if (get_u32(&a, IFLA_MTU, &mtu))
 		e = interface_set_mtu(i, mtu);
@@ -467,31 +553,38 @@ static int set_link(const struct netlink_request *q)
 	return e ? e : interface_set_flags(i, m.flags, m.change ? m.change : m.flags ? ~0u : 0);
 }
 
-/* --- addresses ----------------------------------------------------------------------------------------------- */
+/* --- addresses ---------------------------------------------------------------------------- */
 
-static int change_address4(const struct attributes *a, const struct ifaddrmsg *m, struct interface *i, bool add, uint16_t flags)
+static int change_address4(const struct attributes *a, const struct ifaddrmsg *m,
+			   struct interface *i, bool add, uint16_t flags)
 {
 	ip_addr_t local, broadcast;
 	uint32_t mine = netif_ip4_addr(i->netif)->addr, mask = interface_mask(m->prefix);
 
 	if (m->prefix > 32)
 		return -EINVAL;
-	if (!get_address(a, IFA_LOCAL, LX_AF_INET, &local) && !get_address(a, IFA_ADDRESS, LX_AF_INET, &local)) {
+	if (!get_address(a, IFA_LOCAL, LX_AF_INET, &local) &&
+	    !get_address(a, IFA_ADDRESS, LX_AF_INET, &local)) {
 		if (add)
 			return -EINVAL;
 		ip_addr_set_ip4_u32_val(local, mine);
 	}
 	if (!add) {
-		if (!mine || ip_2_ip4(&local)->addr != mine || (m->prefix && mask != netif_ip4_netmask(i->netif)->addr))
+		if (!mine || ip_2_ip4(&local)->addr != mine ||
+		    (m->prefix && mask != netif_ip4_netmask(i->netif)->addr))
 			return -EADDRNOTAVAIL;
 		notice_address(i, -1, false);
 		return interface_set_address4(i, 0, 0, 0);
 	}
-	if (mine == ip_2_ip4(&local)->addr && mask == netif_ip4_netmask(i->netif)->addr && !(flags & LX_NLM_F_REPLACE))
+	if (mine == ip_2_ip4(&local)->addr && mask == netif_ip4_netmask(i->netif)->addr &&
+	    !(flags & LX_NLM_F_REPLACE))
 		return -EEXIST;
 	if (mine && mine != ip_2_ip4(&local)->addr)
 		return -ENOBUFS;		/* there is room for one */
-	return interface_set_address4(i, ip_2_ip4(&local)->addr, mask, get_address(a, IFA_BROADCAST, LX_AF_INET, &broadcast) ? ip_2_ip4(&broadcast)->addr : 0);
+	return interface_set_address4(i, ip_2_ip4(&local)->addr, mask,
+				      get_address(a, IFA_BROADCAST, LX_AF_INET, &broadcast) ?
+					      ip_2_ip4(&broadcast)->addr :
+					      0);
 }
 
 static int change_address(const struct netlink_request *q, bool add)
@@ -512,7 +605,8 @@ static int change_address(const struct netlink_request *q, bool add)
 		return change_address4(&a, &m, i, add, q->header->flags);
 	if (m.family != LX_AF_INET6)
 		return -EOPNOTSUPP;
-	if (!get_address(&a, IFA_LOCAL, LX_AF_INET6, &address) && !get_address(&a, IFA_ADDRESS, LX_AF_INET6, &address))
+	if (!get_address(&a, IFA_LOCAL, LX_AF_INET6, &address) &&
+	    !get_address(&a, IFA_ADDRESS, LX_AF_INET6, &address))
 		return -EINVAL;
 	if (!add)
 		return interface_remove_address6(i, ip_2_ip6(&address)->addr, m.prefix);
@@ -520,7 +614,7 @@ static int change_address(const struct netlink_request *q, bool add)
 	return e == -EEXIST && q->header->flags & LX_NLM_F_REPLACE ? 0 : e;
 }
 
-/* --- routes -------------------------------------------------------------------------------------------------- */
+/* --- routes ------------------------------------------------------------------------------- */
 
 static int route_read(const struct netlink_request *q, struct route *r, struct attributes *a)
 {
@@ -559,7 +653,8 @@ static int new_route(const struct netlink_request *q)
 
 	if (e)
 		return e;
-	if (r.type != LX_RTN_UNICAST && r.type != LX_RTN_UNREACHABLE && r.type != LX_RTN_BLACKHOLE && r.type != LX_RTN_PROHIBIT)
+	if (r.type != LX_RTN_UNICAST && r.type != LX_RTN_UNREACHABLE &&
+	    r.type != LX_RTN_BLACKHOLE && r.type != LX_RTN_PROHIBIT)
 		return -EOPNOTSUPP;
 	if (r.type != LX_RTN_UNICAST)
 		r.index = 0;
@@ -600,19 +695,24 @@ static int get_one_route(const struct netlink_request *q, struct netlink_writer 
 	if (!r)
 		return -ENETUNREACH;
 	i = interface_by_index(r->index);
-	m = (struct rtmsg){ .family = m.family, .to_length = m.family == LX_AF_INET ? 32 : 128, .protocol = r->protocol == LX_RTPROT_RA ? LX_RTPROT_RA : 0,
-		.type = r->type, .flags = m.family == LX_AF_INET ? 0x200 /* cloned */ : 0 };
-	put_route_head(w, LX_RTM_NEWROUTE, &m, r->type == LX_RTN_LOCAL ? TABLE_LOCAL : TABLE_MAIN, &to.u_addr);
+	m = (struct rtmsg){ .family = m.family,
+			    .to_length = m.family == LX_AF_INET ? 32 : 128,
+			    .protocol = r->protocol == LX_RTPROT_RA ? LX_RTPROT_RA : 0,
+			    .type = r->type,
+			    .flags = m.family == LX_AF_INET ? 0x200 /* cloned */ : 0 };
+	put_route_head(w, LX_RTM_NEWROUTE, &m, r->type == LX_RTN_LOCAL ? TABLE_LOCAL : TABLE_MAIN,
+		       &to.u_addr);
 	if (!ip_addr_isany(&r->gateway))
 		netlink_put(w, RTA_GATEWAY, &r->gateway.u_addr, m.family == LX_AF_INET ? 4 : 16);
 	netlink_put_u32(w, RTA_OIF, r->index);
 	if (m.family == LX_AF_INET && i)
-		netlink_put(w, RTA_PREFSRC, r->type == LX_RTN_LOCAL ? ip_2_ip4(&to) : netif_ip4_addr(i->netif), 4);
+		netlink_put(w, RTA_PREFSRC,
+			    r->type == LX_RTN_LOCAL ? ip_2_ip4(&to) : netif_ip4_addr(i->netif), 4);
 	netlink_end(w);
 	return 0;
 }
 
-/* --- neighbours ---------------------------------------------------------------------------------------------- */
+/* --- neighbours --------------------------------------------------------------------------- */
 
 static int change_neighbour(const struct netlink_request *q, bool add)
 {
@@ -639,9 +739,10 @@ static int change_neighbour(const struct netlink_request *q, bool add)
 	return neighbour_add(i, &address, a.data[NDA_LLADDR]);
 }
 
-/* --- the table ----------------------------------------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------------- */
 
-static void dump(struct netlink_writer *w, const struct netlink_request *q, void (*fn)(struct netlink_writer *w, uint8_t family))
+static void dump(struct netlink_writer *w, const struct netlink_request *q,
+		 void (*fn)(struct netlink_writer *w, uint8_t family))
 {
 	uint8_t family = q->size ? q->data[0] : 0;
 	static const uint32_t status;
@@ -650,7 +751,8 @@ static void dump(struct netlink_writer *w, const struct netlink_request *q, void
 		family = 0;
 	w->flags = LX_NLM_F_MULTI;
 	fn(w, family);
-	netlink_flush(w);		/* the end comes by itself: some readers look for it at the beginning of a datagram */
+	/* the end comes by itself: some readers look for it at the beginning of a datagram */
+	netlink_flush(w);
 	netlink_begin(w, LX_NLMSG_DONE, &status, sizeof status);
 	netlink_end(w);
 	netlink_flush(w);
@@ -658,8 +760,12 @@ static void dump(struct netlink_writer *w, const struct netlink_request *q, void
 
 int rtnetlink_request(const struct netlink_request *q, struct netlink_writer *w)
 {
-	static void (*const dumps[])(struct netlink_writer *w, uint8_t family) = { [LX_RTM_GETLINK] = dump_links, [LX_RTM_GETADDR] = dump_addresses,
-		[LX_RTM_GETROUTE] = dump_routes, [LX_RTM_GETNEIGH] = dump_neighbours, [LX_RTM_GETRULE] = dump_rules };
+	static void (*const dumps[])(struct netlink_writer * w,
+				     uint8_t family) = { [LX_RTM_GETLINK] = dump_links,
+							 [LX_RTM_GETADDR] = dump_addresses,
+							 [LX_RTM_GETROUTE] = dump_routes,
+							 [LX_RTM_GETNEIGH] = dump_neighbours,
+							 [LX_RTM_GETRULE] = dump_rules };
 	uint16_t type = q->header->type;
 	bool asks = (type & 3) == 2;
 
@@ -695,7 +801,7 @@ int rtnetlink_request(const struct netlink_request *q, struct netlink_writer *w)
 	return -EOPNOTSUPP;
 }
 
-/* --- notices ------------------------------------------------------------------------------------------------- */
+/* --- notices ------------------------------------------------------------------------------ */
 
 static struct netlink_writer notice;
 
@@ -719,7 +825,8 @@ void notice_link(struct interface *i)
 
 void notice_address(struct interface *i, int slot, bool added)
 {
-	struct netlink_writer *w = notice_begin(slot < 0 ? LX_RTMGRP_IPV4_IFADDR : LX_RTMGRP_IPV6_IFADDR);
+	struct netlink_writer *w =
+		notice_begin(slot < 0 ? LX_RTMGRP_IPV4_IFADDR : LX_RTMGRP_IPV6_IFADDR);
 
 	if (slot < 0)
 		put_address4(w, i, added ? LX_RTM_NEWADDR : LX_RTM_DELADDR);
@@ -730,7 +837,8 @@ void notice_address(struct interface *i, int slot, bool added)
 
 void notice_route(const struct route *r, bool added)
 {
-	struct netlink_writer *w = notice_begin(IP_IS_V6(&r->to) ? LX_RTMGRP_IPV6_ROUTE : LX_RTMGRP_IPV4_ROUTE);
+	struct netlink_writer *w =
+		notice_begin(IP_IS_V6(&r->to) ? LX_RTMGRP_IPV6_ROUTE : LX_RTMGRP_IPV4_ROUTE);
 
 	put_route(w, r, added ? LX_RTM_NEWROUTE : LX_RTM_DELROUTE);
 	netlink_flush(w);

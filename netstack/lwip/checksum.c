@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Internet checksum of a piece of memory, as lwIP wants it: the folded sum, not inverted, its bytes in memory as the checksum's are on the wire.
- * Words of 64 bits are added with their carries; the order of bytes comes out by itself, and an odd end counts as if a zero followed.
+ * The Internet checksum of a piece of memory, as lwIP wants it: the folded sum, not inverted, its
+ * bytes in memory as the checksum's are on the wire. Words of 64 bits are added with their carries;
+ * the order of bytes comes out by itself, and an odd end counts as if a zero followed.
  */
 #include <stdint.h>
 #include <string.h>

@@ -2,9 +2,11 @@
 /*
  * lwIP's start and its clock (glue.h).
  *
- * lwIP wants to be called at many fixed intervals, whether there is anything to do or not. Here each of its timers is a line of a table that runs only while
- * it is needed, so that an idle system sleeps. TCP has two paces: every 50 ms while something is under way, each second
- * while connections only lie there; its clock (tcp_ticks) is set from the real one, so nothing depends on having been called.
+ * lwIP wants to be called at many fixed intervals, whether there is anything to do or not. Here
+ * each of its timers is a line of a table that runs only while it is needed, so that an idle system
+ * sleeps. TCP has two paces: every 50 ms while something is under way, each second while
+ * connections only lie there; its clock (tcp_ticks) is set from the real one, so nothing depends on
+ * having been called.
  */
 #include "glue.h"
 
@@ -33,7 +35,7 @@
 #define MS 1000000ll
 #define WITHOUT_NETMEM (1u << 20)	/* bytes for packets where there is no netmem */
 
-/* --- TCP's clock --------------------------------------------------------------------------------------------- */
+/* --- TCP's clock -------------------------------------------------------------------------- */
 
 #define RTO_LEAST 3		/* ticks: a retransmission after 200 to 300 ms at the earliest */
 #define RTO_SYN (1000 / TCP_SLOW_INTERVAL)
@@ -59,14 +61,16 @@ void net_tcp_on_syn(bool (*fn)(void *arg, unsigned repeated))
 }
 
 /*
- * lwIP measures round trips in ticks, so on a fast network it would send again after one or none. Linux's least time is kept instead, and a SYN is
- * sent again after 1, 2, 4, ... seconds.
+ * lwIP measures round trips in ticks, so on a fast network it would send again after one or none.
+ * Linux's least time is kept instead, and a SYN is sent again after 1, 2, 4, ... seconds.
  */
 static void tcp_estimates_raise(void)
 {
 	for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next) {
 		if (p->state == SYN_SENT) {
-			p->rto = syn_again && !syn_again(p->callback_arg, p->nrtx) ? INT16_MAX : (s16_t)(RTO_SYN << LWIP_MIN(p->nrtx, 7));
+			p->rto = syn_again && !syn_again(p->callback_arg, p->nrtx) ?
+					 INT16_MAX :
+					 (s16_t)(RTO_SYN << LWIP_MIN(p->nrtx, 7));
 			continue;
 		}
 		if ((p->sa >> 3) + p->sv < RTO_LEAST)
@@ -105,7 +109,9 @@ static enum pace tcp_pace(void)
 static void tcp_pace_set(enum pace pace, int64_t now)
 {
 	tcp.pace = pace;
-	tcp.next = pace == PACE_NONE ? K_FOREVER : now + (pace == PACE_FAST ? TCP_FAST_INTERVAL * MS : 1000 * MS);
+	tcp.next = pace == PACE_NONE ?
+			   K_FOREVER :
+			   now + (pace == PACE_FAST ? TCP_FAST_INTERVAL * MS : 1000 * MS);
 }
 
 static void tcp_run(int64_t now)
@@ -122,7 +128,10 @@ static void tcp_run(int64_t now)
 	tcp_pace_set(tcp_pace(), now);
 }
 
-/* The driver has room again: what lwIP could not send goes now, not when it would be sent again anyway. */
+/*
+ * The driver has room again: what lwIP could not send goes now, not when it would be sent again
+ * anyway.
+ */
 static void unsent_push(void)
 {
 	for (struct tcp_pcb *p = tcp_active_pcbs, *next; p; p = next) {
@@ -132,14 +141,15 @@ static void unsent_push(void)
 	}
 }
 
-/* --- acknowledgements ---------------------------------------------------------------------------------------- */
+/* --- acknowledgements --------------------------------------------------------------------- */
 
 #define STRETCH 16		/* segments that one acknowledgement is for, at most */
 
 /*
- * Segments that come together are acknowledged together. lwIP would do it for every second one, and each costs the sender, who may be this machine's own
- * host, as much as a segment. So the first of lwIP's two steps (TF_ACK_DELAY) is undone while more of the batch is to come, and whoever got
- * two or more acknowledges them at its end.
+ * Segments that come together are acknowledged together. lwIP would do it for every second one, and
+ * each costs the sender, who may be this machine's own host, as much as a segment. So the first of
+ * lwIP's two steps (TF_ACK_DELAY) is undone while more of the batch is to come, and whoever got two
+ * or more acknowledges them at its end.
  */
 static struct fresh {
 	const struct tcp_pcb *pcb;
@@ -188,13 +198,14 @@ static void acknowledge(void)
 	fresh_count = 0;
 }
 
-/* --- the other timers ---------------------------------------------------------------------------------------- */
+/* --- the other timers --------------------------------------------------------------------- */
 
 static bool ether_needed(void)
 {
 	struct netif *eth = nic_netif();
 
-	return (eth && netif_is_up(eth)) || lwip_stats.memp[MEMP_REASSDATA]->used || lwip_stats.memp[MEMP_IP6_REASSDATA]->used;
+	return (eth && netif_is_up(eth)) || lwip_stats.memp[MEMP_REASSDATA]->used ||
+	       lwip_stats.memp[MEMP_IP6_REASSDATA]->used;
 }
 
 static void second_run(void)
@@ -265,7 +276,7 @@ static void timers_run(int64_t now)
 		tcp_run(now);
 }
 
-/* --- a round ------------------------------------------------------------------------------------------------- */
+/* --- a round ------------------------------------------------------------------------------ */
 
 static bool touched, more;
 
@@ -327,7 +338,7 @@ void net_lwip_notify(const struct k_message *m)
 	(void)m;	/* each round looks at the rings */
 }
 
-/* --- what lwIP asks ------------------------------------------------------------------------------------------ */
+/* --- what lwIP asks ----------------------------------------------------------------------- */
 
 u32_t sys_now(void)
 {
@@ -346,7 +357,8 @@ static struct tcp_pcb *half_open_oldest(const struct tcp_pcb_listen *listener)
 	struct tcp_pcb *oldest = NULL;
 
 	for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next) {
-		if (p->state == SYN_RCVD && p->listener == listener && (!oldest || (s32_t)(p->tmr - oldest->tmr) < 0))
+		if (p->state == SYN_RCVD && p->listener == listener &&
+		    (!oldest || (s32_t)(p->tmr - oldest->tmr) < 0))
 			oldest = p;
 	}
 	return oldest;
@@ -360,8 +372,8 @@ void net_tcp_on_closing(void (*fn)(void *arg))
 }
 
 /*
- * A SYN for a listener whose queue is full: the oldest half-open connection makes room, so that a flood of SYNs that never go on does
- * not keep others out for longer than it takes to answer one.
+ * A SYN for a listener whose queue is full: the oldest half-open connection makes room, so that a
+ * flood of SYNs that never go on does not keep others out for longer than it takes to answer one.
  */
 int net_tcp_segment(struct tcp_pcb *pcb, struct tcp_hdr *header, uint32_t size)
 {
@@ -370,7 +382,8 @@ int net_tcp_segment(struct tcp_pcb *pcb, struct tcp_hdr *header, uint32_t size)
 
 	if (pcb->state == ESTABLISHED && size)
 		acknowledge_later(pcb);
-	if (on_closing && pcb->callback_arg && (pcb->state == FIN_WAIT_1 || pcb->state == CLOSING || pcb->state == LAST_ACK))
+	if (on_closing && pcb->callback_arg &&
+	    (pcb->state == FIN_WAIT_1 || pcb->state == CLOSING || pcb->state == LAST_ACK))
 		on_closing(pcb->callback_arg);
 	if (pcb->state != LISTEN || (TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
 		return ERR_OK;
@@ -390,15 +403,28 @@ void net_lwip_broken(const char *what, const char *file, int line)
 int net_lwip_errno(int err)
 {
 	static const uint8_t number[] = {
-		[-ERR_MEM] = ENOMEM, [-ERR_BUF] = ENOBUFS, [-ERR_TIMEOUT] = ETIMEDOUT, [-ERR_RTE] = ENETUNREACH, [-ERR_INPROGRESS] = EINPROGRESS,
-		[-ERR_VAL] = EINVAL, [-ERR_WOULDBLOCK] = EAGAIN, [-ERR_USE] = EADDRINUSE, [-ERR_ALREADY] = EALREADY, [-ERR_ISCONN] = EISCONN,
-		[-ERR_CONN] = ENOTCONN, [-ERR_IF] = ENETDOWN, [-ERR_ABRT] = ETIMEDOUT, [-ERR_RST] = ECONNRESET, [-ERR_CLSD] = ENOTCONN, [-ERR_ARG] = EINVAL,
+		[-ERR_MEM] = ENOMEM,
+		[-ERR_BUF] = ENOBUFS,
+		[-ERR_TIMEOUT] = ETIMEDOUT,
+		[-ERR_RTE] = ENETUNREACH,
+		[-ERR_INPROGRESS] = EINPROGRESS,
+		[-ERR_VAL] = EINVAL,
+		[-ERR_WOULDBLOCK] = EAGAIN,
+		[-ERR_USE] = EADDRINUSE,
+		[-ERR_ALREADY] = EALREADY,
+		[-ERR_ISCONN] = EISCONN,
+		[-ERR_CONN] = ENOTCONN,
+		[-ERR_IF] = ENETDOWN,
+		[-ERR_ABRT] = ETIMEDOUT,
+		[-ERR_RST] = ECONNRESET,
+		[-ERR_CLSD] = ENOTCONN,
+		[-ERR_ARG] = EINVAL,
 	};
 
 	return err >= 0 ? 0 : -err < (int)sizeof number && number[-err] ? -number[-err] : -EIO;
 }
 
-/* --- start --------------------------------------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------------------------- */
 
 static void *netmem_map(size_t *size)
 {

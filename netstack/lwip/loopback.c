@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All of 127/8 is this machine, but lwIP knows one address of an interface: while it takes in a packet to another of them,
- * the loopback interface has that one.
+ * All of 127/8 is this machine, but lwIP knows one address of an interface: while it takes in a
+ * packet to another of them, the loopback interface has that one.
  */
 #include <stdbool.h>
 

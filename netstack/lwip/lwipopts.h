@@ -2,8 +2,9 @@
 /*
  * lwIP's options: IPv4 and IPv6, TCP, UDP, raw sockets, used through the raw API in one thread.
  *
- * Memory: objects (PCBs, segments) come from pools in the heap with a limit each; packets (PBUF_RAM) from netmem, which the
- * driver's device reads and writes (memory.c). Time: stack.c calls the timers itself, and only those that have work.
+ * Memory: objects (PCBs, segments) come from pools in the heap with a limit each; packets
+ * (PBUF_RAM) from netmem, which the driver's device reads and writes (memory.c). Time: stack.c
+ * calls the timers itself, and only those that have work.
  */
 #ifndef NETSTACK_LWIPOPTS_H
 #define NETSTACK_LWIPOPTS_H
@@ -16,7 +17,7 @@
 #define LWIP_SOCKET			0
 #define LWIP_TIMERS			0
 
-/* --- memory ------------------------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------------- */
 #define MEM_ALIGNMENT			8
 #define MEM_SIZE			0x400000	/* only says how wide sizes are */
 #define MEM_CUSTOM_ALLOCATOR		1
@@ -30,17 +31,19 @@
 #define MEMP_NUM_REASSDATA		16
 #define MEMP_NUM_TCP_SEG		16384
 
-/* --- link, IPv4 --------------------------------------------------------------------------------------------- */
+/* --- link, IPv4 --------------------------------------------------------------------------- */
 #define LWIP_ETHERNET			1
 #define LWIP_ARP			1
 #define ARP_TABLE_SIZE			127
 #define ARP_QUEUEING			1
-#define ARP_QUEUE_LEN			32		/* packets for a neighbour that has not answered yet; all together at most 256 (memory.c) */
+/* Packets for a neighbour that has not answered yet; all together at most 256 (memory.c) */
+#define ARP_QUEUE_LEN			32
 #define ETHARP_SUPPORT_STATIC_ENTRIES	1
 #define ETHARP_TRUST_IP_MAC		0
 #define LWIP_IPV4			1
 #define IP_FORWARD			0
-#define IP_DEFAULT_TTL			64		/* as Linux; UDP, TCP, raw and ICMP have it from here */
+/* As Linux; UDP, TCP, raw and ICMP have it from here */
+#define IP_DEFAULT_TTL			64
 #define LWIP_ICMP6_HL			64
 #define IP_REASSEMBLY			1
 #define IP_REASS_MAX_PBUFS		192		/* two datagrams of 64 KiB and some */
@@ -57,15 +60,17 @@
 #define LWIP_DHCP_DOES_ACD_CHECK	0
 #define LWIP_ACD			0
 #define LWIP_AUTOIP			0
-#define LWIP_DNS			1		/* only so that DHCP asks for servers: what dns.c would have is in interface.c */
+/* Only so that DHCP asks for servers: what dns.c would have is in interface.c */
+#define LWIP_DNS			1
 #define DNS_MAX_SERVERS			3
 #define LWIP_DHCP_MAX_DNS_SERVERS	3
 #define LWIP_DHCP_GET_NTP_SRV		0
 
-/* --- IPv6 --------------------------------------------------------------------------------------------------- */
+/* --- IPv6 --------------------------------------------------------------------------------- */
 #define LWIP_IPV6			1
 #define LWIP_IPV6_NUM_ADDRESSES		6
-#define IPV6_FRAG_COPYHEADER		1		/* pointers do not fit into its 32-bit fields */
+/* Pointers do not fit into its 32-bit fields */
+#define IPV6_FRAG_COPYHEADER		1
 #define LWIP_IPV6_FRAG			1
 #define LWIP_IPV6_REASS			1
 #define LWIP_IPV6_MLD			1
@@ -80,13 +85,15 @@
 #define MEMP_NUM_ND6_QUEUE		32
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS	3
 
-/* --- TCP, UDP, raw ------------------------------------------------------------------------------------------ */
+/* --- TCP, UDP, raw ------------------------------------------------------------------------ */
 #define LWIP_TCP			1
-#define TCP_TMR_INTERVAL		50		/* delayed acknowledgements; twice this is the slow timer */
+/* Delayed acknowledgements; twice this is the slow timer */
+#define TCP_TMR_INTERVAL		50
 #define TCP_MSS				1460
 #define LWIP_WND_SCALE			1
 #define TCP_RCV_SCALE			2
-#define TCP_WND				(120 * 1024)	/* a kernel pipe has 128: what has come always fits */
+/* A kernel pipe has 128: what has come always fits */
+#define TCP_WND				(120 * 1024)
 #define TCP_WND_UPDATE_THRESHOLD	(TCP_WND / 4)
 #define TCP_SND_BUF			(128 * 1024)
 #define TCP_SND_QUEUELEN		1024
@@ -99,13 +106,15 @@
 #define LWIP_TCP_KEEPALIVE		1
 #define LWIP_TCP_RTO_TIME		1000
 #define TCP_MAXRTX			12
-#define TCP_SYNMAXRTX			12		/* the most that lwIP takes: socket/wire.c gives up before */
+/* The most that lwIP takes: socket/wire.c gives up before */
+#define TCP_SYNMAXRTX			12
 #define TCP_MSL				30000
 #define TCP_FIN_WAIT_TIMEOUT		60000
 #define TCP_SYN_RCVD_TIMEOUT		20000
 #define TCP_LISTEN_BACKLOG		1
 #define TCP_DEFAULT_LISTEN_BACKLOG	255
-#define LWIP_DISABLE_TCP_SANITY_CHECKS	1		/* they are about pools that we do not have */
+/* They are about pools that we do not have */
+#define LWIP_DISABLE_TCP_SANITY_CHECKS	1
 #define LWIP_UDP			1
 #define LWIP_UDPLITE			0
 #define LWIP_RAW			1
@@ -113,7 +122,7 @@
 #define SO_REUSE_RXTOALL		1
 #define LWIP_RANDOMIZE_INITIAL_LOCAL_PORTS 1
 
-/* --- interfaces --------------------------------------------------------------------------------------------- */
+/* --- interfaces --------------------------------------------------------------------------- */
 #define LWIP_HAVE_LOOPIF		1
 #define LWIP_NETIF_LOOPBACK		1
 #define LWIP_LOOPIF_MULTICAST		1
@@ -126,7 +135,7 @@
 #define LWIP_CHKSUM			net_checksum
 #define LWIP_CHKSUM_ALGORITHM		3
 
-/* --- what is counted: /proc/net ----------------------------------------------------------------------------- */
+/* --- what is counted: /proc/net ----------------------------------------------------------- */
 #define LWIP_STATS			1
 #define LWIP_STATS_LARGE		1
 #define MIB2_STATS			1

@@ -14,15 +14,31 @@
 #define HEAP_LIMIT ((size_t)6 << 20)	/* of packets that are not in netmem */
 #define RESERVE 24u			/* slabs that buffers leave alone */
 
-/* --- slabs and blocks --------------------------------------------------------------------------------------- */
+/* --- slabs and blocks --------------------------------------------------------------------- */
 
-enum slab_kind { BLOCK_128, BLOCK_192, BLOCK_256, BLOCK_512, BLOCK_1024, BLOCK_2048, BLOCK_KINDS, BUFFER_2048 = BLOCK_KINDS, BUFFER_16384, KINDS, SLAB_FREE = KINDS };
+enum slab_kind {
+	BLOCK_128,
+	BLOCK_192,
+	BLOCK_256,
+	BLOCK_512,
+	BLOCK_1024,
+	BLOCK_2048,
+	BLOCK_KINDS,
+	BUFFER_2048 = BLOCK_KINDS,
+	BUFFER_16384,
+	KINDS,
+	SLAB_FREE = KINDS
+};
 
-static const uint16_t block_size[KINDS] = { 128, 192, 256, 512, 1024, 2048, NET_BUFFER_SMALL, NET_BUFFER_LARGE };
+static const uint16_t block_size[KINDS] = {
+	128, 192, 256, 512, 1024, 2048, NET_BUFFER_SMALL, NET_BUFFER_LARGE
+};
 
 #define BUFFERS_PER_SLAB (SLAB / NET_BUFFER_SMALL)
 
-/* A slab is in the list of its kind while one of its blocks is free, or in the list of free slabs. */
+/*
+ * A slab is in the list of its kind while one of its blocks is free, or in the list of free slabs.
+ */
 struct slab {
 	uint64_t free[2];		/* bit n: block n */
 	uint16_t next, prev;
@@ -129,7 +145,8 @@ static void *block_alloc(uint8_t kind)
 	if (i == NONE)
 		return NULL;
 	s = &memory.slab[i];
-	n = s->free[0] ? (uint32_t)__builtin_ctzll(s->free[0]) : 64 + (uint32_t)__builtin_ctzll(s->free[1]);
+	n = s->free[0] ? (uint32_t)__builtin_ctzll(s->free[0]) :
+			 64 + (uint32_t)__builtin_ctzll(s->free[1]);
 	s->free[n / 64] &= ~(1ull << n % 64);
 	s->used++;
 	if (!s->free[0] && !s->free[1])
@@ -155,7 +172,7 @@ static void block_free(uint16_t i, uint32_t n)
 	memory.free_slabs++;
 }
 
-/* --- the heap ----------------------------------------------------------------------------------------------- */
+/* --- the heap ----------------------------------------------------------------------------- */
 
 /* A block is preceded by its size. */
 static void *heap_alloc(size_t size)
@@ -180,7 +197,7 @@ static void heap_free(void *at)
 	free(block);
 }
 
-/* --- lwIP's packets ----------------------------------------------------------------------------------------- */
+/* --- lwIP's packets ----------------------------------------------------------------------- */
 
 void *net_memory_alloc(size_t size)
 {
@@ -219,7 +236,7 @@ size_t net_memory_used(void)
 	return memory.heap + memory.shared;
 }
 
-/* --- buffers of data to be sent ----------------------------------------------------------------------------- */
+/* --- buffers of data to be sent ----------------------------------------------------------- */
 
 void *net_buffer_alloc(uint32_t size)
 {
@@ -233,7 +250,8 @@ void *net_buffer_alloc(uint32_t size)
 		memory.wanted = memory.wanted || !buffer;
 		return buffer;
 	}
-	memory.slab[slab_of(buffer)].owned |= (uint8_t)(1u << block_of(&memory.slab[slab_of(buffer)], buffer));
+	memory.slab[slab_of(buffer)].owned |=
+		(uint8_t)(1u << block_of(&memory.slab[slab_of(buffer)], buffer));
 	return buffer;
 }
 
@@ -294,13 +312,14 @@ void net_buffer_on_free(void (*fn)(void))
 
 void net_buffer_tell(void)
 {
-	if (!memory.wanted || !memory.on_free || (memory.free_slabs <= RESERVE && memory.heap + 2 * NET_BUFFER_LARGE > HEAP_LIMIT))
+	if (!memory.wanted || !memory.on_free ||
+	    (memory.free_slabs <= RESERVE && memory.heap + 2 * NET_BUFFER_LARGE > HEAP_LIMIT))
 		return;
 	memory.wanted = false;
 	memory.on_free();
 }
 
-/* --- lwIP's objects ----------------------------------------------------------------------------------------- */
+/* --- lwIP's objects ----------------------------------------------------------------------- */
 
 struct object {
 	struct object *next;
@@ -308,8 +327,15 @@ struct object {
 
 /* The most there may be of each; what is not named: 256. */
 static const uint32_t object_limit[MEMP_MAX] = {
-	[MEMP_TCP_PCB] = 4096, [MEMP_TCP_PCB_LISTEN] = 2048, [MEMP_TCP_SEG] = MEMP_NUM_TCP_SEG, [MEMP_UDP_PCB] = 4096, [MEMP_RAW_PCB] = 512,
-	[MEMP_PBUF] = 16384, [MEMP_PBUF_POOL] = PBUF_POOL_SIZE, [MEMP_REASSDATA] = MEMP_NUM_REASSDATA, [MEMP_IP6_REASSDATA] = MEMP_NUM_REASSDATA,
+	[MEMP_TCP_PCB] = 4096,
+	[MEMP_TCP_PCB_LISTEN] = 2048,
+	[MEMP_TCP_SEG] = MEMP_NUM_TCP_SEG,
+	[MEMP_UDP_PCB] = 4096,
+	[MEMP_RAW_PCB] = 512,
+	[MEMP_PBUF] = 16384,
+	[MEMP_PBUF_POOL] = PBUF_POOL_SIZE,
+	[MEMP_REASSDATA] = MEMP_NUM_REASSDATA,
+	[MEMP_IP6_REASSDATA] = MEMP_NUM_REASSDATA,
 };
 
 static struct pool {

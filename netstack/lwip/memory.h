@@ -2,9 +2,10 @@
 /*
  * Memory of packets and of lwIP's objects.
  *
- * Packets lie in netmem, the memory object that the server shares with the driver of the network interface: slabs of 16 KiB, each
- * a buffer of data to be sent or cut into blocks of one size. What finds netmem full, or is larger, comes from the heap, and nic.c copies it
- * when it must be sent. All that is remembered about netmem lies outside of it.
+ * Packets lie in netmem, the memory object that the server shares with the driver of the network
+ * interface: slabs of 16 KiB, each a buffer of data to be sent or cut into blocks of one size. What
+ * finds netmem full, or is larger, comes from the heap, and nic.c copies it when it must be sent.
+ * All that is remembered about netmem lies outside of it.
  *
  * Buffers (net_buffer_*, glue.h) leave some slabs alone, or acknowledgements could not be sent.
  */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Put before lwIP's memp.c, so that its pools are those of memory.c: each kind of object has its own, with a limit. (With
- * MEMP_MEM_MALLOC lwIP would take them from the memory of packets and without any.) The names are replaced after their
- * prototypes; `desc` is the pool that memp.c is asked for, wherever it uses them.
+ * Put before lwIP's memp.c, so that its pools are those of memory.c: each kind of object has its
+ * own, with a limit. (With MEMP_MEM_MALLOC lwIP would take them from the memory of packets and
+ * without any.) The names are replaced after their prototypes; `desc` is the pool that memp.c is
+ * asked for, wherever it uses them.
  */
 #ifndef NETSTACK_LWIP_MEMP_OBJECTS_H
 #define NETSTACK_LWIP_MEMP_OBJECTS_H

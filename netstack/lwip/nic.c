@@ -2,8 +2,9 @@
 /*
  * The network's side of nic_wire.h, as an interface of lwIP.
  *
- * Every buffer of the receive area is FREE (ours), SUPPLIED (the driver's) or HELD (a packet of the stack); every entry of frame[] that is in use
- * is a frame that the driver has. These two tables, not what the driver writes, say what is whose: its ids and lengths are checked against them.
+ * Every buffer of the receive area is FREE (ours), SUPPLIED (the driver's) or HELD (a packet of the
+ * stack); every entry of frame[] that is in use is a frame that the driver has. These two tables,
+ * not what the driver writes, say what is whose: its ids and lengths are checked against them.
  */
 #include "nic.h"
 
@@ -28,9 +29,12 @@
 #define SLOTS PROTO_NIC_SLOTS
 #define PIECES 4		/* a frame of more is put together first */
 #define BATCH 128		/* frames taken in at a time */
-#define LOW (SLOTS / 4)		/* buffers that the driver shall have at least: below, the stack gets copies */
+/* Buffers that the driver shall have at least: below, the stack gets copies */
+#define LOW (SLOTS / 4)
 #define HEADERS 128		/* bytes that shall lie in one piece */
-#define CHECKS (NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_UDP | NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_ICMP | NETIF_CHECKSUM_CHECK_ICMP6)
+#define CHECKS                                                                                     \
+	(NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_UDP | NETIF_CHECKSUM_CHECK_TCP |           \
+	 NETIF_CHECKSUM_CHECK_ICMP | NETIF_CHECKSUM_CHECK_ICMP6)
 
 enum buffer_state { BUFFER_FREE, BUFFER_SUPPLIED, BUFFER_HELD };
 
@@ -93,7 +97,7 @@ static void driver_distrust(void)
 	k_notification_signal(nic.signal, 1);
 }
 
-/* --- sending ------------------------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------------------ */
 
 static void frame_end(uint16_t id)
 {
@@ -131,13 +135,17 @@ static void frames_reap(void)
 	store(&r->consumed, at);
 }
 
-/* How many pieces a frame has; 0: it must be copied (data that the device cannot reach, or too many). */
+/*
+ * How many pieces a frame has; 0: it must be copied (data that the device cannot reach, or too
+ * many).
+ */
 static unsigned pieces_count(const struct pbuf *p)
 {
 	unsigned n = 0;
 
 	for (; p; p = p->next) {
-		if (p->len && !net_memory_shared(p->payload) && (uintptr_t)p->payload - (uintptr_t)nic.area >= SLOTS * PROTO_NIC_BUFFER)
+		if (p->len && !net_memory_shared(p->payload) &&
+		    (uintptr_t)p->payload - (uintptr_t)nic.area >= SLOTS * PROTO_NIC_BUFFER)
 			return 0;
 		n += p->len != 0;
 	}
@@ -149,18 +157,22 @@ static uint32_t offset_of(const void *at)
 	return (uint32_t)((uintptr_t)at - (uintptr_t)nic.wire);
 }
 
-/* The sum of TCP's pseudo header: of addresses that lie one after the other, the protocol and the size. */
+/*
+ * The sum of TCP's pseudo header: of addresses that lie one after the other, the protocol and the
+ * size.
+ */
 static uint16_t pseudo_sum(const void *addresses, int n, uint16_t size)
 {
-	uint32_t sum = net_checksum(addresses, n) + (uint32_t)PP_HTONS(IP_PROTO_TCP) + lwip_htons(size);
+	uint32_t sum =
+		net_checksum(addresses, n) + (uint32_t)PP_HTONS(IP_PROTO_TCP) + lwip_htons(size);
 
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
 /*
- * lwIP leaves the checksum of TCP to the device: the field gets the sum of the pseudo header. The headers lie in the first piece, always: lwIP
- * writes them in one go.
+ * lwIP leaves the checksum of TCP to the device: the field gets the sum of the pseudo header. The
+ * headers lie in the first piece, always: lwIP writes them in one go.
  */
 static void checksum_ask(struct proto_nic_entry *e, const struct pbuf *p)
 {
@@ -205,10 +217,14 @@ static void frame_give(struct pbuf *p, unsigned pieces)
 
 		if (!q->len)
 			continue;
-		*e = (struct proto_nic_entry){ .offset = offset_of(q->payload), .length = q->len, .id = id };
+		*e = (struct proto_nic_entry){ .offset = offset_of(q->payload),
+					       .length = q->len,
+					       .id = id };
 		if (!n)
 			checksum_ask(e, p);
-		f->held[n] = pbuf_match_type(q, PBUF_ROM) || pbuf_match_type(q, PBUF_REF) ? q->payload : NULL;
+		f->held[n] = pbuf_match_type(q, PBUF_ROM) || pbuf_match_type(q, PBUF_REF) ?
+				     q->payload :
+				     NULL;
 		if (f->held[n])
 			net_buffer_hold(f->held[n]);
 		if (++n < pieces)
@@ -251,7 +267,7 @@ static err_t nic_output(struct netif *netif, struct pbuf *p)
 	return ERR_OK;
 }
 
-/* --- receiving ----------------------------------------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------------------------- */
 
 static void rx_free(struct pbuf *p)
 {
@@ -272,7 +288,9 @@ static void buffers_supply(void)
 		uint16_t i = nic.free[--nic.free_count];
 		uint32_t offset = offset_of(nic.area) + i * PROTO_NIC_BUFFER;
 
-		r->slot[at++ % SLOTS] = (struct proto_nic_entry){ .offset = offset, .length = PROTO_NIC_BUFFER, .id = offset };
+		r->slot[at++ % SLOTS] = (struct proto_nic_entry){ .offset = offset,
+								  .length = PROTO_NIC_BUFFER,
+								  .id = offset };
 		nic.buffer[i].state = BUFFER_SUPPLIED;
 		nic.supplied++;
 	}
@@ -282,7 +300,8 @@ static void buffers_supply(void)
 /* The packet in a buffer that the driver has filled; NULL: what it says makes no sense. */
 static struct pbuf *packet_of(const struct proto_nic_entry *e)
 {
-	uint32_t start = e->id - offset_of(nic.area), i = start / PROTO_NIC_BUFFER, skip = e->offset - e->id;
+	uint32_t start = e->id - offset_of(nic.area), i = start / PROTO_NIC_BUFFER,
+		 skip = e->offset - e->id;
 	struct buffer *b;
 
 	if (start % PROTO_NIC_BUFFER || i >= SLOTS || nic.buffer[i].state != BUFFER_SUPPLIED)
@@ -295,7 +314,8 @@ static struct pbuf *packet_of(const struct proto_nic_entry *e)
 		rx_free(&b->packet.pbuf);
 		return NULL;
 	}
-	return pbuf_alloced_custom(PBUF_RAW, e->length, PBUF_REF, &b->packet, nic.area + start + skip, e->length);
+	return pbuf_alloced_custom(PBUF_RAW, e->length, PBUF_REF, &b->packet,
+				   nic.area + start + skip, e->length);
 }
 
 /* A datagram in pieces: its checksum is of all of them, so that of one frame says nothing. */
@@ -310,7 +330,8 @@ static bool is_fragment(const struct pbuf *p)
 	memcpy(&offset, frame + SIZEOF_ETH_HDR + 6, 2);
 	if (type == PP_HTONS(ETHTYPE_IP))
 		return (offset & PP_HTONS(IP_OFFMASK | IP_MF)) != 0;
-	return type != PP_HTONS(ETHTYPE_IPV6) || (frame[SIZEOF_ETH_HDR + 6] != IP_PROTO_TCP && frame[SIZEOF_ETH_HDR + 6] != IP_PROTO_UDP);
+	return type != PP_HTONS(ETHTYPE_IPV6) || (frame[SIZEOF_ETH_HDR + 6] != IP_PROTO_TCP &&
+						  frame[SIZEOF_ETH_HDR + 6] != IP_PROTO_UDP);
 }
 
 /* lwIP looks at headers before it asks whether all of them has come. */
@@ -329,7 +350,10 @@ static bool is_short(const struct pbuf *p)
 	return false;
 }
 
-/* Nobody on the wire has these: what says so is forged, and answering it would go round here for ever. */
+/*
+ * Nobody on the wire has these: what says so is forged, and answering it would go round here for
+ * ever.
+ */
 static bool is_martian(const struct pbuf *p)
 {
 	static const uint8_t loopback[16] = { [15] = 1 };
@@ -340,7 +364,8 @@ static bool is_martian(const struct pbuf *p)
 	memcpy(&type, frame + 12, 2);
 	if (type == PP_HTONS(ETHTYPE_IP))
 		return ip[12] == 127 || ip[16] == 127 || (own && !memcmp(ip + 12, &own, 4));
-	return type == PP_HTONS(ETHTYPE_IPV6) && (!memcmp(ip + 8, loopback, 16) || !memcmp(ip + 24, loopback, 16));
+	return type == PP_HTONS(ETHTYPE_IPV6) &&
+	       (!memcmp(ip + 8, loopback, 16) || !memcmp(ip + 24, loopback, 16));
 }
 
 static void frame_input(struct pbuf *p, bool checked)
@@ -352,7 +377,10 @@ static void frame_input(struct pbuf *p, bool checked)
 	nic.counts.rx_packets++;
 	nic.counts.rx_bytes += p->tot_len;
 	MIB2_STATS_NETIF_ADD(&nic.netif, ifinoctets, p->tot_len);
-	/* copied are frames of which the stack holds too many, and those whose headers are in pieces */
+	/*
+	 * copied are frames of which the stack holds too many, and those whose headers are in
+	 * pieces
+	 */
 	if (nic.supplied + nic.free_count < LOW || (p->next && p->len < HEADERS)) {
 		copy = pbuf_clone(PBUF_RAW, PBUF_RAM, p);
 		pbuf_free(p);
@@ -369,7 +397,8 @@ static void frame_input(struct pbuf *p, bool checked)
 	}
 	nic.netif.chksum_flags |= CHECKS;
 	if (checked && !is_fragment(p))
-		nic.netif.chksum_flags &= (uint16_t)~(NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP);
+		nic.netif.chksum_flags &=
+			(uint16_t) ~(NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP);
 	if (!netif_is_up(&nic.netif) || nic.netif.input(p, &nic.netif) != ERR_OK)
 		pbuf_free(p);
 	nic.netif.chksum_flags = usual;
@@ -401,7 +430,7 @@ static void entry_input(const struct proto_nic_entry *e)
 	frame_input(p, nic.partial_checked);
 }
 
-/* --- beginnings and ends ------------------------------------------------------------------------------------- */
+/* --- beginnings and ends ------------------------------------------------------------------ */
 
 /* Everything that the driver had is ours again: it has reset the device. */
 static void rings_reset(void)
@@ -435,8 +464,10 @@ static void netif_learn(void)
 		nic.netif.mtu = nic.netif.mtu6 = (u16_t)mtu;
 	nic.netif.hwaddr_len = ETH_HWADDR_LEN;
 	memcpy(nic.netif.hwaddr, w->mac, ETH_HWADDR_LEN);
-	nic.netif.chksum_flags = (u16_t)(NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_UDP | NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_GEN_ICMP6 |
-		(nic.features & PROTO_NIC_TX_CHECKSUM ? 0 : NETIF_CHECKSUM_GEN_TCP));
+	nic.netif.chksum_flags =
+		(u16_t)(NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_UDP | NETIF_CHECKSUM_GEN_ICMP |
+			NETIF_CHECKSUM_GEN_ICMP6 |
+			(nic.features & PROTO_NIC_TX_CHECKSUM ? 0 : NETIF_CHECKSUM_GEN_TCP));
 }
 
 /* A driver that has begun anew is given the rings; one that is about to gets nothing. */
@@ -548,7 +579,8 @@ static err_t nic_netif_init(struct netif *netif)
 	netif->mtu = 1500;
 	netif->mtu6 = 1500;
 	netif->hwaddr_len = ETH_HWADDR_LEN;
-	netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
+	netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET |
+		       NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
 	MIB2_INIT_NETIF(netif, snmp_ifType_ethernet_csmacd, 1000000000);
 	return ERR_OK;
 }
@@ -568,7 +600,11 @@ void nic_setup(void *base, int signal)
 	}
 	w->magic = PROTO_NIC_MAGIC;
 	w->all_multicast = 1;
-	if (load(&w->accepted)) {	/* of a predecessor: its buffers may still be written to, until the driver has reset the device */
+	/*
+	 * of a predecessor: its buffers may still be written to, until the driver has reset the
+	 * device
+	 */
+	if (load(&w->accepted)) {
 		nic.stale = load(&w->generation);
 		store(&w->reset_wanted, w->reset_wanted + 1);
 		k_notification_signal(signal, 1);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers that nobody can guess: a ChaCha generator with 12 rounds, seeded by the kernel's entropy and by when we start. Each block
- * gives the next key, so that what is handed out says nothing about what was before. And TCP's initial sequence numbers
- * (RFC 6528): a keyed hash of the connection's name plus a clock, so that a connection that is made again starts later than it ended.
+ * Numbers that nobody can guess: a ChaCha generator with 12 rounds, seeded by the kernel's entropy
+ * and by when we start. Each block gives the next key, so that what is handed out says nothing
+ * about what was before. And TCP's initial sequence numbers (RFC 6528): a keyed hash of the
+ * connection's name plus a clock, so that a connection that is made again starts later than it
+ * ended.
  */
 #include <string.h>
 
@@ -33,7 +35,8 @@ static void quarter(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 
 static void block_make(void)
 {
-	uint32_t start[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 }, *x = generator.block;
+	uint32_t start[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 },
+		 *x = generator.block;
 
 	memcpy(start + 4, generator.key, sizeof generator.key);
 	start[12] = (uint32_t)generator.count;
@@ -96,7 +99,7 @@ void net_random_bytes(void *to, size_t n)
 	}
 }
 
-/* --- sequence numbers --------------------------------------------------------------------------------------- */
+/* --- sequence numbers --------------------------------------------------------------------- */
 
 static inline uint64_t left64(uint64_t x, int n)
 {
@@ -115,7 +118,8 @@ static void sip_rounds(uint64_t v[4], int n)
 
 static uint64_t sip_hash(const uint64_t key[2], const uint64_t *word, int words)
 {
-	uint64_t v[4] = { key[0] ^ 0x736f6d6570736575ull, key[1] ^ 0x646f72616e646f6dull, key[0] ^ 0x6c7967656e657261ull, key[1] ^ 0x7465646279746573ull };
+	uint64_t v[4] = { key[0] ^ 0x736f6d6570736575ull, key[1] ^ 0x646f72616e646f6dull,
+			  key[0] ^ 0x6c7967656e657261ull, key[1] ^ 0x7465646279746573ull };
 
 	for (int i = 0; i < words; i++) {
 		v[3] ^= word[i];
@@ -127,7 +131,8 @@ static uint64_t sip_hash(const uint64_t key[2], const uint64_t *word, int words)
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-uint32_t net_tcp_isn(const ip_addr_t *local, uint16_t local_port, const ip_addr_t *remote, uint16_t remote_port)
+uint32_t net_tcp_isn(const ip_addr_t *local, uint16_t local_port, const ip_addr_t *remote,
+		     uint16_t remote_port)
 {
 	static uint64_t key[2];
 	uint64_t word[5] = { 0 };
@@ -137,5 +142,6 @@ uint32_t net_tcp_isn(const ip_addr_t *local, uint16_t local_port, const ip_addr_
 	memcpy(word, &local->u_addr, IP_IS_V6(local) ? 16 : 4);
 	memcpy(word + 2, &remote->u_addr, IP_IS_V6(remote) ? 16 : 4);
 	word[4] = (uint64_t)local_port << 16 | remote_port;
-	return (uint32_t)sip_hash(key, word, 5) + (uint32_t)(srv_now() >> 8);	/* a step every 256 ns */
+	/* a step every 256 ns */
+	return (uint32_t)sip_hash(key, word, 5) + (uint32_t)(srv_now() >> 8);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What UDP, ping and raw sockets have alike: the queue, receiving, names, readiness (datagram.h). */
+/*
+ * What UDP, ping and raw sockets have alike: the queue, receiving, names, readiness (datagram.h).
+ */
 #include "datagram.h"
 
 #include <errno.h>
@@ -9,12 +11,13 @@
 #define QUEUES_MOST (8u << 20)		/* bytes of all queues together */
 #define QUEUES_FULL (6u << 20)		/* from here on each socket may have only little */
 #define QUEUE_LITTLE 2048u
-#define CHARGE(p) ((uint32_t)(sizeof(struct packet) + (p)->size + 256))	/* Linux counts its overhead, too */
+/* Linux counts its overhead, too */
+#define CHARGE(p) ((uint32_t)(sizeof(struct packet) + (p)->size + 256))
 
 struct datagram *datagram_first;
 static uint32_t queued;			/* of all queues */
 
-/* --- the queue ------------------------------------------------------------------------------------------------ */
+/* --- the queue ---------------------------------------------------------------------------- */
 
 struct packet *packet_new(uint32_t size)
 {
@@ -60,8 +63,8 @@ static bool queue_full(const struct datagram *d, const struct packet *p)
 }
 
 /*
- * A reader that waits takes it in this round: the level need not be raised and taken back. If it does not come to
- * that, datagram_recv() says what is left.
+ * A reader that waits takes it in this round: the level need not be raised and taken back. If it
+ * does not come to that, datagram_recv() says what is left.
  */
 void datagram_put(struct datagram *d, struct packet *p)
 {
@@ -76,7 +79,8 @@ void datagram_put(struct datagram *d, struct packet *p)
 		socket_changed(d->s, LX_POLLIN);
 }
 
-void datagram_put_copy(struct datagram *d, const struct arrival *a, struct pbuf *p, uint16_t from, uint16_t size)
+void datagram_put_copy(struct datagram *d, const struct arrival *a, struct pbuf *p, uint16_t from,
+		       uint16_t size)
 {
 	struct packet *packet = packet_new(size);
 
@@ -89,7 +93,8 @@ void datagram_put_copy(struct datagram *d, const struct arrival *a, struct pbuf 
 
 void datagram_fault(struct datagram *d, const struct fault *f)
 {
-	bool wanted = IP_IS_V4(&f->remote.ip) ? d->s->option.receive_error : d->s->option.receive_error6;
+	bool wanted =
+		IP_IS_V4(&f->remote.ip) ? d->s->option.receive_error : d->s->option.receive_error6;
 	struct packet *p;
 
 	if (!wanted) {
@@ -115,7 +120,8 @@ bool datagram_fits(const struct datagram *d, const struct arrival *a)
 	const struct socket *s = d->s;
 
 	if (ip_addr_isany_val(d->local.ip)) {
-		if (IP_IS_V4_VAL(d->local.ip) != IP_IS_V4_VAL(a->to.ip) && (IP_IS_V4_VAL(d->local.ip) || s->option.v6_only || s->ops != &socket_udp_ops))
+		if (IP_IS_V4_VAL(d->local.ip) != IP_IS_V4_VAL(a->to.ip) &&
+		    (IP_IS_V4_VAL(d->local.ip) || s->option.v6_only || s->ops != &socket_udp_ops))
 			return false;
 	} else if (!ip_addr_eq(&d->local.ip, &a->to.ip)) {
 		return false;
@@ -125,7 +131,7 @@ bool datagram_fits(const struct datagram *d, const struct arrival *a)
 	return !s->option.interface || s->option.interface == a->index;
 }
 
-/* --- receiving -------------------------------------------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------------------------- */
 
 struct lx_in_pktinfo {
 	int32_t index;
@@ -155,7 +161,8 @@ static void control_stamp(struct net_message *msg, const struct socket *s, int64
 static void control_info4(struct net_message *msg, const struct arrival *a)
 {
 	struct netif *netif = netif_get_by_index((u8_t)a->index);
-	struct lx_in_pktinfo info = { (int32_t)a->index, ip_2_ip4(&a->to.ip)->addr, ip_2_ip4(&a->to.ip)->addr };
+	struct lx_in_pktinfo info = { (int32_t)a->index, ip_2_ip4(&a->to.ip)->addr,
+				      ip_2_ip4(&a->to.ip)->addr };
 
 	if (a->many && netif)
 		info.local = netif_ip4_addr(netif)->addr;
@@ -175,9 +182,12 @@ static void control_info6(struct net_message *msg, const struct arrival *a, int 
 	net_control_put(msg, LX_IPPROTO_IPV6, type, &info, sizeof info);
 }
 
-static void control_fill4(struct net_message *msg, const struct socket_options *o, const struct arrival *a)
+static void control_fill4(struct net_message *msg, const struct socket_options *o,
+			  const struct arrival *a)
 {
-	struct lx_sockaddr_in to = { .family = LX_AF_INET, .port = lwip_htons(a->to.port), .address = ip_2_ip4(&a->to.ip)->addr };
+	struct lx_sockaddr_in to = { .family = LX_AF_INET,
+				     .port = lwip_htons(a->to.port),
+				     .address = ip_2_ip4(&a->to.ip)->addr };
 	int32_t ttl = a->ttl;
 
 	if (o->pkt_info)
@@ -218,15 +228,22 @@ static void control_fill(struct net_message *msg, const struct socket *s, const 
 static void control_fault(struct net_message *msg, const struct socket *s, const struct packet *p)
 {
 	const struct fault *f = &p->fault;
-	struct { struct lx_extended_error e; uint8_t offender[sizeof(struct lx_sockaddr_in6)]; } v = {
-		.e = { .error = (uint32_t)f->error, .origin = f->origin, .type = f->type, .code = f->code, .info = f->info } };
+	struct {
+		struct lx_extended_error e;
+		uint8_t offender[sizeof(struct lx_sockaddr_in6)];
+	} v = { .e = { .error = (uint32_t)f->error,
+		       .origin = f->origin,
+		       .type = f->type,
+		       .code = f->code,
+		       .info = f->info } };
 	struct net_endpoint at = { f->offender, 0 };
 	struct net_sockaddr a;
 	bool six = s->family == LX_AF_INET6;
 
 	net_endpoint_put(s, &at, &a);
 	memcpy(v.offender, a.bytes, a.size);
-	net_control_put(msg, six ? LX_IPPROTO_IPV6 : LX_IPPROTO_IP, six ? LX_IPV6_RECVERR : LX_IP_RECVERR, &v, (uint32_t)sizeof v.e + a.size);
+	net_control_put(msg, six ? LX_IPPROTO_IPV6 : LX_IPPROTO_IP,
+			six ? LX_IPV6_RECVERR : LX_IP_RECVERR, &v, (uint32_t)sizeof v.e + a.size);
 }
 
 /* The packet, as the caller has room for it. Takes nothing. */
@@ -307,7 +324,7 @@ uint32_t datagram_ready(struct socket *s)
 	return ready;
 }
 
-/* --- the other operations --------------------------------------------------------------------------------------- */
+/* --- the other operations ----------------------------------------------------------------- */
 
 /* Linux does it to a socket that is not connected, too, and says that it did not. */
 int64_t datagram_shutdown(struct net_request *r, int how)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Groups, and the other options of UDP, ping and raw sockets that are more than a number (datagram.h).
+ * Groups, and the other options of UDP, ping and raw sockets that are more than a number
+ * (datagram.h).
  *
- * Memberships of real interfaces are lwIP's, too: it tells routers about them (IGMP, MLD). On the loopback interface there is nobody to tell.
+ * Memberships of real interfaces are lwIP's, too: it tells routers about them (IGMP, MLD). On the
+ * loopback interface there is nobody to tell.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,16 +18,18 @@
 
 #define MEMBERSHIPS_MOST 20u	/* of a socket, as on Linux */
 
-/* --- memberships --------------------------------------------------------------------------------------------------- */
+/* --- memberships -------------------------------------------------------------------------- */
 
 static bool same_group(const ip_addr_t *a, const ip_addr_t *b)
 {
 	if (IP_IS_V4(a) != IP_IS_V4(b))
 		return false;
-	return IP_IS_V4(a) ? ip4_addr_eq(ip_2_ip4(a), ip_2_ip4(b)) : ip6_addr_zoneless_eq(ip_2_ip6(a), ip_2_ip6(b));
+	return IP_IS_V4(a) ? ip4_addr_eq(ip_2_ip4(a), ip_2_ip4(b)) :
+			     ip6_addr_zoneless_eq(ip_2_ip6(a), ip_2_ip6(b));
 }
 
-static struct membership **membership_find(struct datagram *d, const ip_addr_t *group, uint32_t index)
+static struct membership **membership_find(struct datagram *d, const ip_addr_t *group,
+					   uint32_t index)
 {
 	struct membership **at;
 
@@ -43,7 +47,8 @@ bool datagram_joined(const struct datagram *d, const ip_addr_t *group, uint32_t 
 
 bool datagram_anybody_joined(const ip_addr_t *group, uint32_t index)
 {
-	if (IP_IS_V4(group) ? ip_2_ip4(group)->addr == PP_HTONL(0xe0000001) : ip6_addr_isallnodes_linklocal(ip_2_ip6(group)))
+	if (IP_IS_V4(group) ? ip_2_ip4(group)->addr == PP_HTONL(0xe0000001) :
+			      ip6_addr_isallnodes_linklocal(ip_2_ip6(group)))
 		return true;
 	for (struct datagram *d = datagram_first; d; d = d->next) {
 		if (d->memberships && *membership_find(d, group, index))
@@ -60,9 +65,11 @@ static int lwip_join(const struct membership *m, bool join)
 	if (!i || interface_is_loopback(i))
 		return 0;
 	if (IP_IS_V4_VAL(m->group))
-		e = join ? igmp_joingroup_netif(i->netif, ip_2_ip4(&m->group)) : igmp_leavegroup_netif(i->netif, ip_2_ip4(&m->group));
+		e = join ? igmp_joingroup_netif(i->netif, ip_2_ip4(&m->group)) :
+			   igmp_leavegroup_netif(i->netif, ip_2_ip4(&m->group));
 	else
-		e = join ? mld6_joingroup_netif(i->netif, ip_2_ip6(&m->group)) : mld6_leavegroup_netif(i->netif, ip_2_ip6(&m->group));
+		e = join ? mld6_joingroup_netif(i->netif, ip_2_ip6(&m->group)) :
+			   mld6_leavegroup_netif(i->netif, ip_2_ip6(&m->group));
 	return e ? -ENOBUFS : 0;
 }
 
@@ -123,7 +130,8 @@ static struct interface *interface_by_address(uint32_t address)
 	struct interface *i = interface_next(NULL);
 	ip4_addr_t a = { address };
 
-	while (i && netif_ip4_addr(i->netif)->addr != address && !(ip4_addr_isloopback(&a) && interface_is_loopback(i)))
+	while (i && netif_ip4_addr(i->netif)->addr != address &&
+	       !(ip4_addr_isloopback(&a) && interface_is_loopback(i)))
 		i = interface_next(i);
 	return i;
 }
@@ -196,7 +204,8 @@ static int64_t group_change_any(struct datagram *d, const void *value, uint32_t 
 	memcpy(&index, value, sizeof index);
 	memcpy(&at, (const char *)value + 8, sizeof at);
 	if (at.family == LX_AF_INET)
-		ip_addr_set_ip4_u32_val(group, at.flowinfo);	/* where struct sockaddr_in has its address */
+		ip_addr_set_ip4_u32_val(group,
+					at.flowinfo); /* where struct sockaddr_in has its address */
 	else if (at.family == LX_AF_INET6 && d->s->family == LX_AF_INET6)
 		IP_ADDR6(&group, at.address[0], at.address[1], at.address[2], at.address[3]);
 	else
@@ -204,7 +213,7 @@ static int64_t group_change_any(struct datagram *d, const void *value, uint32_t 
 	return group_change(d, &group, index, join);
 }
 
-/* --- IP_MULTICAST_IF ------------------------------------------------------------------------------------------------ */
+/* --- IP_MULTICAST_IF ---------------------------------------------------------------------- */
 
 static int64_t multicast_interface_set(struct socket *s, const void *value, uint32_t size)
 {
@@ -246,7 +255,7 @@ static int64_t multicast_interface6_set(struct socket *s, const void *value, uin
 	return 0;
 }
 
-/* --- options --------------------------------------------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------------------------ */
 
 static int64_t set4(struct socket *s, int name, const void *value, uint32_t size)
 {
@@ -265,7 +274,9 @@ static int64_t set4(struct socket *s, int name, const void *value, uint32_t size
 
 static bool *old_option(struct datagram *d, int name)
 {
-	return name == DATAGRAM_OLD_PKTINFO ? &d->old_info : name == DATAGRAM_OLD_HOPLIMIT ? &d->old_hops : NULL;
+	return name == DATAGRAM_OLD_PKTINFO  ? &d->old_info :
+	       name == DATAGRAM_OLD_HOPLIMIT ? &d->old_hops :
+					       NULL;
 }
 
 static int64_t old_option_set(bool *option, const void *value, uint32_t size)
@@ -298,7 +309,8 @@ static int64_t set6(struct socket *s, int name, const void *value, uint32_t size
 	return NET_PASS;
 }
 
-int64_t datagram_set_option(struct net_request *r, int level, int name, const void *value, uint32_t size, uint64_t from)
+int64_t datagram_set_option(struct net_request *r, int level, int name, const void *value,
+			    uint32_t size, uint64_t from)
 {
 	(void)from;
 	if (level == LX_IPPROTO_IP)
@@ -316,7 +328,9 @@ static int64_t mtu_get(const struct datagram *d, void *value, uint32_t *size)
 
 	if (!d->connected)
 		return -ENOTCONN;
-	return net_option_put(value, size, i && !net_address_local(&d->peer.ip) ? (int32_t)interface_mtu(i) : 65536);
+	return net_option_put(value, size,
+			      i && !net_address_local(&d->peer.ip) ? (int32_t)interface_mtu(i) :
+								     65536);
 }
 
 int64_t datagram_get_option(struct net_request *r, int level, int name, void *value, uint32_t *size)
@@ -324,7 +338,8 @@ int64_t datagram_get_option(struct net_request *r, int level, int name, void *va
 	const struct socket_options *o = &r->s->option;
 	bool six = r->s->family == LX_AF_INET6;
 
-	if ((level == LX_IPPROTO_IP && name == LX_IP_MTU) || (level == LX_IPPROTO_IPV6 && six && name == LX_IPV6_MTU))
+	if ((level == LX_IPPROTO_IP && name == LX_IP_MTU) ||
+	    (level == LX_IPPROTO_IPV6 && six && name == LX_IPV6_MTU))
 		return mtu_get(datagram_of(r->s), value, size);
 	if (level == LX_IPPROTO_IP && name == LX_IP_MULTICAST_IF)
 		return net_option_put(value, size, (int32_t)o->multicast_address.addr);

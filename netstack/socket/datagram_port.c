@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which of UDP's ports and ping's identifiers are taken (datagram.h). Two sockets share one if their addresses differ, if both say SO_REUSEADDR, or both
-   SO_REUSEPORT and one user has them. */
+/* Which of UDP's ports and ping's identifiers are taken (datagram.h). Two sockets share one if
+   their addresses differ, if both say SO_REUSEADDR, or both SO_REUSEPORT and one user has them. */
 #include <errno.h>
 
 #include "datagram.h"
@@ -37,12 +37,14 @@ static bool conflict(const struct datagram *a, const struct datagram *b)
 		return false;
 	if (x->interface && y->interface && x->interface != y->interface)
 		return false;
-	return !(x->reuse_address && y->reuse_address) && !(x->reuse_port && y->reuse_port && a->s->uid == b->s->uid);
+	return !(x->reuse_address && y->reuse_address) &&
+	       !(x->reuse_port && y->reuse_port && a->s->uid == b->s->uid);
 }
 
 static bool port_free(const struct datagram_ports *ports, const struct datagram *d)
 {
-	for (const struct datagram *p = datagram_port_first(ports, d->local.port); p; p = p->port_next) {
+	for (const struct datagram *p = datagram_port_first(ports, d->local.port); p;
+	     p = p->port_next) {
 		if (conflict(d, p))
 			return false;
 	}

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Where packets of UDP, ping and raw sockets go: addresses, routes, control messages, and out (datagram.h). */
+/*
+ * Where packets of UDP, ping and raw sockets go: addresses, routes, control messages, and out
+ * (datagram.h).
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -10,7 +13,8 @@
 #include "lwip/ip6.h"
 
 #define NR_SENDTO 44
-#define PBUF_ROOMY 60000u	/* beyond it the headers get a piece of their own: a pbuf's size has 16 bits */
+/* Beyond it the headers get a piece of their own: a pbuf's size has 16 bits */
+#define PBUF_ROOMY 60000u
 
 bool datagram_is_broadcast(const ip_addr_t *ip)
 {
@@ -22,43 +26,50 @@ bool datagram_is_broadcast(const ip_addr_t *ip)
 	if (a == 0xffffffffu)
 		return true;
 	for (struct interface *i = interface_next(NULL); i; i = interface_next(i)) {
-		uint32_t own = netif_ip4_addr(i->netif)->addr, mask = netif_ip4_netmask(i->netif)->addr;
+		uint32_t own = netif_ip4_addr(i->netif)->addr,
+			 mask = netif_ip4_netmask(i->netif)->addr;
 
 		if (i->broadcast.addr && i->broadcast.addr == a)
 			return true;
-		if (own && interface_mask_length(mask) < 31 && ((a ^ own) & mask) == 0 && (a | mask) == 0xffffffffu)
+		if (own && interface_mask_length(mask) < 31 && ((a ^ own) & mask) == 0 &&
+		    (a | mask) == 0xffffffffu)
 			return true;
 	}
 	return false;
 }
 
-/* --- addresses --------------------------------------------------------------------------------------------------- */
+/* --- addresses ---------------------------------------------------------------------------- */
 
 bool datagram_own_family(const struct socket *s, const ip_addr_t *ip)
 {
 	return (s->family == LX_AF_INET6) == IP_IS_V6(ip);
 }
 
-int datagram_bind_check(struct net_request *r, const struct net_sockaddr *a, struct net_endpoint *at)
+int datagram_bind_check(struct net_request *r, const struct net_sockaddr *a,
+			struct net_endpoint *at)
 {
 	struct net_sockaddr any = *a;
 	int e;
 
-	if (r->s->family == LX_AF_INET && a->size >= sizeof a->in && a->family == LX_AF_UNSPEC && !a->in.address)
+	if (r->s->family == LX_AF_INET && a->size >= sizeof a->in && a->family == LX_AF_UNSPEC &&
+	    !a->in.address)
 		any.family = LX_AF_INET;	/* old programs leave it out */
-	if (r->s->family == LX_AF_INET6 && a->size >= sizeof a->in && a->size >= 24 && a->family != LX_AF_INET6)
+	if (r->s->family == LX_AF_INET6 && a->size >= sizeof a->in && a->size >= 24 &&
+	    a->family != LX_AF_INET6)
 		return -EAFNOSUPPORT;
 	if (r->s->family == LX_AF_INET6 && a->size < 24)
 		return -EINVAL;
 	e = net_endpoint_get(r->s, &any, at);
 	if (e)
 		return e == -ENETUNREACH ? -EINVAL : e;
-	if (!net_address_bindable(&at->ip) && !datagram_is_broadcast(&at->ip) && !r->s->option.free_bind)
+	if (!net_address_bindable(&at->ip) && !datagram_is_broadcast(&at->ip) &&
+	    !r->s->option.free_bind)
 		return -EADDRNOTAVAIL;
 	return 0;
 }
 
-int datagram_bind(struct net_request *r, struct datagram_ports *ports, const struct net_endpoint *at)
+int datagram_bind(struct net_request *r, struct datagram_ports *ports,
+		  const struct net_endpoint *at)
 {
 	struct datagram *d = datagram_of(r->s);
 	int e;
@@ -89,7 +100,8 @@ static void any_is_loopback(ip_addr_t *ip)
 		ip_addr_set_loopback_val(true, *ip);
 }
 
-static int destination(struct net_request *r, const struct net_message *msg, struct net_endpoint *to)
+static int destination(struct net_request *r, const struct net_message *msg,
+		       struct net_endpoint *to)
 {
 	const struct datagram *d = datagram_of(r->s);
 	int e;
@@ -102,7 +114,8 @@ static int destination(struct net_request *r, const struct net_message *msg, str
 		*to = d->peer;
 		return 0;
 	}
-	if (r->s->family == LX_AF_INET6 && msg->name.size >= 2 && msg->name.family == LX_AF_UNSPEC && d->connected) {
+	if (r->s->family == LX_AF_INET6 && msg->name.size >= 2 &&
+	    msg->name.family == LX_AF_UNSPEC && d->connected) {
 		*to = d->peer;
 		return 0;
 	}
@@ -113,7 +126,7 @@ static int destination(struct net_request *r, const struct net_message *msg, str
 	return e;
 }
 
-/* --- control messages --------------------------------------------------------------------------------------------- */
+/* --- control messages --------------------------------------------------------------------- */
 
 struct wishes {
 	ip_addr_t from;
@@ -227,7 +240,7 @@ static int wishes_read(struct net_request *r, const struct net_message *msg, str
 	return e;
 }
 
-/* --- routes ------------------------------------------------------------------------------------------------------- */
+/* --- routes ------------------------------------------------------------------------------- */
 
 static struct netif *loopback(void)
 {
@@ -352,7 +365,7 @@ int datagram_route(struct net_request *r, const struct net_message *msg, struct 
 	return !e && datagram_of(r->s)->shut_write ? -EPIPE : e;
 }
 
-/* --- connections --------------------------------------------------------------------------------------------------- */
+/* --- connections -------------------------------------------------------------------------- */
 
 static void disconnect(struct datagram *d)
 {
@@ -369,7 +382,8 @@ static void disconnect(struct datagram *d)
 	}
 }
 
-int datagram_connect(struct net_request *r, const struct net_sockaddr *a, struct datagram_ports *ports)
+int datagram_connect(struct net_request *r, const struct net_sockaddr *a,
+		     struct datagram_ports *ports)
 {
 	static const struct wishes none = { .ttl = -1, .tos = -1 };
 	struct datagram *d = datagram_of(r->s);
@@ -402,7 +416,7 @@ int datagram_connect(struct net_request *r, const struct net_sockaddr *a, struct
 	return !ports || d->bound ? 0 : datagram_port_take(ports, d);
 }
 
-/* --- out ------------------------------------------------------------------------------------------------------------ */
+/* --- out ---------------------------------------------------------------------------------- */
 
 struct pbuf *datagram_pbuf(uint32_t size, void **data)
 {
@@ -432,7 +446,8 @@ int64_t datagram_read(struct net_request *r, const struct net_message *msg, void
 	return e || !r->s->error ? e : socket_error_take(r->s);
 }
 
-int64_t datagram_compose(struct net_request *r, const struct net_message *msg, struct pbuf **p, void **data)
+int64_t datagram_compose(struct net_request *r, const struct net_message *msg, struct pbuf **p,
+			 void **data)
 {
 	int64_t e;
 
@@ -453,12 +468,15 @@ static bool fragments(const struct datagram *d, const struct outgoing *o, const 
 
 	if (p->tot_len + header > 65535)
 		return false;
-	return p->tot_len + header <= most || d->s->option.mtu_discover < 2 || d->s->option.mtu_discover > 3;
+	return p->tot_len + header <= most || d->s->option.mtu_discover < 2 ||
+	       d->s->option.mtu_discover > 3;
 }
 
-int datagram_output(const struct datagram *d, const struct outgoing *o, struct pbuf *p, uint8_t protocol)
+int datagram_output(const struct datagram *d, const struct outgoing *o, struct pbuf *p,
+		    uint8_t protocol)
 {
-	bool recverr = IP_IS_V4_VAL(o->to.ip) ? d->s->option.receive_error : d->s->option.receive_error6;
+	bool recverr =
+		IP_IS_V4_VAL(o->to.ip) ? d->s->option.receive_error : d->s->option.receive_error6;
 	int e;
 
 	if (!fragments(d, o, p)) {
@@ -466,11 +484,14 @@ int datagram_output(const struct datagram *d, const struct outgoing *o, struct p
 		return -EMSGSIZE;
 	}
 	if (IP_IS_V4_VAL(o->to.ip))
-		e = ip4_output_if_src(p, ip_2_ip4(&o->from), ip_2_ip4(&o->to.ip), o->ttl, o->tos, protocol, o->netif);
+		e = ip4_output_if_src(p, ip_2_ip4(&o->from), ip_2_ip4(&o->to.ip), o->ttl, o->tos,
+				      protocol, o->netif);
 	else
-		e = ip6_output_if_src(p, ip_2_ip6(&o->from), ip_2_ip6(&o->to.ip), o->ttl, o->tos, protocol, o->netif);
+		e = ip6_output_if_src(p, ip_2_ip6(&o->from), ip_2_ip6(&o->to.ip), o->ttl, o->tos,
+				      protocol, o->netif);
 	pbuf_free(p);
-	if (e == ERR_MEM || e == ERR_BUF)	/* dropped on the way: as on Linux, nobody is told who did not ask */
+	/* dropped on the way: as on Linux, nobody is told who did not ask */
+	if (e == ERR_MEM || e == ERR_BUF)
 		return recverr ? -ENOBUFS : 0;
 	return net_lwip_errno(e);
 }

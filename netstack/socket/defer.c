@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP_DEFER_ACCEPT: a connection whose other side says nothing is not for the listener's program to see.
+ * TCP_DEFER_ACCEPT: a connection whose other side says nothing is not for the listener's program to
+ * see.
  *
- * It is made like any other, but comes into the queue only when there is something to read, an end, too, or when the time is over, whichever is first.
- * One that is reset before goes without anybody having heard of it.
+ * It is made like any other, but comes into the queue only when there is something to read, an end,
+ * too, or when the time is over, whichever is first. One that is reset before goes without anybody
+ * having heard of it.
  */
 #include "stream.h"
 
 #define SECOND 1000000000ll
-#define DEFERRED_MOST 256u		/* of a listener; then it takes no more connections until one of these speaks */
+/* Of a listener; then it takes no more connections until one of these speaks */
+#define DEFERRED_MOST 256u
 
 /* Linux counts in repeated requests: 1, 3, 7, ... seconds. */
 int32_t defer_seconds(int32_t n)
@@ -50,7 +53,8 @@ void defer_begin(struct stream *listener, struct stream *child)
 {
 	child->defer_timer.fn = waited_enough;
 	child->defer_timer.arg = child;
-	if (!listener->defer_accept || srv_timer_set(&child->defer_timer, srv_now() + listener->defer_accept * SECOND)) {
+	if (!listener->defer_accept ||
+	    srv_timer_set(&child->defer_timer, srv_now() + listener->defer_accept * SECOND)) {
 		stream_queue_add(listener, child);
 		return;
 	}

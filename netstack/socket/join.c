@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connections between two sockets of this machine. The accepted socket gets the two pipes of the connecting one, swapped; from then on only
- * the kernel moves bytes. What remains for us are beginning and end:
+ * Connections between two sockets of this machine. The accepted socket gets the two pipes of the
+ *connecting one, swapped; from then on only the kernel moves bytes. What remains for us are
+ *beginning and end:
  *
- *	shutdown(SHUT_WR)	the other one `ended`: his reads come to us when the pipe is empty (stream_recv)
- *	close			the other one ended; what he still writes is dropped, and then his writes give EPIPE
- *	close, data unread	the other one is reset: ECONNRESET once, then end of file and EPIPE
+ *	shutdown(SHUT_WR)	the other one `ended`: his reads come to us when the pipe is empty
+ *(stream_recv) close			the other one ended; what he still writes is dropped, and
+ *then his writes give EPIPE close, data unread	the other one is reset: ECONNRESET once, then end of
+ *file and EPIPE
  */
 #include <errno.h>
 
@@ -45,7 +47,7 @@ static void join(struct stream *st, struct stream *listener)
 	defer_begin(listener, child);
 }
 
-/* --- waiting for room in the listener's queue --------------------------------------------------------------------- */
+/* --- waiting for room in the listener's queue --------------------------------------------- */
 
 void join_leave(struct stream *st)
 {
@@ -101,7 +103,7 @@ void join_listener_gone(struct stream *listener)
 	}
 }
 
-/* --- beginning, end -------------------------------------------------------------------------------------------------- */
+/* --- beginning, end ----------------------------------------------------------------------- */
 
 int join_connect(struct stream *st)
 {

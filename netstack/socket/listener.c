@@ -61,13 +61,26 @@ void listener_save(struct stream *st)
 	c = record_of(0);
 	if (!c)
 		return;		/* so many: this one goes with the server */
-	*c = (struct record){ .cred = s->cred, .local = st->local, .option = s->option, .uid = s->uid, .pid = s->pid, .backlog = st->backlog,
-		.source = s->source, .in = st->in->handle, .out = st->out->handle, .max_segment = st->max_segment, .keep_idle = st->keep_idle,
-		.keep_interval = st->keep_interval, .keep_count = st->keep_count, .defer_accept = st->defer_accept, .family = s->family, .no_delay = st->no_delay };
+	*c = (struct record){ .cred = s->cred,
+			      .local = st->local,
+			      .option = s->option,
+			      .uid = s->uid,
+			      .pid = s->pid,
+			      .backlog = st->backlog,
+			      .source = s->source,
+			      .in = st->in->handle,
+			      .out = st->out->handle,
+			      .max_segment = st->max_segment,
+			      .keep_idle = st->keep_idle,
+			      .keep_interval = st->keep_interval,
+			      .keep_count = st->keep_count,
+			      .defer_accept = st->defer_accept,
+			      .family = s->family,
+			      .no_delay = st->no_delay };
 	cookie_set(c, s->cookie);
 }
 
-/* --- taking over ------------------------------------------------------------------------------------------------ */
+/* --- taking over -------------------------------------------------------------------------- */
 
 bool listener_owns(int handle)
 {
@@ -104,7 +117,8 @@ void listener_keep_end(void)
 
 		if (!c->cookie)
 			continue;
-		if (!c->alive || !is_type(c->source, K_OBJECT_SOURCE) || !is_type(c->in, K_OBJECT_PIPE) || !is_type(c->out, K_OBJECT_PIPE))
+		if (!c->alive || !is_type(c->source, K_OBJECT_SOURCE) ||
+		    !is_type(c->in, K_OBJECT_PIPE) || !is_type(c->out, K_OBJECT_PIPE))
 			cookie_set(c, 0);
 		c->alive = false;
 	}
@@ -112,7 +126,8 @@ void listener_keep_end(void)
 
 static bool restore(const struct record *c)
 {
-	struct socket *s = socket_restore(c->cookie, &socket_stream_ops, c->family, LX_SOCK_STREAM, LX_IPPROTO_TCP, c->source);
+	struct socket *s = socket_restore(c->cookie, &socket_stream_ops, c->family, LX_SOCK_STREAM,
+					  LX_IPPROTO_TCP, c->source);
 	struct stream *st;
 
 	if (!s)

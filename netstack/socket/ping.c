@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Ping sockets (SOCK_DGRAM of ICMP): echo requests out, the replies to them back. The identifier in the packets is the socket's port (datagram.h). */
+/*
+ * Ping sockets (SOCK_DGRAM of ICMP): echo requests out, the replies to them back. The identifier in
+ * the packets is the socket's port (datagram.h).
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -21,7 +24,8 @@ void ping_deliver(const struct arrival *a, struct pbuf *p, uint16_t from)
 	uint8_t h[HEADER];
 	uint16_t id;
 
-	if (pbuf_copy_partial(p, h, sizeof h, from) < sizeof h || h[0] != (IP_IS_V4_VAL(a->to.ip) ? ICMP_ER : ICMP6_TYPE_EREP))
+	if (pbuf_copy_partial(p, h, sizeof h, from) < sizeof h ||
+	    h[0] != (IP_IS_V4_VAL(a->to.ip) ? ICMP_ER : ICMP6_TYPE_EREP))
 		return;
 	id = (uint16_t)(h[4] << 8 | h[5]);
 	for (struct datagram *d = datagram_port_first(&ping_ports, id); d; d = d->port_next) {
@@ -34,7 +38,8 @@ void ping_fault(const struct fault *f)
 {
 	struct arrival back = { .from = f->remote, .to = f->local };
 
-	for (struct datagram *d = datagram_port_first(&ping_ports, f->local.port); d; d = d->port_next) {
+	for (struct datagram *d = datagram_port_first(&ping_ports, f->local.port); d;
+	     d = d->port_next) {
 		if (fits(d, &back, f->local.port)) {
 			datagram_fault(d, f);
 			return;
@@ -56,7 +61,8 @@ static int64_t ping_connect(struct net_request *r, const struct net_sockaddr *a)
 }
 
 /* Only echo requests may be sent; identifier and checksum are ours. */
-static int request_finish(const struct datagram *d, const struct outgoing *o, struct pbuf *p, uint8_t *data)
+static int request_finish(const struct datagram *d, const struct outgoing *o, struct pbuf *p,
+			  uint8_t *data)
 {
 	bool six = IP_IS_V6_VAL(o->to.ip);
 	uint16_t id = lwip_htons(d->local.port), sum;
@@ -65,7 +71,8 @@ static int request_finish(const struct datagram *d, const struct outgoing *o, st
 		return -EINVAL;
 	memset(data + 2, 0, 2);
 	memcpy(data + 4, &id, 2);
-	sum = six ? ip_chksum_pseudo(p, LX_IPPROTO_ICMPV6, p->tot_len, &o->from, &o->to.ip) : inet_chksum_pbuf(p);
+	sum = six ? ip_chksum_pseudo(p, LX_IPPROTO_ICMPV6, p->tot_len, &o->from, &o->to.ip) :
+		    inet_chksum_pbuf(p);
 	memcpy(data + 2, &sum, 2);
 	return 0;
 }

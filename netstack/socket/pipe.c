@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Kernel pipes (pipe.h). Their notices carry a number that is never used again, so one that comes late finds nothing. */
+/*
+ * Kernel pipes (pipe.h). Their notices carry a number that is never used again, so one that comes
+ * late finds nothing.
+ */
 #include "pipe.h"
 
 #include <errno.h>
@@ -58,7 +61,8 @@ void pipe_put(struct pipe *p)
 
 void pipe_hold(struct pipe *p)
 {
-	uint32_t ends = (p->writer && p->writer->reset ? 0 : K_PIPE_READER) | (p->reader && p->reader->ended ? 0 : K_PIPE_WRITER);
+	uint32_t ends = (p->writer && p->writer->reset ? 0 : K_PIPE_READER) |
+			(p->reader && p->reader->ended ? 0 : K_PIPE_WRITER);
 
 	if (p->held == ends)
 		return;

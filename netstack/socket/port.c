@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which TCP ports are taken. lwIP knows only connections over the wire, and only once they begin, so the rules of bind() are here:
- * two sockets may share a port if their addresses differ, or if both say SO_REUSEADDR and neither listens.
+ * Which TCP ports are taken. lwIP knows only connections over the wire, and only once they begin,
+ * so the rules of bind() are here: two sockets may share a port if their addresses differ, or if
+ * both say SO_REUSEADDR and neither listens.
  */
 #include <errno.h>
 
@@ -21,7 +22,10 @@ static bool takes_both(const struct stream *st)
 	return st->s->family == LX_AF_INET6 && !st->s->option.v6_only;
 }
 
-/* Do two local addresses have an address in common? The zero address of an IPv6 socket means IPv4, too, unless V6ONLY. */
+/*
+ * Do two local addresses have an address in common? The zero address of an IPv6 socket means IPv4,
+ * too, unless V6ONLY.
+ */
 static bool overlap(const struct stream *a, const struct stream *b)
 {
 	bool any_a = ip_addr_isany_val(a->local.ip), any_b = ip_addr_isany_val(b->local.ip);
@@ -46,11 +50,13 @@ static bool conflict(const struct stream *st, const struct stream *with)
 {
 	if (st == with || st->local.port != with->local.port || !overlap(st, with))
 		return false;
-	if (st->s->option.interface && with->s->option.interface && st->s->option.interface != with->s->option.interface)
+	if (st->s->option.interface && with->s->option.interface &&
+	    st->s->option.interface != with->s->option.interface)
 		return false;
 	if (may_share(st, with))
 		return false;
-	return !(st->s->option.reuse_address && with->s->option.reuse_address && with->state != STREAM_LISTENING);
+	return !(st->s->option.reuse_address && with->s->option.reuse_address &&
+		 with->state != STREAM_LISTENING);
 }
 
 /* Connections that lwIP ends by itself: only SO_REUSEADDR ignores them. */
@@ -139,7 +145,8 @@ void port_drop(struct stream *st)
 bool port_may_listen(const struct stream *st)
 {
 	for (const struct stream *p = chains[st->local.port % CHAINS]; p; p = p->port_next) {
-		if (p != st && p->state == STREAM_LISTENING && p->local.port == st->local.port && overlap(st, p) && !may_share(st, p))
+		if (p != st && p->state == STREAM_LISTENING && p->local.port == st->local.port &&
+		    overlap(st, p) && !may_share(st, p))
 			return false;
 	}
 	return true;
@@ -152,7 +159,8 @@ static int fit(const struct stream *p, const struct net_endpoint *at)
 		return 0;
 	if (ip_addr_eq(&p->local.ip, &at->ip))
 		return 2;
-	return ip_addr_isany_val(p->local.ip) && (IP_GET_TYPE(&p->local.ip) == IP_GET_TYPE(&at->ip) || takes_both(p));
+	return ip_addr_isany_val(p->local.ip) &&
+	       (IP_GET_TYPE(&p->local.ip) == IP_GET_TYPE(&at->ip) || takes_both(p));
 }
 
 /* Of several that share a port each gets its part. */
@@ -178,7 +186,8 @@ struct stream *port_listener(const struct net_endpoint *at)
 struct stream *port_twin(const struct stream *st)
 {
 	for (struct stream *p = chains[st->local.port % CHAINS]; p; p = p->port_next) {
-		if (p != st && p->state == STREAM_LISTENING && p->local.port == st->local.port && ip_addr_eq(&p->local.ip, &st->local.ip))
+		if (p != st && p->state == STREAM_LISTENING && p->local.port == st->local.port &&
+		    ip_addr_eq(&p->local.ip, &st->local.ip))
 			return p;
 	}
 	return NULL;

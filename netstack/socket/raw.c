@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Raw sockets (datagram.h): they see every packet of their protocol, and send what they are given below an IP header (or with it: IP_HDRINCL).
- * Of IPv4 they get the header, too; of IPv6 what comes after all headers.
+ * Raw sockets (datagram.h): they see every packet of their protocol, and send what they are given
+ * below an IP header (or with it: IP_HDRINCL). Of IPv4 they get the header, too; of IPv6 what comes
+ * after all headers.
  */
 #include <errno.h>
 #include <string.h>
@@ -22,7 +23,7 @@ bool raw_wanted(uint8_t protocol)
 	return listeners[protocol] != 0;
 }
 
-/* --- what comes ------------------------------------------------------------------------------------------------------ */
+/* --- what comes --------------------------------------------------------------------------- */
 
 /* ICMP_FILTER and ICMP6_FILTER: a set bit means that the type is not wanted. */
 static bool filtered(const struct datagram *d, uint8_t type)
@@ -39,18 +40,22 @@ static bool checksum_right(const struct datagram *d, struct pbuf *p, uint16_t he
 	if (d->checksum_at < 0)
 		return true;
 	pbuf_remove_header(p, header);
-	sum = ip_chksum_pseudo(p, (u8_t)d->s->protocol, p->tot_len, ip_current_src_addr(), ip_current_dest_addr());
+	sum = ip_chksum_pseudo(p, (u8_t)d->s->protocol, p->tot_len, ip_current_src_addr(),
+			       ip_current_dest_addr());
 	pbuf_add_header_force(p, header);
 	return !sum;
 }
 
-static bool wants(const struct datagram *d, const struct arrival *a, struct pbuf *p, uint16_t header)
+static bool wants(const struct datagram *d, const struct arrival *a, struct pbuf *p,
+		  uint16_t header)
 {
 	const struct socket *s = d->s;
 
-	if (s->ops != &socket_raw_ops || s->protocol != a->protocol || !datagram_own_family(s, &a->to.ip))
+	if (s->ops != &socket_raw_ops || s->protocol != a->protocol ||
+	    !datagram_own_family(s, &a->to.ip))
 		return false;
-	if (!datagram_fits(d, a) || (ip_addr_ismulticast(&a->to.ip) && !datagram_joined(d, &a->to.ip, a->index)))
+	if (!datagram_fits(d, a) ||
+	    (ip_addr_ismulticast(&a->to.ip) && !datagram_joined(d, &a->to.ip, a->index)))
 		return false;
 	if (p->tot_len > header && filtered(d, pbuf_get_at(p, header)))
 		return false;
@@ -76,12 +81,13 @@ void raw_fault(const struct fault *f, uint8_t protocol)
 	if (!listeners[protocol])
 		return;
 	for (struct datagram *d = datagram_first; d; d = d->next) {
-		if (d->s->ops == &socket_raw_ops && d->s->protocol == protocol && datagram_own_family(d->s, &f->local.ip) && datagram_fits(d, &back))
+		if (d->s->ops == &socket_raw_ops && d->s->protocol == protocol &&
+		    datagram_own_family(d->s, &f->local.ip) && datagram_fits(d, &back))
 			datagram_fault(d, f);
 	}
 }
 
-/* --- names ----------------------------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------- */
 
 /* The port means nothing. */
 static int64_t raw_bind(struct net_request *r, const struct net_sockaddr *a)
@@ -106,9 +112,12 @@ static int64_t raw_connect(struct net_request *r, const struct net_sockaddr *a)
 	return datagram_connect(r, a, NULL);
 }
 
-/* --- sending --------------------------------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------------------ */
 
-/* What Linux fills in of a header that is given: the length and the checksum always, the rest if it is zero. */
+/*
+ * What Linux fills in of a header that is given: the length and the checksum always, the rest if it
+ * is zero.
+ */
 static int header_finish(const struct outgoing *o, void *data, uint32_t size)
 {
 	struct ip_hdr *h = data;
@@ -125,7 +134,8 @@ static int header_finish(const struct outgoing *o, void *data, uint32_t size)
 	return 0;
 }
 
-static int64_t send_with_header(struct net_request *r, const struct net_message *msg, const struct outgoing *o)
+static int64_t send_with_header(struct net_request *r, const struct net_message *msg,
+				const struct outgoing *o)
 {
 	struct pbuf *p;
 	int64_t e;
@@ -139,13 +149,15 @@ static int64_t send_with_header(struct net_request *r, const struct net_message 
 	if (!e)
 		e = header_finish(o, p->payload, (uint32_t)msg->size);
 	if (!e)
-		ip4_output_if_src(p, NULL, LWIP_IP_HDRINCL, 0, 0, 0, o->netif);	/* what is dropped is dropped */
+		ip4_output_if_src(p, NULL, LWIP_IP_HDRINCL, 0, 0, 0,
+				  o->netif); /* what is dropped is dropped */
 	pbuf_free(p);
 	return e ? e : (int64_t)msg->size;
 }
 
 /* IPV6_CHECKSUM: where the checksum goes. */
-static int checksum_put(const struct datagram *d, const struct outgoing *o, struct pbuf *p, uint8_t *data)
+static int checksum_put(const struct datagram *d, const struct outgoing *o, struct pbuf *p,
+			uint8_t *data)
 {
 	uint16_t sum;
 
@@ -188,7 +200,7 @@ static int64_t raw_send(struct net_request *r, struct net_message *msg)
 	return e ? e : (int64_t)msg->size;
 }
 
-/* --- options ---------------------------------------------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------------------------ */
 
 /* The words that there are; a shorter filter leaves the rest as it is. */
 static int64_t filter_set(struct datagram *d, const void *value, uint32_t size, uint32_t most)
@@ -206,17 +218,20 @@ static int64_t filter_get(const struct datagram *d, void *value, uint32_t *size,
 
 static bool is_icmp(const struct socket *s, int level, int name)
 {
-	return level == LX_SOL_RAW && name == LX_ICMP_FILTER && s->family == LX_AF_INET && s->protocol == LX_IPPROTO_ICMP;
+	return level == LX_SOL_RAW && name == LX_ICMP_FILTER && s->family == LX_AF_INET &&
+	       s->protocol == LX_IPPROTO_ICMP;
 }
 
 static bool is_icmp6(const struct socket *s, int level, int name)
 {
-	return level == LX_IPPROTO_ICMPV6 && name == LX_ICMPV6_FILTER && s->family == LX_AF_INET6 && s->protocol == LX_IPPROTO_ICMPV6;
+	return level == LX_IPPROTO_ICMPV6 && name == LX_ICMPV6_FILTER && s->family == LX_AF_INET6 &&
+	       s->protocol == LX_IPPROTO_ICMPV6;
 }
 
 static bool is_checksum(const struct socket *s, int level, int name)
 {
-	return (level == LX_IPPROTO_IPV6 || level == LX_SOL_RAW) && name == LX_IPV6_CHECKSUM && s->family == LX_AF_INET6;
+	return (level == LX_IPPROTO_IPV6 || level == LX_SOL_RAW) && name == LX_IPV6_CHECKSUM &&
+	       s->family == LX_AF_INET6;
 }
 
 static int64_t checksum_set(struct datagram *d, const void *value, uint32_t size)
@@ -234,7 +249,8 @@ static int64_t checksum_set(struct datagram *d, const void *value, uint32_t size
 	return 0;
 }
 
-static int64_t raw_set_option(struct net_request *r, int level, int name, const void *value, uint32_t size, uint64_t from)
+static int64_t raw_set_option(struct net_request *r, int level, int name, const void *value,
+			      uint32_t size, uint64_t from)
 {
 	struct datagram *d = datagram_of(r->s);
 	int32_t on;
@@ -255,7 +271,8 @@ static int64_t raw_set_option(struct net_request *r, int level, int name, const 
 	return 0;
 }
 
-static int64_t raw_get_option(struct net_request *r, int level, int name, void *value, uint32_t *size)
+static int64_t raw_get_option(struct net_request *r, int level, int name, void *value,
+			      uint32_t *size)
 {
 	const struct datagram *d = datagram_of(r->s);
 
@@ -270,7 +287,7 @@ static int64_t raw_get_option(struct net_request *r, int level, int name, void *
 	return datagram_get_option(r, level, name, value, size);
 }
 
-/* --- beginning and end -------------------------------------------------------------------------------------------------- */
+/* --- beginning and end -------------------------------------------------------------------- */
 
 static int raw_create(struct net_request *r, struct socket *s)
 {

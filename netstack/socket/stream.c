@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* TCP sockets: their states and operations (stream.h). What is done over the wire is in wire.c, between sockets of this machine in join.c. */
+/*
+ * TCP sockets: their states and operations (stream.h). What is done over the wire is in wire.c,
+ * between sockets of this machine in join.c.
+ */
 #include "stream.h"
 
 #include <errno.h>
@@ -12,7 +15,7 @@
 
 static struct stream *touched;
 
-/* --- the round -------------------------------------------------------------------------------------------------- */
+/* --- the round ---------------------------------------------------------------------------- */
 
 void stream_touch(struct stream *st)
 {
@@ -53,13 +56,17 @@ bool stream_settle(void)
 	return any;
 }
 
-/* --- readiness ------------------------------------------------------------------------------------------------ */
+/* --- readiness ---------------------------------------------------------------------------- */
 
 #define DECLINE (K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE)
-#define BITS (LX_POLLIN | LX_POLLOUT | LX_POLLERR | LX_POLLHUP | LX_POLLRDHUP | DECLINE | K_SOURCE_CALLS_READ | K_SOURCE_CALLS_WRITE | \
-	K_SOURCE_CALLS_CLOSE)
+#define BITS                                                                                       \
+	(LX_POLLIN | LX_POLLOUT | LX_POLLERR | LX_POLLHUP | LX_POLLRDHUP | DECLINE |               \
+	 K_SOURCE_CALLS_READ | K_SOURCE_CALLS_WRITE | K_SOURCE_CALLS_CLOSE)
 
-/* The other's description still counts as a writer of what we read, so the kernel would not give end of file. */
+/*
+ * The other's description still counts as a writer of what we read, so the kernel would not give
+ * end of file.
+ */
 static bool end_is_ours(const struct stream *st)
 {
 	return st->shut_read || (st->ended && st->other);
@@ -81,7 +88,8 @@ static uint32_t connected_bits(struct stream *st)
 		bits |= K_SOURCE_CALLS_WRITE;
 	if (!st->joined && socket_lingers(st->s))
 		bits |= K_SOURCE_CALLS_CLOSE;
-	if (st->ended && st->reset)	/* all at once: the pipes' own ends come one after the other */
+	/* all at once: the pipes' own ends come one after the other */
+	if (st->ended && st->reset)
 		bits |= LX_POLLIN | LX_POLLOUT | LX_POLLRDHUP;
 	if ((st->ended || st->shut_read) && (st->reset || st->shut_write))
 		bits |= LX_POLLHUP;
@@ -131,7 +139,7 @@ static void wake_all(struct stream *st)
 	net_wake(&st->s->writers);
 }
 
-/* --- beginning and end of connections --------------------------------------------------------------------------- */
+/* --- beginning and end of connections ----------------------------------------------------- */
 
 void stream_connected(struct stream *st)
 {
@@ -195,7 +203,7 @@ void stream_free(struct stream *st)
 	free(st);
 }
 
-/* --- the queue of a listener ------------------------------------------------------------------------------------ */
+/* --- the queue of a listener -------------------------------------------------------------- */
 
 /* Linux takes one more than was asked for. */
 bool stream_queue_full(const struct stream *listener)
@@ -256,7 +264,7 @@ struct socket *stream_child(struct stream *listener, struct pipe *in, struct pip
 	return s;
 }
 
-/* --- create, open, destroy ---------------------------------------------------------------------------------------- */
+/* --- create, open, destroy ---------------------------------------------------------------- */
 
 static int stream_create(struct net_request *r, struct socket *s)
 {
@@ -342,10 +350,11 @@ static bool stream_destroy(struct socket *s)
 	return false;
 }
 
-/* --- bind, listen --------------------------------------------------------------------------------------------------- */
+/* --- bind, listen ------------------------------------------------------------------------- */
 
 /* Linux looks at the size first, then at the family; IPv6 streams take no IPv4 addresses. */
-static int address_get(const struct socket *s, const struct net_sockaddr *a, struct net_endpoint *out)
+static int address_get(const struct socket *s, const struct net_sockaddr *a,
+		       struct net_endpoint *out)
 {
 	if (s->family == LX_AF_INET6 && a->size >= 24 && a->family != LX_AF_INET6)
 		return -EAFNOSUPPORT;
@@ -361,7 +370,8 @@ static int64_t stream_bind(struct net_request *r, const struct net_sockaddr *a)
 	struct net_endpoint at;
 	int e;
 
-	if (r->s->family == LX_AF_INET && a->size >= sizeof a->in && a->family == LX_AF_UNSPEC && !a->in.address)
+	if (r->s->family == LX_AF_INET && a->size >= sizeof a->in && a->family == LX_AF_UNSPEC &&
+	    !a->in.address)
 		any.family = LX_AF_INET;	/* old programs leave it out */
 	e = address_get(r->s, &any, &at);
 	if (e)
@@ -434,7 +444,7 @@ int stream_restore(struct stream *st, int in, int out, int backlog)
 	return e;
 }
 
-/* --- connect -------------------------------------------------------------------------------------------------------- */
+/* --- connect ------------------------------------------------------------------------------ */
 
 /* What a connect that has ended finds: its error, once; a later one begins anew. */
 static int64_t connect_outcome(struct net_request *r, struct stream *st)
@@ -476,9 +486,11 @@ static int connect_begin(struct stream *st)
 	int e;
 
 	loopback_for_any(&st->peer);
-	if (ip_addr_ismulticast(&st->peer.ip) || (IP_IS_V4_VAL(st->peer.ip) && ip_2_ip4(&st->peer.ip)->addr == 0xffffffffu))
+	if (ip_addr_ismulticast(&st->peer.ip) ||
+	    (IP_IS_V4_VAL(st->peer.ip) && ip_2_ip4(&st->peer.ip)->addr == 0xffffffffu))
 		return -ENETUNREACH;
-	if (!ip_addr_isany_val(st->local.ip) && IP_GET_TYPE(&st->local.ip) != IP_GET_TYPE(&st->peer.ip))
+	if (!ip_addr_isany_val(st->local.ip) &&
+	    IP_GET_TYPE(&st->local.ip) != IP_GET_TYPE(&st->peer.ip))
 		return -EINVAL;
 	if (!st->bound) {
 		e = port_take(st);
@@ -537,14 +549,17 @@ static int64_t stream_connect(struct net_request *r, const struct net_sockaddr *
 	return connect_wait(r, st, -EINPROGRESS);
 }
 
-/* --- accept ----------------------------------------------------------------------------------------------------------- */
+/* --- accept ------------------------------------------------------------------------------- */
 
 static void accept_undo(void *arg, int error)
 {
 	*(int *)arg = error;
 }
 
-/* The description could not be installed: its close must not reach the connection, which stays in the queue. */
+/*
+ * The description could not be installed: its close must not reach the connection, which stays in
+ * the queue.
+ */
 static int64_t accept_refused(struct stream *child)
 {
 	socket_renumber(child->s);
@@ -574,7 +589,8 @@ static int64_t accept_child(struct net_request *r, struct stream *child, uint32_
 	return NET_DONE;
 }
 
-static int64_t stream_accept(struct net_request *r, uint32_t flags, uint64_t address, uint64_t size_at)
+static int64_t stream_accept(struct net_request *r, uint32_t flags, uint64_t address,
+			     uint64_t size_at)
 {
 	struct stream *st = stream_of(r->s);
 	struct net_sockaddr a;
@@ -589,9 +605,11 @@ static int64_t stream_accept(struct net_request *r, uint32_t flags, uint64_t add
 	return e ? e : accept_child(r, st->queue, flags);
 }
 
-/* --- shutdown, names -------------------------------------------------------------------------------------------------- */
+/* --- shutdown, names ---------------------------------------------------------------------- */
 
-/* A listener or a connect that has not ended is given up by SHUT_RD; everything else only notes it. */
+/*
+ * A listener or a connect that has not ended is given up by SHUT_RD; everything else only notes it.
+ */
 static int64_t stream_shutdown(struct net_request *r, int how)
 {
 	struct stream *st = stream_of(r->s);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What of a stream's data goes through the server: sendmsg and recvmsg, flags, timeouts, the calls that a switch of the source has sent
- * here. The kernel does it where it can: a plain call is passed on to the kernel's own operation on the pipe. (Peeked data may
- * be taken by another reader before we drop it; two readers of one stream have no order on Linux either.)
+ * What of a stream's data goes through the server: sendmsg and recvmsg, flags, timeouts, the calls
+ * that a switch of the source has sent here. The kernel does it where it can: a plain call is
+ * passed on to the kernel's own operation on the pipe. (Peeked data may be taken by another reader
+ * before we drop it; two readers of one stream have no order on Linux either.)
  */
 #include <errno.h>
 #include <stddef.h>
@@ -27,11 +28,12 @@ static uint64_t vector_of(const struct net_request *r)
 	return 0;
 }
 
-/* --- sending ------------------------------------------------------------------------------------------------ */
+/* --- sending ------------------------------------------------------------------------------ */
 
 static int64_t broken_pipe(struct net_request *r, const struct net_message *msg)
 {
-	return msg->flags & LX_MSG_NOSIGNAL || r->messages ? -EPIPE : net_fail(r, EPIPE, LX_SIGPIPE);
+	return msg->flags & LX_MSG_NOSIGNAL || r->messages ? -EPIPE :
+							     net_fail(r, EPIPE, LX_SIGPIPE);
 }
 
 /* Whether anything can be sent; NET_PASS: yes. */
@@ -55,9 +57,11 @@ static int64_t send_state(struct net_request *r, struct stream *st, const struct
 }
 
 /* The kernel's own operation does exactly this. */
-static bool send_is_plain(const struct net_request *r, const struct stream *st, const struct net_message *msg)
+static bool send_is_plain(const struct net_request *r, const struct stream *st,
+			  const struct net_message *msg)
 {
-	if (r->done || r->parked || st->s->option.send_timeout || r->m->number == 307 || st->no_memory || r->m->extra[1] == ENOMEM)
+	if (r->done || r->parked || st->s->option.send_timeout || r->m->number == 307 ||
+	    st->no_memory || r->m->extra[1] == ENOMEM)
 		return false;
 	if (msg->flags & ~(LX_MSG_NOSIGNAL | LX_MSG_DONTWAIT | LX_MSG_MORE))
 		return false;
@@ -67,9 +71,11 @@ static bool send_is_plain(const struct net_request *r, const struct stream *st, 
 static int64_t send_by_kernel(struct net_request *r, const struct net_message *msg)
 {
 	uint64_t vector[6] = { r->m->arg[0], r->m->arg[1], r->m->arg[2] };
-	uint64_t plain[6] = { r->m->arg[0], msg->iov[0].base, msg->iov[0].size, msg->flags & (LX_MSG_NOSIGNAL | LX_MSG_DONTWAIT) };
+	uint64_t plain[6] = { r->m->arg[0], msg->iov[0].base, msg->iov[0].size,
+			      msg->flags & (LX_MSG_NOSIGNAL | LX_MSG_DONTWAIT) };
 
-	return msg->iov_count == 1 ? net_forward_kernel(r, NR_SENDTO, plain) : net_forward_kernel(r, NR_WRITEV, vector);
+	return msg->iov_count == 1 ? net_forward_kernel(r, NR_SENDTO, plain) :
+				     net_forward_kernel(r, NR_WRITEV, vector);
 }
 
 /* Moves what there is room for. 0: all is sent. */
@@ -131,10 +137,11 @@ int64_t stream_sendfile(struct net_request *r)
 
 	if (e != NET_PASS)
 		return e;
-	return st->s->option.send_timeout ? net_forward_kernel(r, r->m->number, r->m->arg) : -EINVAL;
+	return st->s->option.send_timeout ? net_forward_kernel(r, r->m->number, r->m->arg) :
+					    -EINVAL;
 }
 
-/* --- receiving ---------------------------------------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------------------------- */
 
 /* Nothing is in the pipe: why not, and what now. */
 static int64_t recv_nothing(struct net_request *r, struct stream *st)
@@ -155,13 +162,15 @@ static int64_t recv_nothing(struct net_request *r, struct stream *st)
 	return e;
 }
 
-static int64_t recv_peek(struct net_request *r, struct stream *st, struct net_message *msg, uint64_t n)
+static int64_t recv_peek(struct net_request *r, struct stream *st, struct net_message *msg,
+			 uint64_t n)
 {
 	uint64_t at = 0;
 	int64_t e;
 
 	while (at < n) {
-		int64_t got = k_pipe_read(st->in->handle, buffer, n - at < CHUNK ? n - at : CHUNK, K_PIPE_PEEK, at);
+		int64_t got = k_pipe_read(st->in->handle, buffer, n - at < CHUNK ? n - at : CHUNK,
+					  K_PIPE_PEEK, at);
 
 		if (got <= 0)
 			break;
@@ -175,7 +184,8 @@ static int64_t recv_peek(struct net_request *r, struct stream *st, struct net_me
 }
 
 /* MSG_TRUNC on a stream throws away. */
-static int64_t recv_drop(struct net_request *r, struct stream *st, struct net_message *msg, uint64_t n)
+static int64_t recv_drop(struct net_request *r, struct stream *st, struct net_message *msg,
+			 uint64_t n)
 {
 	int64_t e = net_message_finish(r, msg);
 
@@ -216,7 +226,8 @@ int64_t stream_recv(struct net_request *r, struct net_message *msg)
 	if (!msg->size && bytes)
 		return net_message_finish(r, msg);
 	if (!bytes) {
-		if (!r->done) {		/* (an end of file has no address and no control messages either) */
+		/* (an end of file has no address and no control messages either) */
+		if (!r->done) {
 			e = net_message_finish(r, msg);
 			if (e)
 				return e;
@@ -240,7 +251,7 @@ int64_t stream_recv(struct net_request *r, struct net_message *msg)
 	return (int64_t)r->done;
 }
 
-/* --- ioctl ---------------------------------------------------------------------------------------------------- */
+/* --- ioctl -------------------------------------------------------------------------------- */
 
 int64_t stream_ioctl(struct net_request *r, uint32_t command, uint64_t arg)
 {
@@ -257,7 +268,10 @@ int64_t stream_ioctl(struct net_request *r, uint32_t command, uint64_t arg)
 	case LX_SIOCOUTQNSD:
 		if (st->state == STREAM_LISTENING)
 			return -EINVAL;
-		n = st->state == STREAM_IDLE || st->joined ? 0 : (int32_t)(pipe_bytes(st->out) + wire_unsent(st, command == LX_SIOCOUTQNSD));
+		n = st->state == STREAM_IDLE || st->joined ?
+			    0 :
+			    (int32_t)(pipe_bytes(st->out) +
+				      wire_unsent(st, command == LX_SIOCOUTQNSD));
 		break;
 	case LX_SIOCATMARK:
 		break;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The TCP level's socket options. Numbers that only Linux's own TCP would use (TCP_SYNCNT, ...) are kept and given back. */
+/*
+ * The TCP level's socket options. Numbers that only Linux's own TCP would use (TCP_SYNCNT, ...) are
+ * kept and given back.
+ */
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -78,14 +81,16 @@ static int64_t tcp_set_int(struct stream *st, int name, int32_t n)
 	return -ENOPROTOOPT;
 }
 
-int64_t stream_set_option(struct net_request *r, int level, int name, const void *value, uint32_t size, uint64_t from)
+int64_t stream_set_option(struct net_request *r, int level, int name, const void *value,
+			  uint32_t size, uint64_t from)
 {
 	struct stream *st = stream_of(r->s);
 	int32_t n;
 	int64_t e;
 
 	(void)from;
-	if (level == LX_IPPROTO_IPV6 && name == LX_IPV6_V6ONLY && r->s->family == LX_AF_INET6 && st->bound)
+	if (level == LX_IPPROTO_IPV6 && name == LX_IPV6_V6ONLY && r->s->family == LX_AF_INET6 &&
+	    st->bound)
 		return -EINVAL;
 	if (level != LX_IPPROTO_TCP)
 		return NET_PASS;
@@ -103,21 +108,25 @@ int64_t stream_set_option(struct net_request *r, int level, int name, const void
 	return e;
 }
 
-/* --- getsockopt ---------------------------------------------------------------------------------------------- */
+/* --- getsockopt --------------------------------------------------------------------------- */
 
 /* Linux's struct tcp_info, as far as it is filled here. */
 struct tcp_info_wire {
 	uint8_t state, ca_state, retransmits, probes, backoff, options, scales, flags;
 	uint32_t rto, ato, snd_mss, rcv_mss, unacked, sacked, lost, retrans, fackets;
 	uint32_t last_data_sent, last_ack_sent, last_data_recv, last_ack_recv;
-	uint32_t pmtu, rcv_ssthresh, rtt, rttvar, snd_ssthresh, snd_cwnd, advmss, reordering, rcv_rtt, rcv_space, total_retrans;
+	uint32_t pmtu, rcv_ssthresh, rtt, rttvar, snd_ssthresh, snd_cwnd, advmss, reordering,
+		rcv_rtt, rcv_space, total_retrans;
 	uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
 };
 _Static_assert(sizeof(struct tcp_info_wire) == 136, "tcp_info layout");
 
 static uint8_t linux_state(const struct stream *st)
 {
-	/* lwIP: CLOSED LISTEN SYN_SENT SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 CLOSE_WAIT CLOSING LAST_ACK TIME_WAIT */
+	/*
+	 * lwIP: CLOSED LISTEN SYN_SENT SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 CLOSE_WAIT
+	 * CLOSING LAST_ACK TIME_WAIT
+	 */
 	static const uint8_t of_lwip[] = { 7, 10, 2, 3, 1, 4, 5, 8, 11, 9, 6 };
 
 	switch (st->state) {
@@ -155,8 +164,13 @@ static void info_of_pcb(const struct tcp_pcb *pcb, struct tcp_info_wire *i)
 
 static int64_t info_get(const struct stream *st, void *value, uint32_t *size)
 {
-	struct tcp_info_wire i = { .state = linux_state(st), .rto = 1000000, .snd_mss = DEFAULT_SEGMENT, .rcv_mss = DEFAULT_SEGMENT, .reordering = 3,
-		.snd_cwnd = 10, .snd_ssthresh = 0x7fffffff };
+	struct tcp_info_wire i = { .state = linux_state(st),
+				   .rto = 1000000,
+				   .snd_mss = DEFAULT_SEGMENT,
+				   .rcv_mss = DEFAULT_SEGMENT,
+				   .reordering = 3,
+				   .snd_cwnd = 10,
+				   .snd_ssthresh = 0x7fffffff };
 
 	if (st->state == STREAM_LISTENING) {	/* as Linux: the queue */
 		i.unacked = st->pending;
@@ -219,7 +233,10 @@ int64_t stream_get_option(struct net_request *r, int level, int name, void *valu
 	if (level == LX_SOL_SOCKET && name == LX_SO_ACCEPTCONN)
 		return net_option_put(value, size, st->state == STREAM_LISTENING);
 	if (level == LX_IPPROTO_IP && name == LX_IP_MTU)
-		return st->state == STREAM_CONNECTED ? net_option_put(value, size, st->joined ? 65536 : segment_size(st) + 40) : -ENOTCONN;
+		return st->state == STREAM_CONNECTED ?
+			       net_option_put(value, size,
+					      st->joined ? 65536 : segment_size(st) + 40) :
+			       -ENOTCONN;
 	return NET_PASS;
 }
 

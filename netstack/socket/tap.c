@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What lwIP takes in, before its own protocols see it (datagram.h): raw sockets get copies, UDP goes to our sockets, replies to pings and ICMP's errors
- * to whom they belong. What is not for one of our sockets goes on to lwIP: DHCP's datagrams, echo requests, datagrams for ports that nobody has.
+ * What lwIP takes in, before its own protocols see it (datagram.h): raw sockets get copies, UDP
+ * goes to our sockets, replies to pings and ICMP's errors to whom they belong. What is not for one
+ * of our sockets goes on to lwIP: DHCP's datagrams, echo requests, datagrams for ports that nobody
+ * has.
  */
 #include <errno.h>
 #include <string.h>
@@ -24,21 +26,26 @@ static struct tap {
 	uint32_t users;
 } taps[256];
 
-/* --- UDP -------------------------------------------------------------------------------------------------------------- */
+/* --- UDP ---------------------------------------------------------------------------------- */
 
-/* Checksum of the first `size` bytes of p, which may be longer than UDP's own length says. (lwIP's function for a part stops at 32 KiB.) */
+/*
+ * Checksum of the first `size` bytes of p, which may be longer than UDP's own length says. (lwIP's
+ * function for a part stops at 32 KiB.)
+ */
 static uint16_t udp_sum(struct pbuf *p, uint16_t size)
 {
 	struct pbuf *part;
 	uint16_t sum = 1;
 
 	if (size == p->tot_len)
-		return ip_chksum_pseudo(p, LX_IPPROTO_UDP, size, ip_current_src_addr(), ip_current_dest_addr());
+		return ip_chksum_pseudo(p, LX_IPPROTO_UDP, size, ip_current_src_addr(),
+					ip_current_dest_addr());
 	part = pbuf_alloc(PBUF_RAW, size, PBUF_RAM);
 	if (!part)
 		return sum;
 	if (pbuf_copy_partial_pbuf(part, p, size, 0) == ERR_OK)
-		sum = ip_chksum_pseudo(part, LX_IPPROTO_UDP, size, ip_current_src_addr(), ip_current_dest_addr());
+		sum = ip_chksum_pseudo(part, LX_IPPROTO_UDP, size, ip_current_src_addr(),
+				       ip_current_dest_addr());
 	pbuf_free(part);
 	return sum;
 }
@@ -71,22 +78,27 @@ static bool udp_input_tap(struct arrival *a, struct pbuf *p, uint16_t header)
 		return false;
 	a->from.port = lwip_ntohs(h.src);
 	a->to.port = lwip_ntohs(h.dest);
-	if (!udp_deliver(a, p, (uint16_t)(header + UDP_HLEN), (uint16_t)(size - UDP_HLEN)) || a->many)
+	if (!udp_deliver(a, p, (uint16_t)(header + UDP_HLEN), (uint16_t)(size - UDP_HLEN)) ||
+	    a->many)
 		return false;
 	MIB2_STATS_INC(mib2.ipindelivers);
 	MIB2_STATS_INC(mib2.udpindatagrams);
 	return true;
 }
 
-/* --- ICMP's errors ------------------------------------------------------------------------------------------------------ */
+/* --- ICMP's errors ------------------------------------------------------------------------ */
 
 /* Destination unreachable, by code: what programs are told, and whether that is final. */
-static const struct { uint8_t error, fatal; } unreachable4[16] = {
-	{ ENETUNREACH, 0 }, { EHOSTUNREACH, 0 }, { ENOPROTOOPT, 1 }, { ECONNREFUSED, 1 }, { EMSGSIZE, 0 }, { EOPNOTSUPP, 0 }, { ENETUNREACH, 1 },
-	{ EHOSTDOWN, 1 }, { 64 /* ENONET */, 1 }, { ENETUNREACH, 1 }, { EHOSTUNREACH, 1 }, { ENETUNREACH, 0 }, { EHOSTUNREACH, 0 },
-	{ EHOSTUNREACH, 1 }, { EHOSTUNREACH, 1 }, { EHOSTUNREACH, 1 },
+static const struct {
+	uint8_t error, fatal;
+} unreachable4[16] = {
+	{ ENETUNREACH, 0 }, { EHOSTUNREACH, 0 }, { ENOPROTOOPT, 1 }, { ECONNREFUSED, 1 },
+	{ EMSGSIZE, 0 }, { EOPNOTSUPP, 0 }, { ENETUNREACH, 1 }, { EHOSTDOWN, 1 },
+	{ 64 /* ENONET */, 1 }, { ENETUNREACH, 1 }, { EHOSTUNREACH, 1 }, { ENETUNREACH, 0 },
+	{ EHOSTUNREACH, 0 }, { EHOSTUNREACH, 1 }, { EHOSTUNREACH, 1 }, { EHOSTUNREACH, 1 },
 }, unreachable6[7] = {
-	{ ENETUNREACH, 0 }, { EACCES, 1 }, { EHOSTUNREACH, 0 }, { EHOSTUNREACH, 0 }, { ECONNREFUSED, 1 }, { EACCES, 1 }, { EACCES, 1 },
+	{ ENETUNREACH, 0 }, { EACCES, 1 }, { EHOSTUNREACH, 0 }, { EHOSTUNREACH, 0 },
+	{ ECONNREFUSED, 1 }, { EACCES, 1 }, { EACCES, 1 },
 };
 
 static bool fault_kind4(struct fault *f)
@@ -132,8 +144,12 @@ static bool fault_kind6(struct fault *f)
 	return false;
 }
 
-/* The header of the packet that it is about, which we sent: its protocol, and how long the header is; 0: no such packet. */
-static uint32_t quoted_header(struct fault *f, const uint8_t *quoted, uint32_t size, bool six, uint8_t *protocol)
+/*
+ * The header of the packet that it is about, which we sent: its protocol, and how long the header
+ * is; 0: no such packet.
+ */
+static uint32_t quoted_header(struct fault *f, const uint8_t *quoted, uint32_t size, bool six,
+			      uint8_t *protocol)
 {
 	struct ip6_hdr h6;
 	struct ip_hdr h4;
@@ -145,7 +161,8 @@ static uint32_t quoted_header(struct fault *f, const uint8_t *quoted, uint32_t s
 		ip_addr_copy_from_ip6_packed(f->local.ip, h6.src);
 		ip_addr_copy_from_ip6_packed(f->remote.ip, h6.dest);
 		ip6_addr_assign_zone(ip_2_ip6(&f->local.ip), IP6_UNICAST, ip_current_input_netif());
-		ip6_addr_assign_zone(ip_2_ip6(&f->remote.ip), IP6_UNKNOWN, ip_current_input_netif());
+		ip6_addr_assign_zone(ip_2_ip6(&f->remote.ip), IP6_UNKNOWN,
+				     ip_current_input_netif());
 		*protocol = IP6H_NEXTH(&h6);
 		return sizeof h6;
 	}
@@ -194,7 +211,9 @@ static bool icmp_sum_right(struct pbuf *p, uint16_t header, bool six)
 	uint16_t sum;
 
 	pbuf_remove_header(p, header);
-	sum = six ? ip_chksum_pseudo(p, LX_IPPROTO_ICMPV6, p->tot_len, ip_current_src_addr(), ip_current_dest_addr()) : inet_chksum_pbuf(p);
+	sum = six ? ip_chksum_pseudo(p, LX_IPPROTO_ICMPV6, p->tot_len, ip_current_src_addr(),
+				     ip_current_dest_addr()) :
+		    inet_chksum_pbuf(p);
 	pbuf_add_header_force(p, header);
 	return !sum;
 }
@@ -214,13 +233,14 @@ static void icmp_input_tap(const struct arrival *a, struct pbuf *p, uint16_t hea
 	if (!(six ? fault_kind6(&f) : fault_kind4(&f)))
 		return;
 	if (f.error == EMSGSIZE)
-		f.info = six ? (uint32_t)number_at(data + 4) << 16 | number_at(data + 6) : number_at(data + 6);
+		f.info = six ? (uint32_t)number_at(data + 4) << 16 | number_at(data + 6) :
+			       number_at(data + 6);
 	skip = quoted_header(&f, data + 8, size - 8, six, &protocol);
 	if (skip && skip <= size - 8)
 		fault_give(&f, protocol, data + 8 + skip, size - 8 - skip);
 }
 
-/* --- all ------------------------------------------------------------------------------------------------------------------ */
+/* --- all ---------------------------------------------------------------------------------- */
 
 static void arrival_read(struct arrival *a, const struct pbuf *p)
 {
@@ -235,7 +255,8 @@ static void arrival_read(struct arrival *a, const struct pbuf *p)
 	a->ttl = six ? IP6H_HOPLIM(h6) : IPH_TTL(h4);
 	a->tos = six ? (uint8_t)IP6H_TC(h6) : IPH_TOS(h4);
 	a->protocol = six ? IP6H_NEXTH(h6) : IPH_PROTO(h4);
-	a->many = ip_addr_ismulticast(&a->to.ip) || (!six && ip4_addr_isbroadcast(ip_2_ip4(&a->to.ip), ip_current_input_netif()));
+	a->many = ip_addr_ismulticast(&a->to.ip) ||
+		  (!six && ip4_addr_isbroadcast(ip_2_ip4(&a->to.ip), ip_current_input_netif()));
 }
 
 /* 1: the packet is done with, and freed. */

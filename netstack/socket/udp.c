@@ -16,7 +16,7 @@
 #define PAYLOAD_MOST6 65527u
 #define WIRE_MOST6 (65535u - 40 - 8)	/* a pbuf's size has the IP header in it */
 
-/* --- which sockets ------------------------------------------------------------------------------------------------ */
+/* --- which sockets ------------------------------------------------------------------------ */
 
 /* How well it fits, 0: not at all. */
 static int udp_score(const struct datagram *d, const struct arrival *a)
@@ -25,24 +25,31 @@ static int udp_score(const struct datagram *d, const struct arrival *a)
 		return 0;
 	if (d->connected && d->peer.port != a->from.port)
 		return 0;
-	return 1 + (d->s->family == LX_AF_INET) + 4 * !ip_addr_isany_val(d->local.ip) + 8 * d->connected + 4 * (d->s->option.interface != 0);
+	return 1 + (d->s->family == LX_AF_INET) + 4 * !ip_addr_isany_val(d->local.ip) +
+	       8 * d->connected + 4 * (d->s->option.interface != 0);
 }
 
 static uint32_t flow_hash(const struct arrival *a)
 {
-	const uint32_t *from = IP_IS_V4_VAL(a->from.ip) ? &ip_2_ip4(&a->from.ip)->addr : &ip_2_ip6(&a->from.ip)->addr[3];
+	const uint32_t *from = IP_IS_V4_VAL(a->from.ip) ? &ip_2_ip4(&a->from.ip)->addr :
+							  &ip_2_ip6(&a->from.ip)->addr[3];
 
-	return (*from ^ (uint32_t)a->from.port << 16 ^ a->to.port) * 2654435761u;	/* the upper bits are good */
+	/* the upper bits are good */
+	return (*from ^ (uint32_t)a->from.port << 16 ^ a->to.port) * 2654435761u;
 }
 
-/* The best of them; of several that share a port by SO_REUSEPORT each gets its flows, else the latest. */
+/*
+ * The best of them; of several that share a port by SO_REUSEPORT each gets its flows, else the
+ * latest.
+ */
 static struct datagram *udp_best(const struct arrival *a)
 {
 	struct datagram *best = NULL;
 	uint32_t alike = 0, turn;
 	int best_score = 0;
 
-	for (struct datagram *d = datagram_port_first(&udp_ports, a->to.port); d; d = d->port_next) {
+	for (struct datagram *d = datagram_port_first(&udp_ports, a->to.port); d;
+	     d = d->port_next) {
 		int score = udp_score(d, a);
 
 		if (score > best_score) {
@@ -67,7 +74,8 @@ static struct datagram *udp_next(const struct arrival *a, struct datagram *d)
 {
 	bool multicast = ip_addr_ismulticast(&a->to.ip);
 
-	for (d = d ? d->port_next : datagram_port_first(&udp_ports, a->to.port); d; d = d->port_next) {
+	for (d = d ? d->port_next : datagram_port_first(&udp_ports, a->to.port); d;
+	     d = d->port_next) {
 		if (udp_score(d, a) && (!multicast || datagram_joined(d, &a->to.ip, a->index)))
 			return d;
 	}
@@ -96,7 +104,7 @@ void udp_fault(const struct fault *f)
 		datagram_fault(d, f);
 }
 
-/* --- names ---------------------------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------- */
 
 static int64_t udp_bind(struct net_request *r, const struct net_sockaddr *a)
 {
@@ -115,22 +123,35 @@ static int64_t udp_connect(struct net_request *r, const struct net_sockaddr *a)
 	return datagram_connect(r, a, &udp_ports);
 }
 
-/* --- sending -------------------------------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------------------ */
 
 static struct arrival arrival_of(const struct datagram *d, const struct outgoing *o)
 {
 	struct netif *lo = netif_get_by_index(1);
 
-	return (struct arrival){ .from = { o->from, d->local.port }, .to = o->to, .index = netif_get_index(o->local && lo ? lo : o->netif),
-		.ttl = o->ttl, .tos = o->tos, .protocol = LX_IPPROTO_UDP, .many = o->many };
+	return (struct arrival){ .from = { o->from, d->local.port },
+				 .to = o->to,
+				 .index = netif_get_index(o->local && lo ? lo : o->netif),
+				 .ttl = o->ttl,
+				 .tos = o->tos,
+				 .protocol = LX_IPPROTO_UDP,
+				 .many = o->many };
 }
 
 /* Nobody is there: what ICMP would say. */
 static void refused(struct datagram *d, const struct arrival *a, const struct packet *p)
 {
 	bool six = IP_IS_V6_VAL(a->to.ip);
-	struct fault f = { .error = ECONNREFUSED, .fatal = true, .origin = six ? 3 : 2, .type = six ? 1 : 3, .code = six ? 4 : 3,
-		.offender = a->to.ip, .local = a->from, .remote = a->to, .data = p->data, .size = p->size < 512 ? p->size : 512 };
+	struct fault f = { .error = ECONNREFUSED,
+			   .fatal = true,
+			   .origin = six ? 3 : 2,
+			   .type = six ? 1 : 3,
+			   .code = six ? 4 : 3,
+			   .offender = a->to.ip,
+			   .local = a->from,
+			   .remote = a->to,
+			   .data = p->data,
+			   .size = p->size < 512 ? p->size : 512 };
 
 	datagram_fault(d, &f);
 }
@@ -141,7 +162,9 @@ static void header_add(const struct datagram *d, const struct outgoing *o, struc
 
 	pbuf_add_header(p, UDP_HLEN);
 	h = p->payload;
-	*h = (struct udp_hdr){ .src = lwip_htons(d->local.port), .dest = lwip_htons(o->to.port), .len = lwip_htons(p->tot_len) };
+	*h = (struct udp_hdr){ .src = lwip_htons(d->local.port),
+			       .dest = lwip_htons(o->to.port),
+			       .len = lwip_htons(p->tot_len) };
 	if (d->s->option.no_check && IP_IS_V4_VAL(o->to.ip))
 		return;
 	h->chksum = ip_chksum_pseudo(p, LX_IPPROTO_UDP, p->tot_len, &o->from, &o->to.ip);
@@ -149,19 +172,24 @@ static void header_add(const struct datagram *d, const struct outgoing *o, struc
 		h->chksum = 0xffff;
 }
 
-/* May it go through lwIP to this machine itself? Raw sockets see only what goes that way, but a pbuf is not as large as the largest datagrams. */
+/*
+ * May it go through lwIP to this machine itself? Raw sockets see only what goes that way, but a
+ * pbuf is not as large as the largest datagrams.
+ */
 static bool lwip_takes(uint64_t size)
 {
 	return size < 60000;
 }
 
 /* Nobody is there, and a raw socket listens for what ICMP says of that: let it be said. */
-static bool send_in_vain(const struct datagram *d, const struct outgoing *o, const struct packet *packet)
+static bool send_in_vain(const struct datagram *d, const struct outgoing *o,
+			 const struct packet *packet)
 {
 	struct pbuf *p;
 	void *data;
 
-	if (!raw_wanted(IP_IS_V4_VAL(o->to.ip) ? LX_IPPROTO_ICMP : LX_IPPROTO_ICMPV6) || !lwip_takes(packet->size))
+	if (!raw_wanted(IP_IS_V4_VAL(o->to.ip) ? LX_IPPROTO_ICMP : LX_IPPROTO_ICMPV6) ||
+	    !lwip_takes(packet->size))
 		return false;
 	p = datagram_pbuf(packet->size, &data);
 	if (!p)
@@ -171,7 +199,8 @@ static bool send_in_vain(const struct datagram *d, const struct outgoing *o, con
 	return !datagram_output(d, o, p, LX_IPPROTO_UDP);
 }
 
-static int64_t send_here(struct net_request *r, const struct net_message *msg, const struct outgoing *o)
+static int64_t send_here(struct net_request *r, const struct net_message *msg,
+			 const struct outgoing *o)
 {
 	struct datagram *d = datagram_of(r->s), *to;
 	struct packet *p = packet_new((uint32_t)msg->size);
@@ -202,13 +231,15 @@ static int64_t send_here(struct net_request *r, const struct net_message *msg, c
 static void send_loop(const struct datagram *d, const struct outgoing *o, struct pbuf *p)
 {
 	struct arrival a = arrival_of(d, o);
-	bool loop = IP_IS_V4_VAL(o->to.ip) ? d->s->option.multicast_loop : d->s->option.multicast_loop6;
+	bool loop =
+		IP_IS_V4_VAL(o->to.ip) ? d->s->option.multicast_loop : d->s->option.multicast_loop6;
 
 	if (o->broadcast || (loop && datagram_anybody_joined(&o->to.ip, a.index)))
 		udp_deliver(&a, p, 0, p->tot_len);
 }
 
-static int64_t send_out(struct net_request *r, const struct net_message *msg, const struct outgoing *o)
+static int64_t send_out(struct net_request *r, const struct net_message *msg,
+			const struct outgoing *o)
 {
 	struct datagram *d = datagram_of(r->s);
 	struct pbuf *p;
@@ -242,7 +273,9 @@ static int64_t udp_send(struct net_request *r, struct net_message *msg)
 		return e;
 	if (!o.to.port)
 		return -EINVAL;
-	if (msg->size > (IP_IS_V4_VAL(o.to.ip) ? PAYLOAD_MOST4 : o.local ? PAYLOAD_MOST6 : WIRE_MOST6))
+	if (msg->size > (IP_IS_V4_VAL(o.to.ip) ? PAYLOAD_MOST4 :
+			 o.local               ? PAYLOAD_MOST6 :
+						 WIRE_MOST6))
 		return -EMSGSIZE;
 	e = d->bound ? 0 : datagram_port_take(&udp_ports, d);
 	if (e)

@@ -2,12 +2,14 @@
 /*
  * Connections over the wire: between a stream's two pipes and a PCB of lwIP.
  *
- * In: what lwIP delivers goes into the pipe at once; the window opens again as the program reads, so the pipe always has room for what the
- * peer may send, and only want of memory makes us hold packets. Out: data is read from the pipe into buffers that lwIP's segments refer to
- * (small pieces it copies), as much as the send buffer takes; a buffer goes when its last byte is acknowledged.
+ * In: what lwIP delivers goes into the pipe at once; the window opens again as the program reads,
+ * so the pipe always has room for what the peer may send, and only want of memory makes us hold
+ * packets. Out: data is read from the pipe into buffers that lwIP's segments refer to (small pieces
+ * it copies), as much as the send buffer takes; a buffer goes when its last byte is acknowledged.
  *
- * A PCB is ours until both FINs are exchanged and all data is acknowledged, or the error callback says that it is gone; then it is let go and lwIP
- * keeps it for TIME_WAIT. Callbacks change nothing but notes (stream.h), so wire_run() may abort and close.
+ * A PCB is ours until both FINs are exchanged and all data is acknowledged, or the error callback
+ * says that it is gone; then it is let go and lwIP keeps it for TIME_WAIT. Callbacks change nothing
+ * but notes (stream.h), so wire_run() may abort and close.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,7 +25,8 @@
 
 #define STAGING 2048u		/* less than this is copied by lwIP */
 #define QUEUE_SPARE 32u		/* segments that a write may need */
-#define IN_FLIGHT 16384u	/* with so much on its way an acknowledgement is a better moment to look for more than each write */
+/* With so much on its way an acknowledgement is a better moment to look for more than each write */
+#define IN_FLIGHT 16384u
 #define OPEN_STEP 32768u	/* the window is looked after each so many bytes */
 #define PIPE_SPARE 8192u	/* of the pipe: pages that are half read */
 #define ORPHAN_TIME (60 * 1000000000ll)	/* without progress */
@@ -40,7 +43,7 @@ struct wire_chunk {
 static char staging[STAGING] __attribute__((aligned(64)));
 static struct srv_timer retry;
 
-/* --- chunks --------------------------------------------------------------------------------------------------- */
+/* --- chunks ------------------------------------------------------------------------------- */
 
 static void chunk_pop(struct stream *st)
 {
@@ -73,7 +76,8 @@ static void chunks_acknowledge(struct stream *st, uint32_t n)
 {
 	while (n && st->chunk) {
 		struct wire_chunk *c = st->chunk;
-		uint32_t piece = c->written - c->acknowledged < n ? c->written - c->acknowledged : n;
+		uint32_t piece =
+			c->written - c->acknowledged < n ? c->written - c->acknowledged : n;
 
 		c->acknowledged += piece;
 		n -= piece;
@@ -90,11 +94,12 @@ uint64_t wire_unsent(const struct stream *st, bool only_unsent)
 	for (const struct wire_chunk *c = st->chunk; c; c = c->next)
 		n += c->size - c->acknowledged;
 	if (only_unsent && st->pcb && st->state == STREAM_CONNECTED)
-		n -= st->pcb->snd_nxt - st->pcb->lastack < n ? st->pcb->snd_nxt - st->pcb->lastack : n;
+		n -= st->pcb->snd_nxt - st->pcb->lastack < n ? st->pcb->snd_nxt - st->pcb->lastack :
+							       n;
 	return n;
 }
 
-/* --- the PCB goes --------------------------------------------------------------------------------------------- */
+/* --- the PCB goes ------------------------------------------------------------------------- */
 
 static void forget(struct stream *st)
 {
@@ -155,7 +160,7 @@ static void orphan_end(struct stream *st)
 	socket_free(s);
 }
 
-/* --- callbacks ------------------------------------------------------------------------------------------------ */
+/* --- callbacks ---------------------------------------------------------------------------- */
 
 static int error_of(err_t err, bool connecting)
 {
@@ -167,7 +172,8 @@ static int error_of(err_t err, bool connecting)
 	case ERR_RTE:
 		return EHOSTUNREACH;
 	default:
-		return ETIMEDOUT;	/* ERR_ABRT: retransmissions, keepalives that nobody answered */
+		/* ERR_ABRT: retransmissions, keepalives that nobody answered */
+		return ETIMEDOUT;
 	}
 }
 
@@ -237,7 +243,8 @@ static err_t receive_callback(void *arg, struct tcp_pcb *pcb, struct pbuf *p, er
 		return ERR_OK;
 	}
 	if (st->held)
-		return ERR_MEM;		/* lwIP keeps it and takes in no more: one packet is all that a connection may hold without a pipe */
+		return ERR_MEM; /* lwIP keeps it and takes in no more: one packet is all that a
+				   connection may hold without a pipe */
 	st->held = into_pipe(st, p);
 	return ERR_OK;
 }
@@ -276,7 +283,7 @@ static void callbacks_set(struct stream *st)
 	tcp_err(st->pcb, error_callback);
 }
 
-/* --- options ---------------------------------------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------------------------ */
 
 static void options_set(const struct stream *st, struct tcp_pcb *pcb)
 {
@@ -314,7 +321,7 @@ void wire_options(struct stream *st)
 		net_lwip_activity();
 }
 
-/* --- beginning ---------------------------------------------------------------------------------------------------- */
+/* --- beginning ---------------------------------------------------------------------------- */
 
 /* Does nobody answer to the address that packets go to next? */
 static bool nobody_there(const ip_addr_t *to)
@@ -336,7 +343,10 @@ static void connect_end(struct stream *st, int error)
 	stream_failed(st, error);
 }
 
-/* How long it takes until TCP_SYNCNT repeated SYNs, the first after a second, each then after twice the time, are found to be in vain. */
+/*
+ * How long it takes until TCP_SYNCNT repeated SYNs, the first after a second, each then after twice
+ * the time, are found to be in vain.
+ */
 static int64_t syn_time(const struct stream *st)
 {
 	int64_t all = 0, one = 1000000000ll;
@@ -384,7 +394,10 @@ int wire_connect(struct stream *st)
 		return -ENOBUFS;
 	callbacks_set(st);
 	wire_options(st);
-	e = tcp_bind(st->pcb, ip_addr_isany_val(st->local.ip) ? (IP_IS_V4_VAL(st->peer.ip) ? IP4_ADDR_ANY : IP6_ADDR_ANY) : &st->local.ip,
+	e = tcp_bind(st->pcb,
+		     ip_addr_isany_val(st->local.ip) ?
+			     (IP_IS_V4_VAL(st->peer.ip) ? IP4_ADDR_ANY : IP6_ADDR_ANY) :
+			     &st->local.ip,
 		     st->local.port);
 	if (e == ERR_OK)
 		e = tcp_connect(st->pcb, &st->peer.ip, st->peer.port, connected_callback);
@@ -394,7 +407,9 @@ int wire_connect(struct stream *st)
 		st->timer.arg = st;
 		st->soft_error = 0;
 		st->connect_until = srv_now() + syn_time(st);
-		srv_timer_set(&st->timer, st->connect_until < srv_now() + CHECK_TIME ? st->connect_until : srv_now() + CHECK_TIME);
+		srv_timer_set(&st->timer, st->connect_until < srv_now() + CHECK_TIME ?
+						  st->connect_until :
+						  srv_now() + CHECK_TIME);
 		return 0;
 	}
 	tcp_err(st->pcb, NULL);
@@ -403,22 +418,26 @@ int wire_connect(struct stream *st)
 	return e == ERR_RTE ? -ENETUNREACH : e == ERR_USE ? -EADDRNOTAVAIL : net_lwip_errno(e);
 }
 
-/* --- what ICMP says ------------------------------------------------------------------------------------------------- */
+/* --- what ICMP says ----------------------------------------------------------------------- */
 
 static struct stream *fault_stream(const struct fault *f, uint32_t sequence)
 {
 	for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next) {
-		if (p->local_port != f->local.port || p->remote_port != f->remote.port || !ip_addr_eq(&p->remote_ip, &f->remote.ip) ||
+		if (p->local_port != f->local.port || p->remote_port != f->remote.port ||
+		    !ip_addr_eq(&p->remote_ip, &f->remote.ip) ||
 		    !ip_addr_eq(&p->local_ip, &f->local.ip))
 			continue;
-		return p->errf == error_callback && TCP_SEQ_BETWEEN(sequence, p->lastack, p->snd_nxt) ? p->callback_arg : NULL;
+		return p->errf == error_callback &&
+				       TCP_SEQ_BETWEEN(sequence, p->lastack, p->snd_nxt) ?
+			       p->callback_arg :
+			       NULL;
 	}
 	return NULL;
 }
 
 /*
- * As on Linux it ends a connect, and is else a mere hint, since anybody may have made it up: the reason, should no acknowledgement
- * come any more; programs with IP_RECVERR hear of it at once.
+ * As on Linux it ends a connect, and is else a mere hint, since anybody may have made it up: the
+ * reason, should no acknowledgement come any more; programs with IP_RECVERR hear of it at once.
  */
 void wire_fault(const struct fault *f, uint32_t sequence)
 {
@@ -440,7 +459,9 @@ void wire_fault(const struct fault *f, uint32_t sequence)
 
 static err_t accept_callback(void *arg, struct tcp_pcb *pcb, err_t err)
 {
-	const struct net_endpoint here = pcb ? (struct net_endpoint){ pcb->local_ip, pcb->local_port } : (struct net_endpoint){ .port = 0 };
+	const struct net_endpoint here =
+		pcb ? (struct net_endpoint){ pcb->local_ip, pcb->local_port } :
+		      (struct net_endpoint){ .port = 0 };
 	struct stream *listener = pcb ? port_listener(&here) : NULL, *st;
 	struct pipe *in = NULL, *out = NULL;
 	struct socket *s = NULL;
@@ -448,7 +469,8 @@ static err_t accept_callback(void *arg, struct tcp_pcb *pcb, err_t err)
 	(void)arg;
 	if (err != ERR_OK || !listener)
 		return ERR_VAL;
-	if (!stream_queue_full(listener) && !pipe_new(&in) && !pipe_memory_short(in) && !pipe_new(&out))
+	if (!stream_queue_full(listener) && !pipe_new(&in) && !pipe_memory_short(in) &&
+	    !pipe_new(&out))
 		s = stream_child(listener, in, out);
 	if (in)
 		pipe_put(in);	/* the child has its own */
@@ -515,9 +537,11 @@ void wire_accepted(struct stream *st)
 		tcp_backlog_accepted(st->pcb);
 }
 
-/* --- in ------------------------------------------------------------------------------------------------------------ */
+/* --- in ----------------------------------------------------------------------------------- */
 
-/* Opens the window by what the program has read, so that the pipe has room for all that may come. */
+/*
+ * Opens the window by what the program has read, so that the pipe has room for all that may come.
+ */
 static void window_open(struct stream *st)
 {
 	uint64_t bytes, may, room = STREAM_PIPE - PIPE_SPARE - TCP_WND;
@@ -553,11 +577,12 @@ static void run_in(struct stream *st)
 		pipe_hold(st->in);
 }
 
-/* --- out ----------------------------------------------------------------------------------------------------------- */
+/* --- out ---------------------------------------------------------------------------------- */
 
 static bool room_to_write(const struct stream *st)
 {
-	return st->pcb->state >= ESTABLISHED && tcp_sndbuf(st->pcb) && tcp_sndqueuelen(st->pcb) + QUEUE_SPARE < TCP_SND_QUEUELEN;
+	return st->pcb->state >= ESTABLISHED && tcp_sndbuf(st->pcb) &&
+	       tcp_sndqueuelen(st->pcb) + QUEUE_SPARE < TCP_SND_QUEUELEN;
 }
 
 /* Gives lwIP the rest of the last chunk. False: it takes no more now. */
@@ -575,10 +600,14 @@ static bool chunk_write(struct stream *st, struct wire_chunk *c)
 	return c->written == c->size;
 }
 
-/* A large piece: read into a buffer that the segments refer to. Bytes, 0: there is nothing, -ENOMEM: no buffer now. */
+/*
+ * A large piece: read into a buffer that the segments refer to. Bytes, 0: there is nothing,
+ * -ENOMEM: no buffer now.
+ */
 static long write_large(struct stream *st)
 {
-	uint32_t room = tcp_sndbuf(st->pcb), size = room < NET_BUFFER_LARGE ? room : NET_BUFFER_LARGE;
+	uint32_t room = tcp_sndbuf(st->pcb),
+		 size = room < NET_BUFFER_LARGE ? room : NET_BUFFER_LARGE;
 	void *buffer = net_buffer_alloc(size);
 	struct wire_chunk *c = buffer ? chunk_new(buffer) : NULL;
 	long n = c ? k_pipe_read(st->out->handle, buffer, size, 0, 0) : -ENOMEM;
@@ -595,7 +624,10 @@ static long write_large(struct stream *st)
 	return n;
 }
 
-/* A small piece is copied: into the segment that is not full yet, if there is one. Copies in a row share a chunk. */
+/*
+ * A small piece is copied: into the segment that is not full yet, if there is one. Copies in a row
+ * share a chunk.
+ */
 static long write_small(struct stream *st)
 {
 	uint32_t room = tcp_sndbuf(st->pcb), size = room < STAGING ? room : STAGING;
@@ -640,7 +672,8 @@ static bool write_all(struct stream *st)
 			return false;
 		}
 		st->bulk = n >= (long)STAGING;
-		if (n < (long)STAGING && n < room)	/* (as much as lwIP has room for says nothing of the pipe) */
+		/* (as much as lwIP has room for says nothing of the pipe) */
+		if (n < (long)STAGING && n < room)
 			return true;
 	}
 	return false;
@@ -652,7 +685,8 @@ static void run_out(struct stream *st)
 
 	if (st->state != STREAM_CONNECTED || !st->pcb || st->fin_sent)
 		return;
-	if (st->out->armed & K_PIPE_DATA && !st->shut_write && !st->orphan && !(st->chunk_last && st->chunk_last->written < st->chunk_last->size)) {
+	if (st->out->armed & K_PIPE_DATA && !st->shut_write && !st->orphan &&
+	    !(st->chunk_last && st->chunk_last->written < st->chunk_last->size)) {
 		tcp_output(st->pcb);	/* the pipe was empty, and we would have been told */
 		return;
 	}
@@ -667,7 +701,7 @@ static void run_out(struct stream *st)
 		wire_retry();
 }
 
-/* --- TCP_USER_TIMEOUT --------------------------------------------------------------------------------------------- */
+/* --- TCP_USER_TIMEOUT --------------------------------------------------------------------- */
 
 static void unacknowledged_late(struct srv_timer *t)
 {
@@ -679,7 +713,10 @@ static void unacknowledged_late(struct srv_timer *t)
 	stream_broken(st, st->soft_error ? st->soft_error : ETIMEDOUT);
 }
 
-/* The time runs while something is not acknowledged, and from the beginning with each acknowledgement. */
+/*
+ * The time runs while something is not acknowledged, and from the beginning with each
+ * acknowledgement.
+ */
 static void user_timeout_run(struct stream *st)
 {
 	if (!st->user_timeout || !st->pcb || !st->chunk) {
@@ -692,7 +729,7 @@ static void user_timeout_run(struct stream *st)
 		srv_timer_set(&st->timer, srv_now() + st->user_timeout * 1000000ll);
 }
 
-/* --- end ------------------------------------------------------------------------------------------------------------ */
+/* --- end ---------------------------------------------------------------------------------- */
 
 static void orphan_late(struct srv_timer *t)
 {
@@ -739,7 +776,8 @@ static bool orphan_delivered(const struct stream *st)
 {
 	enum tcp_state state = st->pcb ? st->pcb->state : CLOSED;
 
-	return !st->pcb || (st->fin_sent && !st->chunk && state != FIN_WAIT_1 && state != CLOSING && state != LAST_ACK);
+	return !st->pcb || (st->fin_sent && !st->chunk && state != FIN_WAIT_1 && state != CLOSING &&
+			    state != LAST_ACK);
 }
 
 int64_t wire_linger(struct net_request *r)
@@ -790,7 +828,7 @@ void wire_run(struct stream *st)
 	net_wake(&st->s->writers);
 }
 
-/* --- want of memory -------------------------------------------------------------------------------------------------- */
+/* --- want of memory ----------------------------------------------------------------------- */
 
 static void touch_starved(void)
 {

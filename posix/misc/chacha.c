@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The ChaCha20 block function: twenty rounds of additions, exclusive ors and rotations over sixteen words. */
+/*
+ * The ChaCha20 block function: twenty rounds of additions, exclusive ors and rotations over sixteen
+ * words.
+ */
 #include "posix/misc/chacha.h"
 
 #include <string.h>
@@ -23,7 +26,8 @@ static STATE_UNHOOKED void quarter(uint32_t *s, int a, int b, int c, int d)
 	s[b] = rotate(s[b] ^ s[c], 7);
 }
 
-STATE_UNHOOKED void chacha_block(const uint32_t key[8], uint32_t counter, const uint32_t nonce[3], uint8_t out[64])
+STATE_UNHOOKED void chacha_block(const uint32_t key[8], uint32_t counter, const uint32_t nonce[3],
+				 uint8_t out[64])
 {
 	uint32_t start[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 }, s[16];
 

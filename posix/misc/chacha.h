@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 /* One block of 64 bytes for this key, counter and nonce. */
-void chacha_block(const uint32_t key[8], uint32_t counter, const uint32_t nonce[3], uint8_t out[64]);
+void chacha_block(const uint32_t key[8], uint32_t counter, const uint32_t nonce[3],
+		  uint8_t out[64]);
 
 #endif

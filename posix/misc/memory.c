@@ -1,8 +1,9 @@
 /*
  * Memory has run out: somebody must go.
  *
- * The victim is the process that holds most, weighed by its oom_score_adj, as on Linux: -1000 exempts. Servers are no processes and
- * so never victims; the first process is not either. The one whose fault could not be met tries again.
+ * The victim is the process that holds most, weighed by its oom_score_adj, as on Linux: -1000
+ * exempts. Servers are no processes and so never victims; the first process is not either. The one
+ * whose fault could not be met tries again.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,7 +14,8 @@
 #include "posix/misc/system.h"
 #include "posix/proc/exit.h"
 
-#define RETRY_AFTER 20000000ll		/* ns: what a dying process holds takes a moment to come back */
+/* Ns: what a dying process holds takes a moment to come back */
+#define RETRY_AFTER 20000000ll
 
 int64_t memory_badness(int64_t pages, int adjustment, int64_t total_pages)
 {
@@ -30,9 +32,11 @@ int64_t process_badness(const struct process *p)
 	static struct k_system_info system;
 	struct k_task_info info;
 
-	if (p == process_init || p->task < 0 || k_task_info(p->task, &info) < 0 || k_system_info(&system) < 0)
+	if (p == process_init || p->task < 0 || k_task_info(p->task, &info) < 0 ||
+	    k_system_info(&system) < 0)
 		return 0;
-	return memory_badness((int64_t)(info.resident / 4096), p->oom_score_adj, (int64_t)(system.memory_total / 4096));
+	return memory_badness((int64_t)(info.resident / 4096), p->oom_score_adj,
+			      (int64_t)(system.memory_total / 4096));
 }
 
 /* A process that is dying already will give its memory back: no second victim meanwhile. */
@@ -125,8 +129,9 @@ void memory_short(const struct k_message *m)
 	if (!one_is_dying()) {
 		victim = victim_choose(&badness);
 		if (victim) {
-			srv_log("out of memory: killed process %u (%s), %ld KiB, oom_score_adj %d", victim->pid, victim->comm,
-				(long)badness * 4, victim->oom_score_adj);
+			srv_log("out of memory: killed process %u (%s), %ld KiB, oom_score_adj %d",
+				victim->pid, victim->comm, (long)badness * 4,
+				victim->oom_score_adj);
 			process_kill(victim, LX_SIGKILL);
 		}
 	}

@@ -20,8 +20,9 @@
 #define CHUNK 65536u		/* at most so much in one answer */
 
 /*
- * Output is made some blocks ahead: the first half block of each batch is the next key, the rest is given out once and wiped as it
- * goes, so what was given out cannot be computed from what is still here.
+ * Output is made some blocks ahead: the first half block of each batch is the next key, the rest is
+ * given out once and wiped as it goes, so what was given out cannot be computed from what is still
+ * here.
  */
 #define BATCH 8u
 
@@ -164,7 +165,8 @@ static void wait_for_seed(const struct k_message *m, uint64_t to, uint64_t size)
 	srv_parked_append(&G.waiting, p);
 }
 
-static void read_into(const struct k_message *m, uint64_t to, uint64_t size, bool nonblock, bool insecure)
+static void read_into(const struct k_message *m, uint64_t to, uint64_t size, bool nonblock,
+		      bool insecure)
 {
 	if (G.seeded || insecure || !size)
 		answer_bytes(m, to, size);
@@ -178,7 +180,8 @@ void in_getrandom(const struct k_message *m)
 {
 	uint32_t flags = (uint32_t)m->arg[2];
 
-	if ((flags & ~(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE)) || (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
+	if ((flags & ~(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE)) ||
+	    (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
 		srv_answer(m->call, -EINVAL);
 	else
 		read_into(m, m->arg[0], m->arg[1], flags & GRND_NONBLOCK, flags & GRND_INSECURE);
@@ -202,7 +205,12 @@ void random_write(const struct k_message *m)
 	caller_answer(m, r ? r : (int64_t)(m->arg[2] < 0x7ffff000 ? m->arg[2] : 0x7ffff000));
 }
 
-enum { RNDGETENTCNT = (int)0x80045200, RNDADDENTROPY = 0x40085203, RNDCLEARPOOL = 0x5206, RNDRESEEDCRNG = 0x5207 };
+enum {
+	RNDGETENTCNT = (int)0x80045200,
+	RNDADDENTROPY = 0x40085203,
+	RNDCLEARPOOL = 0x5206,
+	RNDRESEEDCRNG = 0x5207
+};
 
 /* What a seeding program brings: bits that it vouches for, and the bytes. */
 static int entropy_add(const struct k_message *m)
@@ -235,7 +243,8 @@ void random_ioctl(const struct k_message *m)
 		return;
 	case RNDCLEARPOOL:
 	case RNDRESEEDCRNG:
-		srv_answer(m->call, cred_capable(thread_of(m)->cred, LX_CAP_SYS_ADMIN) ? 0 : -EPERM);
+		srv_answer(m->call,
+			   cred_capable(thread_of(m)->cred, LX_CAP_SYS_ADMIN) ? 0 : -EPERM);
 		return;
 	}
 	srv_answer(m->call, -ENOTTY);

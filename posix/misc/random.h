@@ -1,9 +1,9 @@
 /*
  * Random numbers for getrandom, /dev/random and /dev/urandom, AT_RANDOM, and address layout.
  *
- * ChaCha20 with a key that is replaced after every use by output that nobody sees (so what was given out before cannot be
- * computed from a later state). Seeded from the kernel's boot entropy; without any, getrandom blocks, until
- * somebody writes to /dev/random.
+ * ChaCha20 with a key that is replaced after every use by output that nobody sees (so what was
+ * given out before cannot be computed from a later state). Seeded from the kernel's boot entropy;
+ * without any, getrandom blocks, until somebody writes to /dev/random.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -35,7 +35,9 @@ static void name_change(const struct k_message *m, char *name)
 	struct thread *t = thread_of(m);
 	char new[NAME_SIZE] = "";
 	int64_t n = (int32_t)m->arg[1];
-	int r = !cred_capable(t->cred, LX_CAP_SYS_ADMIN) ? -EPERM : n < 0 || n >= NAME_SIZE ? -EINVAL : 0;
+	int r = !cred_capable(t->cred, LX_CAP_SYS_ADMIN) ? -EPERM :
+		n < 0 || n >= NAME_SIZE                  ? -EINVAL :
+							   0;
 
 	if (!r)
 		r = caller_read(m, new, m->arg[0], (size_t)n);
@@ -76,19 +78,25 @@ static void load_sample(void)
 
 	if (k_system_info(&info) < 0)
 		return;
-	mean = L.at && passed > 0 ? (info.load_runnable_ns - L.before) * 65536 / (uint64_t)passed : 0;
+	mean = L.at && passed > 0 ? (info.load_runnable_ns - L.before) * 65536 / (uint64_t)passed :
+				    0;
 	L.before = info.load_runnable_ns;
-	/* several periods may have passed while the system slept: the mean stands for each of them */
-	for (int64_t n = L.at ? (passed + LOAD_PERIOD / 2) / LOAD_PERIOD : 0; n > 0; n = n > 200 ? 200 : n - 1) {
+	/*
+	 * several periods may have passed while the system slept: the mean stands for each of them
+	 */
+	for (int64_t n = L.at ? (passed + LOAD_PERIOD / 2) / LOAD_PERIOD : 0; n > 0;
+	     n = n > 200 ? 200 : n - 1) {
 		for (int i = 0; i < 3; i++)
-			L.average[i] = (uint32_t)(((uint64_t)L.average[i] * decay[i] + mean * (65536 - decay[i])) >> 16);
+			L.average[i] = (uint32_t)(((uint64_t)L.average[i] * decay[i] +
+						   mean * (65536 - decay[i])) >>
+						  16);
 	}
 	L.at = now;
 }
 
 /*
- * No timer samples the load: one that is always set would cost every message its arming, and wake an idle machine. Processes that
- * are made, and whoever asks, do it, when a period has passed.
+ * No timer samples the load: one that is always set would cost every message its arming, and wake
+ * an idle machine. Processes that are made, and whoever asks, do it, when a period has passed.
  */
 void system_load_poll(void)
 {
@@ -127,7 +135,8 @@ void in_sysinfo(const struct k_message *m)
 	system_load(load);
 	for (int i = 0; i < 3; i++)
 		s.loads[i] = load[i];
-	s.uptime = (int64_t)((info.uptime + 999999999) / 1000000000);	/* rounded up, as on Linux: no process is older */
+	/* rounded up, as on Linux: no process is older */
+	s.uptime = (int64_t)((info.uptime + 999999999) / 1000000000);
 	s.totalram = info.memory_total;
 	s.freeram = info.memory_free;
 	s.bufferram = info.memory_reclaimable;
@@ -137,15 +146,23 @@ void in_sysinfo(const struct k_message *m)
 /* --- the end ---------------------------------------------------------------------------------- */
 
 #define REBOOT_MAGIC1 0xfee1deadu
-enum { CMD_RESTART = 0x01234567, CMD_HALT = (int)0xcdef0123, CMD_CAD_ON = (int)0x89abcdef, CMD_CAD_OFF = 0, CMD_POWER_OFF = 0x4321fedc,
-	CMD_RESTART2 = (int)0xa1b2c3d4 };
+enum {
+	CMD_RESTART = 0x01234567,
+	CMD_HALT = (int)0xcdef0123,
+	CMD_CAD_ON = (int)0x89abcdef,
+	CMD_CAD_OFF = 0,
+	CMD_POWER_OFF = 0x4321fedc,
+	CMD_RESTART2 = (int)0xa1b2c3d4
+};
 
 static bool magic2_ok(uint32_t magic)
 {
 	return magic == 672274793 || magic == 85072278 || magic == 369367448 || magic == 537993216;
 }
 
-/* What was printed last is seen: the end waits until the console's driver has it, but not for ever. */
+/*
+ * What was printed last is seen: the end waits until the console's driver has it, but not for ever.
+ */
 #define POWER_WAIT 1000000000ll
 #define POWER_LOOK 2000000ll
 
@@ -220,7 +237,19 @@ void in_reboot(const struct k_message *m)
 
 /* --- the kernel log --------------------------------------------------------------------------- */
 
-enum { LOG_CLOSE, LOG_OPEN, LOG_READ, LOG_READ_ALL, LOG_READ_CLEAR, LOG_CLEAR, LOG_OFF, LOG_ON, LOG_LEVEL, LOG_UNREAD, LOG_SIZE };
+enum {
+	LOG_CLOSE,
+	LOG_OPEN,
+	LOG_READ,
+	LOG_READ_ALL,
+	LOG_READ_CLEAR,
+	LOG_CLEAR,
+	LOG_OFF,
+	LOG_ON,
+	LOG_LEVEL,
+	LOG_UNREAD,
+	LOG_SIZE
+};
 #define LOG_BUFFER 65536u
 
 static STATE struct { uint64_t cleared, seen; } log_marks;
@@ -232,7 +261,8 @@ static size_t log_get(uint64_t *pos, size_t size, const char **text)
 {
 	long n, used = 0;
 
-	while ((n = k_log_read(pos, log_text + used, sizeof log_text - (size_t)used)) > 0 && used + n < (long)sizeof log_text)
+	while ((n = k_log_read(pos, log_text + used, sizeof log_text - (size_t)used)) > 0 &&
+	       used + n < (long)sizeof log_text)
 		used += n;
 	if (n > 0)
 		used += n;
@@ -245,7 +275,8 @@ static void log_read(const struct k_message *m, uint64_t *from, bool clear)
 	uint64_t pos = *from;
 	const char *text;
 	size_t n = log_get(&pos, (size_t)m->arg[2], &text);
-	int r = (int32_t)m->arg[2] < 0 || !m->arg[1] ? -EINVAL : caller_write(m, m->arg[1], text, n);
+	int r = (int32_t)m->arg[2] < 0 || !m->arg[1] ? -EINVAL :
+						       caller_write(m, m->arg[1], text, n);
 
 	if (!r && clear)
 		*from = pos;
@@ -258,7 +289,8 @@ void in_syslog(const struct k_message *m)
 	uint64_t pos = M.seen;
 	const char *text;
 
-	if (m->arg[0] != LOG_READ_ALL && m->arg[0] != LOG_SIZE && !cred_capable(t->cred, LX_CAP_SYSLOG)) {
+	if (m->arg[0] != LOG_READ_ALL && m->arg[0] != LOG_SIZE &&
+	    !cred_capable(t->cred, LX_CAP_SYSLOG)) {
 		srv_answer(m->call, -EPERM);
 		return;
 	}
@@ -293,9 +325,25 @@ void in_syslog(const struct k_message *m)
 
 /* --- prctl ------------------------------------------------------------------------------------ */
 
-enum { PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_GET_KEEPCAPS = 7, PR_SET_KEEPCAPS, PR_SET_NAME = 15,
-	PR_GET_NAME, PR_GET_SECCOMP = 21, PR_CAPBSET_READ = 23, PR_SET_TIMERSLACK = 29, PR_GET_TIMERSLACK, PR_SET_CHILD_SUBREAPER = 36,
-	PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS };
+enum {
+	PR_SET_PDEATHSIG = 1,
+	PR_GET_PDEATHSIG,
+	PR_GET_DUMPABLE,
+	PR_SET_DUMPABLE,
+	PR_GET_KEEPCAPS = 7,
+	PR_SET_KEEPCAPS,
+	PR_SET_NAME = 15,
+	PR_GET_NAME,
+	PR_GET_SECCOMP = 21,
+	PR_CAPBSET_READ = 23,
+	PR_SET_TIMERSLACK = 29,
+	PR_GET_TIMERSLACK,
+	PR_SET_CHILD_SUBREAPER = 36,
+	PR_GET_CHILD_SUBREAPER,
+	PR_SET_NO_NEW_PRIVS,
+	PR_GET_NO_NEW_PRIVS,
+	PR_GET_TID_ADDRESS
+};
 #define TIMERSLACK 50000
 
 static int64_t name_set(const struct k_message *m, struct thread *t)
@@ -413,14 +461,22 @@ void in_mlock2(const struct k_message *m)
 	if (m->arg[2] & ~1ull)
 		srv_answer(m->call, -EINVAL);
 	else if (m->arg[2])
-		srv_answer(m->call, 0);		/* lock on fault: there is nothing to do in advance */
+		srv_answer(m->call, 0); /* lock on fault: there is nothing to do in advance */
 	else
 		srv_forward_kernel_args(m->call, NR_MLOCK, m->arg, false);
 }
 
-enum { MEMBARRIER_QUERY, MEMBARRIER_GLOBAL, MEMBARRIER_PRIVATE_EXPEDITED = 8, MEMBARRIER_REGISTER_PRIVATE_EXPEDITED = 16 };
+enum {
+	MEMBARRIER_QUERY,
+	MEMBARRIER_GLOBAL,
+	MEMBARRIER_PRIVATE_EXPEDITED = 8,
+	MEMBARRIER_REGISTER_PRIVATE_EXPEDITED = 16
+};
 
-/* The caller is ordered by coming here; each of its other threads by being interrupted, which an event does. */
+/*
+ * The caller is ordered by coming here; each of its other threads by being interrupted, which an
+ * event does.
+ */
 void in_membarrier(const struct k_message *m)
 {
 	struct thread *t = thread_of(m);
@@ -431,7 +487,8 @@ void in_membarrier(const struct k_message *m)
 	}
 	switch ((int)m->arg[0]) {
 	case MEMBARRIER_QUERY:
-		srv_answer(m->call, MEMBARRIER_GLOBAL | MEMBARRIER_PRIVATE_EXPEDITED | MEMBARRIER_REGISTER_PRIVATE_EXPEDITED);
+		srv_answer(m->call, MEMBARRIER_GLOBAL | MEMBARRIER_PRIVATE_EXPEDITED |
+					    MEMBARRIER_REGISTER_PRIVATE_EXPEDITED);
 		return;
 	case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED:
 		srv_answer(m->call, 0);

@@ -9,7 +9,8 @@
 #include "posix/proc/process.h"
 
 #define NAME_SIZE 65
-#define SYSTEM_NAME "Linux"		/* what uname's sysname says: programs decide by it which interface they have */
+/* What uname's sysname says: programs decide by it which interface they have */
+#define SYSTEM_NAME "Linux"
 #define SYSTEM_RELEASE "6.1.0-troupe"
 #define SYSTEM_VERSION "#1 SMP PREEMPT Troupe"
 #define SYSTEM_MACHINE "x86_64"
@@ -27,7 +28,8 @@ void system_load_poll(void);
 /* The hardware clock's time becomes the system's; ports may be -1. */
 void system_clock_start(int ports);
 
-srv_handler in_uname, in_sethostname, in_setdomainname, in_sysinfo, in_reboot, in_syslog, in_personality, in_prctl, in_vhangup, in_membarrier;
+srv_handler in_uname, in_sethostname, in_setdomainname, in_sysinfo, in_reboot, in_syslog,
+	in_personality, in_prctl, in_vhangup, in_membarrier;
 srv_handler in_mlock_all, in_munlock, in_mlock2, in_restart_syscall;
 /* A number with a kernel operation that declined it: its errno. */
 srv_handler in_declined;

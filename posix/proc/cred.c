@@ -107,10 +107,14 @@ struct cred *cred_new(const struct proto_cred *like)
 	}
 	*r = *like;
 	qsort(r->group, r->group_count, sizeof r->group[0], group_compare);
-	/* user 0 has every capability, others have none; files are checked with the file-system user */
+	/*
+	 * user 0 has every capability, others have none; files are checked with the file-system
+	 * user
+	 */
 	r->caps = like->euid == 0 ? PROTO_CAP_ALL : 0;
 	if (like->fsuid != 0)
-		r->caps &= ~(PROTO_CAP_CHOWN | PROTO_CAP_DAC_OVERRIDE | PROTO_CAP_DAC_READ_SEARCH | PROTO_CAP_FOWNER | PROTO_CAP_FSETID);
+		r->caps &= ~(PROTO_CAP_CHOWN | PROTO_CAP_DAC_OVERRIDE | PROTO_CAP_DAC_READ_SEARCH |
+			     PROTO_CAP_FOWNER | PROTO_CAP_FSETID);
 	r->id = id;
 	c->record = r;
 	c->user = u;

@@ -1,8 +1,9 @@
 /*
  * Credential records and the users behind them.
  *
- * A record never changes: setuid and its kin make a new one. The records lie in the shared object that the VFS and the network
- * server read (sysroot/proto/creds.h); here each has a count of the threads that carry it.
+ * A record never changes: setuid and its kin make a new one. The records lie in the shared object
+ * that the VFS and the network server read (sysroot/proto/creds.h); here each has a count of the
+ * threads that carry it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -42,13 +43,19 @@ static inline struct cred *cred_get(struct cred *c)
 	return c;
 }
 void cred_put(struct cred *c);
-/* A new record like this one (id, caps and user are set by cred_new; groups count). NULL: out of memory or slots. */
+/*
+ * A new record like this one (id, caps and user are set by cred_new; groups count). NULL: out of
+ * memory or slots.
+ */
 struct cred *cred_new(const struct proto_cred *like);
 unsigned cred_count(void);
 bool cred_capable(const struct cred *c, uint64_t cap);
 bool cred_is_group(const struct cred *c, uint32_t gid);
 
-/* Gives the thread this record (takes over the reference) and tells the kernel: ids in messages and constants. */
+/*
+ * Gives the thread this record (takes over the reference) and tells the kernel: ids in messages and
+ * constants.
+ */
 void thread_set_cred(struct thread *t, struct cred *c);
 /* Sets all constant answers of a thread. */
 void thread_set_constants(struct thread *t);

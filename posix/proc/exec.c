@@ -121,7 +121,10 @@ static void process_renew(struct exec *e)
 	process_publish(p);
 }
 
-/* After k_task_exec. -K_REDELIVER: comes again and goes on here; any other error is the end of the process. */
+/*
+ * After k_task_exec. -K_REDELIVER: comes again and goes on here; any other error is the end of the
+ * process.
+ */
 static void exec_finish(const struct k_message *m, struct thread *t)
 {
 	struct exec *e = t->exec;
@@ -142,7 +145,10 @@ static void exec_finish(const struct k_message *m, struct thread *t)
 
 static void alone_cancel(struct srv_parked *parked, bool dead);
 
-/* The other threads have died for us, but the kernel is still taking them apart: once more in a moment. */
+/*
+ * The other threads have died for us, but the kernel is still taking them apart: once more in a
+ * moment.
+ */
 static void again_fired(struct srv_timer *timer)
 {
 	exec_alone(timer->arg);
@@ -200,8 +206,9 @@ static void exec_commit(const struct k_message *m, struct thread *t)
 }
 
 /*
- * What this server's predecessor left of t's exec. The kernel takes the handle of the new space with k_task_exec: if it is not there
- * any more, that was done. Before the stack is laid out, an exec hangs on memory that is gone, and begins anew.
+ * What this server's predecessor left of t's exec. The kernel takes the handle of the new space
+ * with k_task_exec: if it is not there any more, that was done. Before the stack is laid out, an
+ * exec hangs on memory that is gone, and begins anew.
  */
 void exec_recover(struct thread *t)
 {
@@ -215,7 +222,8 @@ void exec_recover(struct thread *t)
 		exec_drop(t);
 		return;
 	}
-	if (e->entered && !e->committed && (k_handle_info(e->space, &info) < 0 || info.type != K_OBJECT_SPACE)) {
+	if (e->entered && !e->committed &&
+	    (k_handle_info(e->space, &info) < 0 || info.type != K_OBJECT_SPACE)) {
 		e->space = -1;
 		e->committed = true;
 		process_renew(e);
@@ -376,7 +384,10 @@ int exec_script_parse(const char *head, size_t n, struct exec_script *s)
 static void ask_for(const struct k_message *m, struct thread *t, const char *path, uint32_t kind)
 {
 	static struct proto_exec wire;
-	struct srv_forward f = { .endpoint = grants.vfs, .number = PROTO_VFS_EXEC_OPEN, .scratch = &wire, .handle = { -1, -1 } };
+	struct srv_forward f = { .endpoint = grants.vfs,
+				 .number = PROTO_VFS_EXEC_OPEN,
+				 .scratch = &wire,
+				 .handle = { -1, -1 } };
 	size_t n = strlen(path) + 1;
 
 	memset(&wire, 0, offsetof(struct proto_exec, path));
@@ -402,7 +413,8 @@ static int extent_check(const struct exec_file *f)
 	const struct elf_image *i = &f->elf;
 
 	for (uint32_t n = 0; n < i->segments; n++) {
-		if (i->segment[n].offset > f->size || i->segment[n].file_size > f->size - i->segment[n].offset)
+		if (i->segment[n].offset > f->size ||
+		    i->segment[n].file_size > f->size - i->segment[n].offset)
 			return -ENOEXEC;
 	}
 	return 0;
@@ -424,7 +436,8 @@ static int image_read(struct exec_file *f, const char *head, size_t n)
 			return -ENOEXEC;
 		r = file_read(f->description, i->headers_at, headers, i->headers_size);
 		if (r >= 0)
-			r = (uint32_t)r < i->headers_size ? -ENOEXEC : elf_image_segments(i, headers);
+			r = (uint32_t)r < i->headers_size ? -ENOEXEC :
+							    elf_image_segments(i, headers);
 	}
 	return r ? r : extent_check(f);
 }
@@ -473,7 +486,8 @@ static int interpreter_name(const struct exec_file *f, char *name)
 
 	if (r < 0)
 		return r;
-	return (uint64_t)r != f->elf.interpreter_size ? -ENOEXEC : elf_image_interpreter(&f->elf, name);
+	return (uint64_t)r != f->elf.interpreter_size ? -ENOEXEC :
+							elf_image_interpreter(&f->elf, name);
 }
 
 static void program_found(const struct k_message *m, struct thread *t)
@@ -577,7 +591,10 @@ void ps_exec(const struct k_message *m)
 	if (r >= 0 && !t->exec)
 		r = -K_RESTART_ALWAYS;
 	if (r >= 0)
-		r = file_take(m, wire.kind == PROTO_EXEC_ELF ? &t->exec->interpreter : &t->exec->program, &wire);
+		r = file_take(m,
+			      wire.kind == PROTO_EXEC_ELF ? &t->exec->interpreter :
+							    &t->exec->program,
+			      &wire);
 	if (r < 0) {
 		exec_fail(m, t, r);
 		return;

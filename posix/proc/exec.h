@@ -1,14 +1,16 @@
 /*
- * execve: from the VFS's word that a file may be executed to the first instruction of the new program.
+ * execve: from the VFS's word that a file may be executed to the first instruction of the new
+ *program.
  *
- * An exec goes through stages, between which the caller is with the VFS (looking up an interpreter) or held here (until its sibling
- * threads are dead):
+ * An exec goes through stages, between which the caller is with the VFS (looking up an interpreter)
+ *or held here (until its sibling threads are dead):
  *
  *	exec.c        receives PROTO_PS_EXEC; scripts and interpreters; the order of things
  *	exec_args.c   copies the arguments in; lays out the new stack
  *	exec_image.c  builds the new address space
  *
- * Until exec_commit nothing of the caller has changed and every error is an errno. After k_task_exec only a kill can fail it.
+ * Until exec_commit nothing of the caller has changed and every error is an errno. After
+ *k_task_exec only a kill can fail it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -66,7 +68,8 @@ srv_handler ps_exec;
 /* exec_args.c */
 int exec_args_read(const struct k_message *m, struct exec *e);
 /* `#!`: "interpreter [argument] script" instead of args[0]. */
-int exec_args_script(struct exec *e, const char *interpreter, const char *argument, const char *script);
+int exec_args_script(struct exec *e, const char *interpreter, const char *argument,
+		     const char *script);
 int exec_stack_make(struct exec *e);
 void exec_strings_free(struct exec_strings *s);
 

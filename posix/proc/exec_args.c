@@ -57,8 +57,8 @@ static int strings_append(struct exec_strings *s, const char *text, size_t n)
 /* --- copying in ------------------------------------------------------------------------------- */
 
 /*
- * The caller's memory seen through one page at a time: the strings of a program usually lie side by side, and one copy of a page
- * fetches dozens of them.
+ * The caller's memory seen through one page at a time: the strings of a program usually lie side by
+ * side, and one copy of a page fetches dozens of them.
  */
 struct window {
 	const struct k_message *m;
@@ -108,7 +108,8 @@ static int string_read(struct window *w, uint64_t from, struct exec_strings *s, 
 	}
 }
 
-static int strings_read(const struct k_message *m, uint64_t vector, struct exec_strings *s, size_t *budget)
+static int strings_read(const struct k_message *m, uint64_t vector, struct exec_strings *s,
+			size_t *budget)
 {
 	static struct window pointers, text;
 
@@ -141,7 +142,8 @@ static int strings_read(const struct k_message *m, uint64_t vector, struct exec_
 }
 
 /* There may be a million: they are counted aside, not in the state. */
-static int vector_read(const struct k_message *m, uint64_t vector, struct exec_strings *s, size_t *budget)
+static int vector_read(const struct k_message *m, uint64_t vector, struct exec_strings *s,
+		       size_t *budget)
 {
 	struct exec_strings read = *s;
 	int r = strings_read(m, vector, &read, budget);
@@ -153,7 +155,9 @@ static int vector_read(const struct k_message *m, uint64_t vector, struct exec_s
 int exec_args_read(const struct k_message *m, struct exec *e)
 {
 	uint64_t limit = e->thread->process->limit[LX_RLIMIT_STACK].soft / 4;
-	size_t budget = limit > ARGS_CEILING ? ARGS_CEILING : limit < ARGS_FLOOR ? ARGS_FLOOR : (size_t)limit;
+	size_t budget = limit > ARGS_CEILING ? ARGS_CEILING :
+			limit < ARGS_FLOOR   ? ARGS_FLOOR :
+					       (size_t)limit;
 	int r = vector_read(m, e->argv, &e->args, &budget);
 
 	if (!r)
@@ -166,7 +170,8 @@ int exec_args_read(const struct k_message *m, struct exec *e)
 	return r;
 }
 
-int exec_args_script(struct exec *e, const char *interpreter, const char *argument, const char *script)
+int exec_args_script(struct exec *e, const char *interpreter, const char *argument,
+		     const char *script)
 {
 	struct exec_strings n = { 0 };
 	size_t first = strlen(e->args.data) + 1;

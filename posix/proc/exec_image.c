@@ -61,7 +61,12 @@ struct symbol {
 /* The value of a symbol in an ELF image that lies complete at `image`; ~0 if it is not there. */
 static uint64_t image_symbol(const char *image, uint64_t size, const char *wanted)
 {
-	struct { uint8_t ident[16]; uint16_t type, machine; uint32_t version; uint64_t entry, phoff; } h;
+	struct {
+		uint8_t ident[16];
+		uint16_t type, machine;
+		uint32_t version;
+		uint64_t entry, phoff;
+	} h;
 	uint64_t symbols = 0, strings = 0;
 
 	memcpy(&h, image, sizeof h);
@@ -69,7 +74,8 @@ static uint64_t image_symbol(const char *image, uint64_t size, const char *wante
 		struct { uint32_t type, flags; uint64_t offset, vaddr, paddr, filesz; } p;
 
 		memcpy(&p, image + h.phoff + i * PHDR_SIZE, sizeof p);
-		for (uint64_t at = p.offset; p.type == 2 && at + 16 <= p.offset + p.filesz && at + 16 <= size; at += 16) {
+		for (uint64_t at = p.offset;
+		     p.type == 2 && at + 16 <= p.offset + p.filesz && at + 16 <= size; at += 16) {
 			uint64_t d[2];
 
 			memcpy(d, image + at, sizeof d);
@@ -80,12 +86,14 @@ static uint64_t image_symbol(const char *image, uint64_t size, const char *wante
 		}
 	}
 	/* the string table follows the symbols */
-	for (uint64_t at = symbols; symbols && at + sizeof(struct symbol) <= size && (strings < symbols || at < strings);
+	for (uint64_t at = symbols;
+	     symbols && at + sizeof(struct symbol) <= size && (strings < symbols || at < strings);
 	     at += sizeof(struct symbol)) {
 		struct symbol s;
 
 		memcpy(&s, image + at, sizeof s);
-		if (strings + s.name + strlen(wanted) < size && !strcmp(image + strings + s.name, wanted))
+		if (strings + s.name + strlen(wanted) < size &&
+		    !strcmp(image + strings + s.name, wanted))
 			return s.value;
 	}
 	return ~0ull;
@@ -103,7 +111,8 @@ void exec_image_setup(int object)
 		srv_panic("the vDSO cannot be mapped");
 	vdso.object = object;
 	vdso.size = page_up(info.size);
-	vdso.start = image_symbol((const char *)(uintptr_t)(map.address + PAGE), vdso.size - PAGE, "troupe_start");
+	vdso.start = image_symbol((const char *)(uintptr_t)(map.address + PAGE), vdso.size - PAGE,
+				  "troupe_start");
 	k_space_unmap(-1, map.address, vdso.size);
 	if (vdso.start == ~0ull)
 		srv_panic("the vDSO has no troupe_start");
@@ -121,9 +130,17 @@ uint64_t exec_vdso_size(void)
 
 int exec_map_vdso(int space, uint64_t address)
 {
-	struct k_map data = { .address = address, .size = PAGE, .space = space, .object = vdso.object, .flags = K_MAP_READ | K_MAP_FIXED };
-	struct k_map text = { .address = address + PAGE, .size = vdso.size - PAGE, .offset = PAGE, .space = space, .object = vdso.object,
-		.flags = K_MAP_READ | K_MAP_EXECUTE | K_MAP_FIXED };
+	struct k_map data = { .address = address,
+			      .size = PAGE,
+			      .space = space,
+			      .object = vdso.object,
+			      .flags = K_MAP_READ | K_MAP_FIXED };
+	struct k_map text = { .address = address + PAGE,
+			      .size = vdso.size - PAGE,
+			      .offset = PAGE,
+			      .space = space,
+			      .object = vdso.object,
+			      .flags = K_MAP_READ | K_MAP_EXECUTE | K_MAP_FIXED };
 	long r = k_space_map(&data);
 
 	return (int)(r < 0 ? r : k_space_map(&text));
@@ -131,29 +148,37 @@ int exec_map_vdso(int space, uint64_t address)
 
 /* --- a file's segments ------------------------------------------------------------------------ */
 
-static int map_file(int space, int object, uint64_t address, uint64_t size, uint64_t offset, uint32_t flags)
+static int map_file(int space, int object, uint64_t address, uint64_t size, uint64_t offset,
+		    uint32_t flags)
 {
-	struct k_map map = { .address = address, .size = size, .offset = offset, .space = space, .object = object,
-		.flags = flags | K_MAP_FIXED };
+	struct k_map map = { .address = address,
+			     .size = size,
+			     .offset = offset,
+			     .space = space,
+			     .object = object,
+			     .flags = flags | K_MAP_FIXED };
 
 	return (int)k_space_map(&map);
 }
 
 static int segment_map(struct exec *e, const struct exec_file *f, const struct elf_image_segment *s)
 {
-	uint32_t flags = (s->access & ELF_READ ? K_MAP_READ : 0) | (s->access & ELF_WRITE ? K_MAP_WRITE : 0) |
-		(s->access & ELF_EXECUTE ? K_MAP_EXECUTE : 0) | K_MAP_PRIVATE;
+	uint32_t flags = (s->access & ELF_READ ? K_MAP_READ : 0) |
+			 (s->access & ELF_WRITE ? K_MAP_WRITE : 0) |
+			 (s->access & ELF_EXECUTE ? K_MAP_EXECUTE : 0) | K_MAP_PRIVATE;
 	uint64_t address = f->bias + s->address, start = page_down(address);
 	uint64_t file_end = address + s->file_size, end = page_up(address + s->memory_size);
 	uint64_t mapped = s->file_size ? page_up(file_end) : start;
 	int r = 0;
 
 	if (mapped > start)
-		r = map_file(e->space, f->description, start, mapped - start, s->offset - (address - start), flags);
+		r = map_file(e->space, f->description, start, mapped - start,
+			     s->offset - (address - start), flags);
 	if (!r && end > mapped)
 		r = map_file(e->space, -1, mapped, end - mapped, 0, flags);
 	/* what is behind the file's data on its last page must read as zero */
-	if (!r && (s->access & ELF_WRITE) && s->memory_size > s->file_size && (file_end & (PAGE - 1)) && e->zeros < 2) {
+	if (!r && (s->access & ELF_WRITE) && s->memory_size > s->file_size &&
+	    (file_end & (PAGE - 1)) && e->zeros < 2) {
 		e->zero[e->zeros].at = file_end;
 		e->zero[e->zeros++].size = page_up(file_end) - file_end;
 	}
@@ -196,7 +221,8 @@ static int heap_map(struct exec *e)
 
 	if (e->program.elf.dynamic)
 		at += random_pages(10);
-	return map_file(e->space, -1, at, 0, 0, K_MAP_READ | K_MAP_WRITE | K_MAP_PRIVATE | K_MAP_HEAP);
+	return map_file(e->space, -1, at, 0, 0,
+			K_MAP_READ | K_MAP_WRITE | K_MAP_PRIVATE | K_MAP_HEAP);
 }
 
 static int stack_map(struct exec *e)
@@ -235,6 +261,8 @@ int exec_space_make(struct exec *e)
 	if (!r)
 		r = exec_map_vdso(e->space, vdso_at);
 	image_note(e);
-	e->entry = e->interpreter.description >= 0 ? e->interpreter.bias + e->interpreter.elf.entry : e->image.entry;
+	e->entry = e->interpreter.description >= 0 ?
+			   e->interpreter.bias + e->interpreter.elf.entry :
+			   e->image.entry;
 	return r;
 }

@@ -1,9 +1,10 @@
 /*
  * exit, exit_group, killed threads, and what is left of a process.
  *
- * A thread's last visit (its exit call, or K_MSG_THREAD_DEAD when it was killed) is where its robust futexes and its tid
- * word are seen to, while its memory is still there. When the kernel says that the task is gone, with table and space, the
- * process becomes a zombie, its children get another parent, and only then its parent may hear of it.
+ * A thread's last visit (its exit call, or K_MSG_THREAD_DEAD when it was killed) is where its
+ * robust futexes and its tid word are seen to, while its memory is still there. When the kernel
+ * says that the task is gone, with table and space, the process becomes a zombie, its children get
+ * another parent, and only then its parent may hear of it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -48,7 +49,9 @@ static int robust_one(const struct k_message *m, uint64_t word_at, uint32_t tid,
 	return r;
 }
 
-/* The list is the program's, so it may be anything: bounded, and given up at the first bad address. */
+/*
+ * The list is the program's, so it may be anything: bounded, and given up at the first bad address.
+ */
 static int robust_walk(const struct k_message *m, struct thread *t)
 {
 	struct { uint64_t first; int64_t offset; uint64_t pending; } head;
@@ -209,7 +212,8 @@ void process_kill(struct process *p, int sig)
 
 static struct lx_timeval timeval_of(uint64_t ns)
 {
-	return (struct lx_timeval){ .sec = (int64_t)(ns / 1000000000), .usec = (int64_t)(ns % 1000000000 / 1000) };
+	return (struct lx_timeval){ .sec = (int64_t)(ns / 1000000000),
+				    .usec = (int64_t)(ns % 1000000000 / 1000) };
 }
 
 void process_usage(struct process *p, struct lx_rusage *u)
@@ -299,7 +303,8 @@ static void children_reparent(struct process *p)
 
 static void init_is_gone(struct process *p)
 {
-	srv_log("the first process has ended (status %x): nothing is left to do", (unsigned)p->exit_status);
+	srv_log("the first process has ended (status %x): nothing is left to do",
+		(unsigned)p->exit_status);
 	srv_flush();
 	if (grants.control >= 0)
 		k_power(grants.control, K_POWER_HALT);
@@ -362,9 +367,13 @@ void in_set_robust_list(const struct k_message *m)
 
 void in_get_robust_list(const struct k_message *m)
 {
-	struct thread *self = thread_of(m), *t = m->arg[0] ? thread_find((uint32_t)m->arg[0]) : self;
+	struct thread *self = thread_of(m),
+		      *t = m->arg[0] ? thread_find((uint32_t)m->arg[0]) : self;
 	uint64_t size = ROBUST_HEAD_SIZE;
-	int r = !t ? -ESRCH : t->process != self->process && !cred_capable(self->cred, LX_CAP_SYS_PTRACE) ? -EPERM : 0;
+	int r = !t ? -ESRCH :
+		t->process != self->process && !cred_capable(self->cred, LX_CAP_SYS_PTRACE) ?
+		     -EPERM :
+		     0;
 
 	if (r) {
 		srv_answer(m->call, r);

@@ -19,8 +19,8 @@ void process_reap(struct process *p, struct process *reaper);
 void process_usage(struct process *p, struct lx_rusage *u);
 void rusage_add(struct lx_rusage *to, const struct lx_rusage *u);
 /*
- * What a thread owes others when it leaves its memory, by exit or exec: its robust futexes and its tid word.
- * False: the call is gone (it comes again; everything here may be done twice).
+ * What a thread owes others when it leaves its memory, by exit or exec: its robust futexes and its
+ * tid word. False: the call is gone (it comes again; everything here may be done twice).
  */
 bool thread_last_words(const struct k_message *m, struct thread *t);
 /* The vfork parent goes on. */

@@ -1,8 +1,8 @@
 /*
  * fork, vfork, clone, clone3: a new process or a new thread from the caller.
  *
- * Everything that can fail, or whose caller may have to come again, is done before the kernel makes the new thread; after
- * k_task_fork there is only bookkeeping. The new thread starts last.
+ * Everything that can fail, or whose caller may have to come again, is done before the kernel makes
+ * the new thread; after k_task_fork there is only bookkeeping. The new thread starts last.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,9 +17,11 @@
 #include "posix/proc/session.h"
 #include "posix/signal/signal.h"
 
-#define SUPPORTED (LX_CLONE_VM | LX_CLONE_FS | LX_CLONE_FILES | LX_CLONE_SIGHAND | LX_CLONE_VFORK | LX_CLONE_PARENT | LX_CLONE_THREAD | \
-	LX_CLONE_SYSVSEM | LX_CLONE_SETTLS | LX_CLONE_PARENT_SETTID | LX_CLONE_CHILD_CLEARTID | LX_CLONE_DETACHED | \
-	LX_CLONE_UNTRACED | LX_CLONE_CHILD_SETTID | LX_CLONE_CLEAR_SIGHAND)
+#define SUPPORTED                                                                                  \
+	(LX_CLONE_VM | LX_CLONE_FS | LX_CLONE_FILES | LX_CLONE_SIGHAND | LX_CLONE_VFORK |          \
+	 LX_CLONE_PARENT | LX_CLONE_THREAD | LX_CLONE_SYSVSEM | LX_CLONE_SETTLS |                  \
+	 LX_CLONE_PARENT_SETTID | LX_CLONE_CHILD_CLEARTID | LX_CLONE_DETACHED |                    \
+	 LX_CLONE_UNTRACED | LX_CLONE_CHILD_SETTID | LX_CLONE_CLEAR_SIGHAND)
 
 unsigned fork_thread_limit = 1024;
 
@@ -45,15 +47,18 @@ int op_clone_check(const struct lx_clone_args *a, bool is_init)
 
 #define LIMIT_LOG_PAUSE (10 * NS_PER_SEC)
 
-/* Whoever looks for the reason why nothing starts any more finds it in the log; now and then is enough. */
+/*
+ * Whoever looks for the reason why nothing starts any more finds it in the log; now and then is
+ * enough.
+ */
 static int limit_reached(const struct thread *t, const char *whose)
 {
 	static int64_t last;
 	int64_t now = srv_now();
 
 	if (!last || now - last > LIMIT_LOG_PAUSE) {
-		srv_log("%s[%u] cannot fork: %s limit of threads is reached; user %u has %u", t->comm, t->tid, whose, t->cred->user->uid,
-			t->cred->user->threads);
+		srv_log("%s[%u] cannot fork: %s limit of threads is reached; user %u has %u",
+			t->comm, t->tid, whose, t->cred->user->uid, t->cred->user->threads);
 		last = now;
 	}
 	return -EAGAIN;
@@ -65,7 +70,8 @@ static int limits_check(const struct thread *t)
 
 	if (thread_count_all() >= fork_thread_limit)
 		return limit_reached(t, "the system's");
-	if (u->threads >= t->process->limit[LX_RLIMIT_NPROC].soft && u->uid != 0 && !cred_capable(t->cred, LX_CAP_SYS_RESOURCE))
+	if (u->threads >= t->process->limit[LX_RLIMIT_NPROC].soft && u->uid != 0 &&
+	    !cred_capable(t->cred, LX_CAP_SYS_RESOURCE))
 		return limit_reached(t, "its user's");
 	return 0;
 }
@@ -150,16 +156,23 @@ static void abandon(struct thread *n, const struct process *caller)
 
 /* --- the kernel's part ------------------------------------------------------------------------ */
 
-static int kernel_fork(const struct k_message *m, struct thread *n, const struct lx_clone_args *a, bool thread)
+static int kernel_fork(const struct k_message *m, struct thread *n, const struct lx_clone_args *a,
+		       bool thread)
 {
-	struct k_fork f = { .account = -1, .notify = -1, .tid = n->tid, .pid = n->process->pid, .task = -1, .thread = -1 };
+	struct k_fork f = { .account = -1,
+			    .notify = -1,
+			    .tid = n->tid,
+			    .pid = n->process->pid,
+			    .task = -1,
+			    .thread = -1 };
 	long r;
 
 	if (thread)
 		f.flags = K_FORK_THREAD;
 	else
-		f.flags = (a->flags & LX_CLONE_VM ? K_FORK_SPACE : 0) | (a->flags & LX_CLONE_FILES ? K_FORK_TABLE : 0) |
-			(a->flags & LX_CLONE_FS ? K_FORK_FS : 0);
+		f.flags = (a->flags & LX_CLONE_VM ? K_FORK_SPACE : 0) |
+			  (a->flags & LX_CLONE_FILES ? K_FORK_TABLE : 0) |
+			  (a->flags & LX_CLONE_FS ? K_FORK_FS : 0);
 	if (a->stack) {
 		f.set |= 1;
 		f.rsp = a->stack;
@@ -186,8 +199,12 @@ static void constants_set(struct thread *n, bool thread)
 	k_thread_set(n->handle, K_THREAD_SET_CONSTANT + K_CONST_PPID, n->process->parent->pid);
 }
 
-/* The tid words. 0, or -K_REDELIVER / -ESRCH; a bad address is the program's own affair, as on Linux. */
-static int tid_words_write(const struct k_message *m, const struct thread *n, const struct lx_clone_args *a)
+/*
+ * The tid words. 0, or -K_REDELIVER / -ESRCH; a bad address is the program's own affair, as on
+ * Linux.
+ */
+static int tid_words_write(const struct k_message *m, const struct thread *n,
+			   const struct lx_clone_args *a)
 {
 	int r = 0;
 
@@ -211,7 +228,10 @@ static void vfork_cancel(struct srv_parked *parent, bool dead)
 	srv_unpark(parent);
 }
 
-/* Holds the parent until the child execs or exits. Must be done before the child exists: it may fail. */
+/*
+ * Holds the parent until the child execs or exits. Must be done before the child exists: it may
+ * fail.
+ */
 static int vfork_hold(const struct k_message *m, struct thread *t, struct process *c)
 {
 	struct srv_parked *parent = srv_park(m, vfork_cancel);
@@ -238,7 +258,8 @@ static void vfork_undo(struct thread *t, struct process *c)
 
 /* --- all together ----------------------------------------------------------------------------- */
 
-static void clone_start(const struct k_message *m, struct thread *n, const struct lx_clone_args *a, bool thread)
+static void clone_start(const struct k_message *m, struct thread *n, const struct lx_clone_args *a,
+			bool thread)
 {
 	bool vfork = n->process->vfork_call != NULL;
 	uint32_t tid = n->tid;
@@ -299,8 +320,8 @@ static void clone_answer(const struct k_message *m, const struct lx_clone_args *
 	int64_t r = clone_do(m, a);
 
 	if (r == -EINVAL && (a->flags & ~SUPPORTED))
-		srv_log("clone with flags %lx is not supported; used by %s, pid %u", (unsigned long)(a->flags & ~SUPPORTED),
-			thread_of(m)->comm, m->pid);
+		srv_log("clone with flags %lx is not supported; used by %s, pid %u",
+			(unsigned long)(a->flags & ~SUPPORTED), thread_of(m)->comm, m->pid);
 	if (r)
 		caller_answer(m, r);
 }
@@ -314,15 +335,20 @@ void in_fork(const struct k_message *m)
 
 void in_vfork(const struct k_message *m)
 {
-	struct lx_clone_args a = { .flags = LX_CLONE_VM | LX_CLONE_VFORK, .exit_signal = LX_SIGCHLD };
+	struct lx_clone_args a = { .flags = LX_CLONE_VM | LX_CLONE_VFORK,
+				   .exit_signal = LX_SIGCHLD };
 
 	clone_answer(m, &a);
 }
 
 void in_clone(const struct k_message *m)
 {
-	struct lx_clone_args a = { .flags = m->arg[0] & ~0xffull & 0xffffffffull, .exit_signal = m->arg[0] & 0xff, .stack = m->arg[1],
-		.parent_tid = m->arg[2], .child_tid = m->arg[3], .tls = m->arg[4] };
+	struct lx_clone_args a = { .flags = m->arg[0] & ~0xffull & 0xffffffffull,
+				   .exit_signal = m->arg[0] & 0xff,
+				   .stack = m->arg[1],
+				   .parent_tid = m->arg[2],
+				   .child_tid = m->arg[3],
+				   .tls = m->arg[4] };
 
 	clone_answer(m, &a);
 }
@@ -355,7 +381,8 @@ void in_clone3(const struct k_message *m)
 	struct lx_clone_args a;
 	int r = clone3_read(m, &a);
 
-	if (!r && (a.set_tid_size || a.set_tid || a.cgroup || (a.flags & 0xff) || !a.stack != !a.stack_size))
+	if (!r && (a.set_tid_size || a.set_tid || a.cgroup || (a.flags & 0xff) ||
+		   !a.stack != !a.stack_size))
 		r = -EINVAL;
 	if (!r && (a.flags & (LX_CLONE_THREAD | LX_CLONE_PARENT)) && a.exit_signal)
 		r = -EINVAL;

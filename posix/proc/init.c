@@ -1,8 +1,9 @@
 /*
  * The first process.
  *
- * Its thread starts in the vDSO, at an instruction that makes one system call with the registers it is given: execve. When the call
- * fails, the instruction behind it faults, and the next candidate is tried.
+ * Its thread starts in the vDSO, at an instruction that makes one system call with the registers it
+ * is given: execve. When the call fails, the instruction behind it faults, and the next candidate
+ * is tried.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -77,14 +78,21 @@ static void page_make(char *page, const char *path)
 
 static struct k_regs regs_make(void)
 {
-	return (struct k_regs){ .rax = NR_EXECVE, .rdi = STACK_AT + PATH_AT, .rsi = STACK_AT, .rdx = STACK_AT + 16, .rsp = STACK_AT + PAGE,
-		.rip = VDSO_AT + PAGE + exec_vdso_start_offset(), .rflags = 0x202 };
+	return (struct k_regs){ .rax = NR_EXECVE,
+				.rdi = STACK_AT + PATH_AT,
+				.rsi = STACK_AT,
+				.rdx = STACK_AT + 16,
+				.rsp = STACK_AT + PAGE,
+				.rip = VDSO_AT + PAGE + exec_vdso_start_offset(),
+				.rflags = 0x202 };
 }
 
 static int space_make(const char *path)
 {
 	static char page[PAGE];
-	struct k_map map = { .address = STACK_AT, .size = PAGE, .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_FIXED };
+	struct k_map map = { .address = STACK_AT,
+			     .size = PAGE,
+			     .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_FIXED };
 	int space = (int)k_space_create(), object = (int)k_mobject_create(PAGE, 0);
 	long r;
 
@@ -105,7 +113,9 @@ static int space_make(const char *path)
 static int task_make(struct process *p, const char *path)
 {
 	struct k_account_limits limits = { 0 };
-	struct k_task_create k = { .notify = grants.endpoint, .cookie = p->pid, .table = -1, .name = "init" };
+	struct k_task_create k = {
+		.notify = grants.endpoint, .cookie = p->pid, .table = -1, .name = "init"
+	};
 
 	k.account = (int)k_account_create(&limits);
 	k.space = space_make(path);
@@ -119,8 +129,12 @@ static int task_make(struct process *p, const char *path)
 
 static int thread_make(struct thread *t)
 {
-	struct k_thread_create k = { .task = t->process->task, .routes = routes_handle(), .tid = t->tid, .priority = K_PRIORITY_USER,
-		.cred = t->cred->record->id, .regs = regs_make() };
+	struct k_thread_create k = { .task = t->process->task,
+				     .routes = routes_handle(),
+				     .tid = t->tid,
+				     .priority = K_PRIORITY_USER,
+				     .cred = t->cred->record->id,
+				     .regs = regs_make() };
 
 	t->handle = (int)k_thread_create(&k);
 	return t->handle < 0 ? t->handle : 0;
@@ -179,7 +193,8 @@ bool init_try_next(const struct k_message *m)
 	if (!path)
 		return false;
 	page_make(page, path);
-	if (k_caller_write(grants.endpoint, m->call, STACK_AT, page, sizeof page) || k_caller_regs_set(grants.endpoint, m->call, &regs))
+	if (k_caller_write(grants.endpoint, m->call, STACK_AT, page, sizeof page) ||
+	    k_caller_regs_set(grants.endpoint, m->call, &regs))
 		return false;
 	srv_answer(m->call, 0);
 	srv_answer_flags(K_ANSWER_REGS);

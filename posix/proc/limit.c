@@ -27,9 +27,13 @@ void limits_default(struct process *p, unsigned max_threads)
 	p->limit[LX_RLIMIT_NICE] = p->limit[LX_RLIMIT_RTPRIO] = (struct lx_rlimit){ 0, 0 };
 }
 
-static const struct { uint8_t limit, set; } enforced[] = {
-	{ LX_RLIMIT_FSIZE, K_TASK_SET_LIMIT_FSIZE }, { LX_RLIMIT_AS, K_TASK_SET_LIMIT_AS }, { LX_RLIMIT_DATA, K_TASK_SET_LIMIT_DATA },
-	{ LX_RLIMIT_STACK, K_TASK_SET_LIMIT_STACK }, { LX_RLIMIT_NOFILE, K_TASK_SET_LIMIT_NOFILE },
+static const struct { uint8_t limit, set;
+} enforced[] = {
+	{ LX_RLIMIT_FSIZE, K_TASK_SET_LIMIT_FSIZE },
+	{ LX_RLIMIT_AS, K_TASK_SET_LIMIT_AS },
+	{ LX_RLIMIT_DATA, K_TASK_SET_LIMIT_DATA },
+	{ LX_RLIMIT_STACK, K_TASK_SET_LIMIT_STACK },
+	{ LX_RLIMIT_NOFILE, K_TASK_SET_LIMIT_NOFILE },
 	{ LX_RLIMIT_MEMLOCK, K_TASK_SET_LIMIT_MEMLOCK },
 };
 
@@ -64,7 +68,8 @@ bool limits_permitted(const struct thread *self, const struct process *p)
 		mine->rgid == his->egid && mine->rgid == his->sgid && mine->rgid == his->rgid;
 }
 
-static int limit_check(const struct thread *self, const struct process *p, unsigned which, const struct lx_rlimit *new)
+static int limit_check(const struct thread *self, const struct process *p, unsigned which,
+		       const struct lx_rlimit *new)
 {
 	if (new->soft > new->hard)
 		return -EINVAL;
@@ -76,11 +81,15 @@ static int limit_check(const struct thread *self, const struct process *p, unsig
 }
 
 /* Both addresses may be 0. */
-static void limit_change(const struct k_message *m, struct process *p, uint64_t which, uint64_t new_at, uint64_t old_at)
+static void limit_change(const struct k_message *m, struct process *p, uint64_t which,
+			 uint64_t new_at, uint64_t old_at)
 {
 	struct thread *self = thread_of(m);
 	struct lx_rlimit new;
-	int r = which >= LX_RLIMITS ? -EINVAL : !p ? -ESRCH : !limits_permitted(self, p) ? -EPERM : 0;
+	int r = which >= LX_RLIMITS        ? -EINVAL :
+		!p                         ? -ESRCH :
+		!limits_permitted(self, p) ? -EPERM :
+					     0;
 
 	if (!r && new_at)
 		r = caller_read(m, &new, new_at, sizeof new);
@@ -101,7 +110,9 @@ static void limit_change(const struct k_message *m, struct process *p, uint64_t 
 void in_getrlimit(const struct k_message *m)
 {
 	struct process *p = thread_of(m)->process;
-	int r = m->arg[0] >= LX_RLIMITS ? -EINVAL : caller_write(m, m->arg[1], &p->limit[m->arg[0]], sizeof p->limit[0]);
+	int r = m->arg[0] >= LX_RLIMITS ?
+			-EINVAL :
+			caller_write(m, m->arg[1], &p->limit[m->arg[0]], sizeof p->limit[0]);
 
 	caller_answer(m, r);
 }

@@ -17,7 +17,8 @@ bool limits_permitted(const struct thread *self, const struct process *p);
 
 srv_handler in_getrlimit, in_setrlimit, in_prlimit64;
 srv_handler in_getpriority, in_setpriority;
-srv_handler in_sched_getaffinity, in_sched_setaffinity, in_sched_getscheduler, in_sched_setscheduler, in_sched_getparam, in_sched_setparam;
+srv_handler in_sched_getaffinity, in_sched_setaffinity, in_sched_getscheduler,
+	in_sched_setscheduler, in_sched_getparam, in_sched_setparam;
 srv_handler in_sched_priority_max, in_sched_priority_min, in_sched_rr_get_interval;
 
 #endif

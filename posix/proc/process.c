@@ -1,8 +1,8 @@
 /*
  * The tables of processes and threads, and the pid page that the VFS reads.
  *
- * A number is a tid, a pid, a group's and a session's at once, and is not given out again while it is any of these: one
- * two-level table holds all four meanings.
+ * A number is a tid, a pid, a group's and a session's at once, and is not given out again while it
+ * is any of these: one two-level table holds all four meanings.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -53,7 +53,10 @@ static struct id *id_make(uint32_t n)
 	return id_find(n);
 }
 
-/* The next unused number, or 0. As on Linux they go round, and small ones are not used a second time. */
+/*
+ * The next unused number, or 0. As on Linux they go round, and small ones are not used a second
+ * time.
+ */
 static uint32_t id_new(void)
 {
 	for (uint32_t tries = 0; tries < ID_MAX; tries++) {
@@ -169,11 +172,15 @@ static void slot_write(uint32_t slot, const struct proto_pid *entry)
 	page->seq++;
 }
 
-static void publish(uint32_t slot, const struct process *p, uint32_t tid, const char *comm, int64_t start)
+static void publish(uint32_t slot, const struct process *p, uint32_t tid, const char *comm,
+		    int64_t start)
 {
-	struct proto_pid e = { .pid = tid, .tgid = p->pid, .ppid = p->parent ? p->parent->pid : 0, .threads = p->thread_count,
-		.file_limit = p->limit[LX_RLIMIT_FSIZE].soft,
-		.start = (uint64_t)(start + srv_realtime() - srv_now()) };
+	struct proto_pid e = { .pid = tid,
+			       .tgid = p->pid,
+			       .ppid = p->parent ? p->parent->pid : 0,
+			       .threads = p->thread_count,
+			       .file_limit = p->limit[LX_RLIMIT_FSIZE].soft,
+			       .start = (uint64_t)(start + srv_realtime() - srv_now()) };
 
 	if (p->image.dumpable && p->cred) {
 		e.uid = p->cred->record->euid;

@@ -1,9 +1,11 @@
 /*
- * Processes, threads, process groups and sessions: what the process server knows of them, and how they are found.
+ * Processes, threads, process groups and sessions: what the process server knows of them, and how
+ * they are found.
  *
- * Above: the system calls of proc/, signal/, time/, tty/ and procfs/. Below: the kernel's tasks and threads, each of which
- * carries a pid or tid of ours as its cookie. A process lives from fork until its parent has waited for it; its kernel task ends
- * earlier. The invariant: every thread that the kernel may still send messages about is in the tid table.
+ * Above: the system calls of proc/, signal/, time/, tty/ and procfs/. Below: the kernel's tasks and
+ * threads, each of which carries a pid or tid of ours as its cookie. A process lives from fork
+ * until its parent has waited for it; its kernel task ends earlier. The invariant: every thread
+ * that the kernel may still send messages about is in the tid table.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -105,7 +107,8 @@ struct process {
 	struct srv_parked *vfork_call;	/* the parent that waits until this one execs or exits */
 
 	struct lx_rlimit limit[LX_RLIMITS];
-	struct lx_rusage used, children_used;	/* own, final (once a zombie); waited-for children's */
+	/* own, final (once a zombie); waited-for children's */
+	struct lx_rusage used, children_used;
 	uint64_t user_dead, system_dead;
 	struct process_image image;
 	char comm[COMM_SIZE];
@@ -122,7 +125,8 @@ struct process {
 	struct cpu_timer {
 		int64_t expires, interval;	/* CPU ns; 0: off */
 	} virtual_timer, prof_timer;
-	int64_t cpu_next;		/* CPU ns at which the next limit or timer is due, 0: none */
+	/* CPU ns at which the next limit or timer is due, 0: none */
+	int64_t cpu_next;
 };
 
 /* --- threads ---------------------------------------------------------------------------------- */
@@ -136,11 +140,13 @@ struct thread {
 	struct cred *cred;
 	struct sigqueue pending;
 	uint64_t mask;
-	uint64_t saved_mask;		/* to go back to when the call ends (sigsuspend, ppoll), if have_saved */
+	/* to go back to when the call ends (sigsuspend, ppoll), if have_saved */
+	uint64_t saved_mask;
 	bool have_saved;
 	bool dying;			/* was told to die */
 	bool in_event;			/* k_thread_event sent and not yet seen */
-	bool serving;			/* its own call is being worked on and ends in call_answer: no event needed */
+	/* its own call is being worked on and ends in call_answer: no event needed */
+	bool serving;
 	bool in_vfork;			/* waits for its vfork child */
 	uint64_t altstack, altstack_size;
 	uint32_t altstack_flags;
@@ -150,7 +156,8 @@ struct thread {
 	struct srv_parked *waiting;	/* in wait4, sigtimedwait ... */
 	struct exec *exec;		/* an execve under way */
 	uint64_t regs_call;		/* its visit was answered with other registers */
-	uint64_t taken_call, taken;	/* this write of it was taken back (absent page) after so many bytes */
+	/* this write of it was taken back (absent page) after so many bytes */
+	uint64_t taken_call, taken;
 	char comm[COMM_SIZE];
 	uint32_t policy, rt_priority;	/* sched_setscheduler */
 	uint64_t affinity;
@@ -175,7 +182,10 @@ static inline struct thread *thread_of(const struct k_message *m)
 	return thread_find(m->tid);
 }
 
-/* A new process with a pid but without threads or a task; NULL: out of memory or pids. Not yet anyone's child, not in a group. */
+/*
+ * A new process with a pid but without threads or a task; NULL: out of memory or pids. Not yet
+ * anyone's child, not in a group.
+ */
 struct process *process_new(void);
 /* Forgets it: it must have no threads, no children. */
 void process_free(struct process *p);
@@ -191,7 +201,8 @@ uint32_t process_last_pid(void);
 void process_publish(struct process *p);
 void thread_publish(struct thread *t);
 
-void process_adopt(struct process *parent, struct process *child);	/* makes it his child, taking it from another */
+/* makes it his child, taking it from another */
+void process_adopt(struct process *parent, struct process *child);
 /* State letter of /proc for a process or thread. */
 char thread_state_letter(struct thread *t);
 

@@ -1,5 +1,6 @@
 /*
- * Priorities, scheduling policies, CPU sets. The kernel schedules; here are the rules about who may ask for what.
+ * Priorities, scheduling policies, CPU sets. The kernel schedules; here are the rules about who may
+ * ask for what.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -48,8 +49,8 @@ static int nice_set(struct thread *self, struct process *p, int nice)
 	if (nice < p->nice && !power && (uint64_t)(20 - nice) > p->limit[LX_RLIMIT_NICE].soft)
 		return -EACCES;
 	p->nice = nice;
-	list_for(l, &p->threads)
-		k_thread_set(container_of(l, struct thread, link)->handle, K_THREAD_SET_NICE, (uint64_t)(int64_t)nice);
+	list_for(l, &p->threads) k_thread_set(container_of(l, struct thread, link)->handle,
+					      K_THREAD_SET_NICE, (uint64_t)(int64_t)nice);
 	return 0;
 }
 
@@ -118,13 +119,15 @@ static bool may_schedule(const struct thread *self, const struct thread *t)
 {
 	const struct proto_cred *mine = self->cred->record, *his = t->cred->record;
 
-	return mine->euid == his->euid || mine->euid == his->ruid || cred_capable(self->cred, LX_CAP_SYS_NICE);
+	return mine->euid == his->euid || mine->euid == his->ruid ||
+	       cred_capable(self->cred, LX_CAP_SYS_NICE);
 }
 
 static int policy_set(struct thread *self, struct thread *t, uint32_t policy, int32_t priority)
 {
 	policy &= ~(uint32_t)SCHED_RESET_ON_FORK;
-	if (policy > SCHED_IDLE || policy == 4 || (is_realtime(policy) ? priority < 1 || priority > 99 : priority != 0))
+	if (policy > SCHED_IDLE || policy == 4 ||
+	    (is_realtime(policy) ? priority < 1 || priority > 99 : priority != 0))
 		return -EINVAL;
 	if (!may_schedule(self, t))
 		return -EPERM;
@@ -136,10 +139,13 @@ static int policy_set(struct thread *self, struct thread *t, uint32_t policy, in
 	return (int)k_thread_set(t->handle, K_THREAD_SET_SCHED, policy | (uint32_t)priority << 8);
 }
 
-static void policy_call(const struct k_message *m, struct thread *t, uint32_t policy, uint64_t param_at)
+static void policy_call(const struct k_message *m, struct thread *t, uint32_t policy,
+			uint64_t param_at)
 {
 	int32_t priority;
-	int r = (int32_t)m->arg[0] < 0 || !param_at ? -EINVAL : caller_read(m, &priority, param_at, sizeof priority);
+	int r = (int32_t)m->arg[0] < 0 || !param_at ?
+			-EINVAL :
+			caller_read(m, &priority, param_at, sizeof priority);
 
 	if (!r)
 		r = t ? policy_set(thread_of(m), t, policy, priority) : -ESRCH;
@@ -175,12 +181,15 @@ void in_sched_getparam(const struct k_message *m)
 	if (!t || (int32_t)m->arg[0] < 0 || !m->arg[1])
 		srv_answer(m->call, (int32_t)m->arg[0] < 0 || !m->arg[1] ? -EINVAL : -ESRCH);
 	else
-		caller_answer(m, caller_write(m, m->arg[1], &t->rt_priority, sizeof t->rt_priority));
+		caller_answer(m,
+			      caller_write(m, m->arg[1], &t->rt_priority, sizeof t->rt_priority));
 }
 
 static int64_t priority_range(uint64_t policy, int realtime)
 {
-	return policy > SCHED_IDLE || policy == 4 ? -EINVAL : is_realtime((uint32_t)policy) ? realtime : 0;
+	return policy > SCHED_IDLE || policy == 4 ? -EINVAL :
+	       is_realtime((uint32_t)policy)      ? realtime :
+						    0;
 }
 
 void in_sched_priority_max(const struct k_message *m)
@@ -214,7 +223,8 @@ static uint64_t cpus_present(void)
 	static struct k_system_info info;
 
 	if (!mask)
-		mask = k_system_info(&info) < 0 || info.cpus >= 64 ? ~0ull : (1ull << info.cpus) - 1;
+		mask = k_system_info(&info) < 0 || info.cpus >= 64 ? ~0ull :
+								     (1ull << info.cpus) - 1;
 	return mask;
 }
 
@@ -240,7 +250,10 @@ void in_sched_setaffinity(const struct k_message *m)
 	int r = caller_read(m, &mask, m->arg[2], m->arg[1] < sizeof mask ? m->arg[1] : sizeof mask);
 
 	if (!r)
-		r = !t ? -ESRCH : !may_schedule(thread_of(m), t) ? -EPERM : !(mask & cpus_present()) ? -EINVAL : 0;
+		r = !t                             ? -ESRCH :
+		    !may_schedule(thread_of(m), t) ? -EPERM :
+		    !(mask & cpus_present())       ? -EINVAL :
+						     0;
 	if (!r) {
 		t->affinity = mask;
 		r = (int)k_thread_set(t->handle, K_THREAD_SET_AFFINITY, mask & cpus_present());

@@ -21,10 +21,16 @@ void group_leave(struct process *p);
 /* setsid without the checks: a new session and group with p's pid. 0 or -ENOMEM. */
 int session_start(struct process *p);
 
-/* No member has a parent in another group of the same session. `without`: as if that process were gone. */
+/*
+ * No member has a parent in another group of the same session. `without`: as if that process were
+ * gone.
+ */
 bool group_is_orphaned(const struct group *g, const struct process *without);
 
-/* p ends: groups that become orphaned and have stopped members get SIGHUP and SIGCONT. Before its children are reparented. */
+/*
+ * p ends: groups that become orphaned and have stopped members get SIGHUP and SIGCONT. Before its
+ * children are reparented.
+ */
 void session_process_exit(struct process *p);
 /* p is its session's leader and ends (or gives up the terminal). */
 void session_leader_exit(struct process *p);

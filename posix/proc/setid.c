@@ -1,5 +1,6 @@
 /*
- * setuid and its kin. Each makes a new credential record for the calling thread; the C library does it for all threads.
+ * setuid and its kin. Each makes a new credential record for the calling thread; the C library does
+ * it for all threads.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -24,7 +25,8 @@ static int64_t change(struct thread *t, struct proto_cred *c)
 	const struct proto_cred *old = t->cred->record;
 	struct cred *n;
 
-	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid || c->fsgid != old->fsgid) {
+	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
+	    c->fsgid != old->fsgid) {
 		t->process->image.dumpable = false;
 		t->process->pdeath_signal = 0;
 	}
@@ -108,7 +110,8 @@ int64_t op_setfsuid(struct thread *t, uint32_t uid)
 	struct proto_cred c = *t->cred->record;
 	uint32_t old = c.fsuid;
 
-	if (uid != KEEP && (one_of(uid, c.ruid, c.euid, c.suid) || uid == c.fsuid || may_setuid(t))) {
+	if (uid != KEEP &&
+	    (one_of(uid, c.ruid, c.euid, c.suid) || uid == c.fsuid || may_setuid(t))) {
 		c.fsuid = uid;
 		change(t, &c);
 	}
@@ -173,7 +176,8 @@ int64_t op_setfsgid(struct thread *t, uint32_t gid)
 	struct proto_cred c = *t->cred->record;
 	uint32_t old = c.fsgid;
 
-	if (gid != KEEP && (one_of(gid, c.rgid, c.egid, c.sgid) || gid == c.fsgid || may_setgid(t))) {
+	if (gid != KEEP &&
+	    (one_of(gid, c.rgid, c.egid, c.sgid) || gid == c.fsgid || may_setgid(t))) {
 		c.fsgid = gid;
 		change(t, &c);
 	}
@@ -186,12 +190,30 @@ int64_t op_setfsgid(struct thread *t, uint32_t gid)
 
 void in_setuid(const struct k_message *m) { srv_answer(m->call, op_setuid(thread_of(m), A(0))); }
 void in_setgid(const struct k_message *m) { srv_answer(m->call, op_setgid(thread_of(m), A(0))); }
-void in_setreuid(const struct k_message *m) { srv_answer(m->call, op_setreuid(thread_of(m), A(0), A(1))); }
-void in_setregid(const struct k_message *m) { srv_answer(m->call, op_setregid(thread_of(m), A(0), A(1))); }
-void in_setresuid(const struct k_message *m) { srv_answer(m->call, op_setresuid(thread_of(m), A(0), A(1), A(2))); }
-void in_setresgid(const struct k_message *m) { srv_answer(m->call, op_setresgid(thread_of(m), A(0), A(1), A(2))); }
-void in_setfsuid(const struct k_message *m) { srv_answer(m->call, op_setfsuid(thread_of(m), A(0))); }
-void in_setfsgid(const struct k_message *m) { srv_answer(m->call, op_setfsgid(thread_of(m), A(0))); }
+void in_setreuid(const struct k_message *m)
+{
+	srv_answer(m->call, op_setreuid(thread_of(m), A(0), A(1)));
+}
+void in_setregid(const struct k_message *m)
+{
+	srv_answer(m->call, op_setregid(thread_of(m), A(0), A(1)));
+}
+void in_setresuid(const struct k_message *m)
+{
+	srv_answer(m->call, op_setresuid(thread_of(m), A(0), A(1), A(2)));
+}
+void in_setresgid(const struct k_message *m)
+{
+	srv_answer(m->call, op_setresgid(thread_of(m), A(0), A(1), A(2)));
+}
+void in_setfsuid(const struct k_message *m)
+{
+	srv_answer(m->call, op_setfsuid(thread_of(m), A(0)));
+}
+void in_setfsgid(const struct k_message *m)
+{
+	srv_answer(m->call, op_setfsgid(thread_of(m), A(0)));
+}
 
 static void answer_three(const struct k_message *m, uint32_t a, uint32_t b, uint32_t c)
 {
@@ -257,7 +279,8 @@ static int cap_header_read(const struct k_message *m, struct cap_header *h, unsi
 	if (r)
 		return r;
 	*words = h->version == CAP_VERSION_1 ? 1 : 2;
-	if (h->version == CAP_VERSION_1 || h->version == CAP_VERSION_2 || h->version == CAP_VERSION_3)
+	if (h->version == CAP_VERSION_1 || h->version == CAP_VERSION_2 ||
+	    h->version == CAP_VERSION_3)
 		return 0;
 	h->version = CAP_VERSION_3;
 	r = caller_write(m, m->arg[0], &h->version, sizeof h->version);
@@ -283,7 +306,8 @@ void in_capget(const struct k_message *m)
 		return;
 	}
 	for (unsigned i = 0; i < words; i++)
-		d[i].effective = d[i].permitted = (uint32_t)((t->cred->record->euid == 0 ? PROTO_CAP_ALL : 0) >> (32 * i));
+		d[i].effective = d[i].permitted =
+			(uint32_t)((t->cred->record->euid == 0 ? PROTO_CAP_ALL : 0) >> (32 * i));
 	caller_answer(m, m->arg[1] ? caller_write(m, m->arg[1], d, words * sizeof d[0]) : 0);
 }
 

@@ -17,7 +17,8 @@ int64_t op_setregid(struct thread *t, uint32_t rgid, uint32_t egid);
 int64_t op_setresgid(struct thread *t, uint32_t rgid, uint32_t egid, uint32_t sgid);
 int64_t op_setfsgid(struct thread *t, uint32_t gid);
 
-srv_handler in_setuid, in_setgid, in_setreuid, in_setregid, in_setresuid, in_setresgid, in_setfsuid, in_setfsgid;
+srv_handler in_setuid, in_setgid, in_setreuid, in_setregid, in_setresuid, in_setresgid, in_setfsuid,
+	in_setfsgid;
 srv_handler in_getresuid, in_getresgid, in_getgroups, in_setgroups, in_capget, in_capset;
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * wait4, waitid, SIGCHLD.
  *
- * A waiting caller is parked in its thread; each change of a child lets the parent's waiting threads look again. What was found
- * is first copied out and then made final, so a call that must come again finds the child as it was.
+ * A waiting caller is parked in its thread; each change of a child lets the parent's waiting
+ * threads look again. What was found is first copied out and then made final, so a call that must
+ * come again finds the child as it was.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -37,7 +38,9 @@ static bool has_news(const struct wait_for *w, struct process *c, struct wait_fo
 {
 	f->child = c;
 	if (c->state == PROCESS_ZOMBIE) {
-		f->code = c->exit_status & 0x7f ? (c->exit_status & 0x80 ? LX_CLD_DUMPED : LX_CLD_KILLED) : LX_CLD_EXITED;
+		f->code = c->exit_status & 0x7f ?
+				  (c->exit_status & 0x80 ? LX_CLD_DUMPED : LX_CLD_KILLED) :
+				  LX_CLD_EXITED;
 		f->status = c->exit_status;
 		return w->options & LX_WEXITED;
 	}
@@ -73,7 +76,8 @@ int op_wait_find(struct process *parent, const struct wait_for *w, struct wait_f
 /* --- reporting -------------------------------------------------------------------------------- */
 
 /* What was reported is not reported again. */
-static void found_consume(struct process *parent, const struct wait_for *w, const struct wait_found *f)
+static void found_consume(struct process *parent, const struct wait_for *w,
+			  const struct wait_found *f)
 {
 	if (w->options & LX_WNOWAIT)
 		return;
@@ -165,8 +169,10 @@ static bool wait_try(const struct k_message *m, struct process *parent, const st
 
 static struct wait_for unpack(const struct srv_parked *p)
 {
-	return (struct wait_for){ .options = (uint32_t)p->value[0], .type = (int)p->value[1], .id = (uint32_t)p->value[2],
-		.waitid = p->value[3] != 0 };
+	return (struct wait_for){ .options = (uint32_t)p->value[0],
+				  .type = (int)p->value[1],
+				  .id = (uint32_t)p->value[2],
+				  .waitid = p->value[3] != 0 };
 }
 
 static void wait_cancel(struct srv_parked *p, bool dead)
@@ -288,7 +294,8 @@ void in_wait4(const struct k_message *m)
 	int32_t pid = (int32_t)m->arg[0];
 	struct wait_for w = { .options = (uint32_t)m->arg[2] };
 
-	if (w.options & ~(LX_WNOHANG | LX_WUNTRACED | LX_WCONTINUED | LX_WNOTHREAD | LX_WALL | LX_WCLONE)) {
+	if (w.options &
+	    ~(LX_WNOHANG | LX_WUNTRACED | LX_WCONTINUED | LX_WNOTHREAD | LX_WALL | LX_WCLONE)) {
 		srv_answer(m->call, -EINVAL);
 		return;
 	}
@@ -298,13 +305,16 @@ void in_wait4(const struct k_message *m)
 	}
 	w.options |= LX_WEXITED;
 	w.type = pid > 0 ? LX_P_PID : pid == -1 ? LX_P_ALL : LX_P_PGID;
-	w.id = pid > 0 ? (uint32_t)pid : pid == 0 ? thread_of(m)->process->group->pgid : (uint32_t)-pid;
+	w.id = pid > 0  ? (uint32_t)pid :
+	       pid == 0 ? thread_of(m)->process->group->pgid :
+			  (uint32_t)-pid;
 	wait_start(m, &w);
 }
 
 static int waitid_check(const struct k_message *m, struct wait_for *w)
 {
-	if (w->options & ~(LX_WNOHANG | LX_WNOWAIT | LX_WEXITED | LX_WSTOPPED | LX_WCONTINUED | LX_WNOTHREAD | LX_WALL | LX_WCLONE))
+	if (w->options & ~(LX_WNOHANG | LX_WNOWAIT | LX_WEXITED | LX_WSTOPPED | LX_WCONTINUED |
+			   LX_WNOTHREAD | LX_WALL | LX_WCLONE))
 		return -EINVAL;
 	if (!(w->options & (LX_WEXITED | LX_WSTOPPED | LX_WCONTINUED)))
 		return -EINVAL;
@@ -326,7 +336,10 @@ static int waitid_check(const struct k_message *m, struct wait_for *w)
 
 void in_waitid(const struct k_message *m)
 {
-	struct wait_for w = { .options = (uint32_t)m->arg[3], .type = (int)m->arg[0], .id = (uint32_t)m->arg[1], .waitid = true };
+	struct wait_for w = { .options = (uint32_t)m->arg[3],
+			      .type = (int)m->arg[0],
+			      .id = (uint32_t)m->arg[1],
+			      .waitid = true };
 	int r = waitid_check(m, &w);
 
 	if (r)

@@ -1,9 +1,10 @@
 /*
  * /proc/troupe/objects: how many objects of each kind live in the kernel, here and in the VFS.
  *
- * A test reads it before and after a program: what differs has leaked. So it shows only what goes back to where it was once the
- * program and its files are gone: no sizes of heaps, nor what is kept to be used again. After `#` is what grows with the largest
- * load so far, but must not grow when that comes again.
+ * A test reads it before and after a program: what differs has leaked. So it shows only what goes
+ * back to where it was once the program and its files are gone: no sizes of heaps, nor what is kept
+ * to be used again. After `#` is what grows with the largest load so far, but must not grow when
+ * that comes again.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,19 +21,32 @@ static void line(struct text *x, const char *name, uint64_t count)
 	text_format(x, "%s %lu\n", name, (unsigned long)count);
 }
 
-/* Frames in use, but for those of servers, of the kernel's heap (its blocks are counted) and of clean page cache. */
+/*
+ * Frames in use, but for those of servers, of the kernel's heap (its blocks are counted) and of
+ * clean page cache.
+ */
 static uint64_t frames(const struct k_system_info *i)
 {
-	return (i->memory_total - i->memory_free - i->memory_reclaimable) / 4096 - i->frames_kernel - i->frames_servers;
+	return (i->memory_total - i->memory_free - i->memory_reclaimable) / 4096 -
+	       i->frames_kernel - i->frames_servers;
 }
 
 static void kernel_lines(struct text *x, const struct k_system_info *i)
 {
 	static const char *const names[K_OBJECT_TYPES] = {
-		[K_OBJECT_SPACE] = "spaces", [K_OBJECT_TABLE] = "tables", [K_OBJECT_FSCTX] = "fs_contexts", [K_OBJECT_ACCOUNT] = "accounts",
-		[K_OBJECT_TASK] = "tasks", [K_OBJECT_THREAD] = "threads", [K_OBJECT_MOBJECT] = "mobjects", [K_OBJECT_ENDPOINT] = "endpoints",
-		[K_OBJECT_DESCRIPTION] = "descriptions", [K_OBJECT_PIPE] = "pipes", [K_OBJECT_SOURCE] = "sources",
-		[K_OBJECT_NOTIFICATION] = "notifications", [K_OBJECT_ROUTES] = "routes",
+		[K_OBJECT_SPACE] = "spaces",
+		[K_OBJECT_TABLE] = "tables",
+		[K_OBJECT_FSCTX] = "fs_contexts",
+		[K_OBJECT_ACCOUNT] = "accounts",
+		[K_OBJECT_TASK] = "tasks",
+		[K_OBJECT_THREAD] = "threads",
+		[K_OBJECT_MOBJECT] = "mobjects",
+		[K_OBJECT_ENDPOINT] = "endpoints",
+		[K_OBJECT_DESCRIPTION] = "descriptions",
+		[K_OBJECT_PIPE] = "pipes",
+		[K_OBJECT_SOURCE] = "sources",
+		[K_OBJECT_NOTIFICATION] = "notifications",
+		[K_OBJECT_ROUTES] = "routes",
 	};
 
 	line(x, "frames", frames(i));

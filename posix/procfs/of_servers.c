@@ -9,7 +9,9 @@
 
 static const struct proto_servers *servers_map(void)
 {
-	struct k_map map = { .space = -1, .size = 4096, .object = srv_handle(PROTO_SERVERS), .flags = K_MAP_READ };
+	struct k_map map = {
+		.space = -1, .size = 4096, .object = srv_handle(PROTO_SERVERS), .flags = K_MAP_READ
+	};
 
 	return map.object < 0 || k_space_map(&map) < 0 ? NULL : (const void *)map.address;
 }
@@ -27,7 +29,8 @@ int procfs_servers_text(struct text *x)
 	for (uint32_t i = 0; i < servers->count; i++) {
 		const struct proto_server *s = &servers->server[i];
 
-		text_format(x, "%-12.28s %-9s %8u %6u\n", s->name, states[s->state], s->restarts, s->deaths);
+		text_format(x, "%-12.28s %-9s %8u %6u\n", s->name, states[s->state], s->restarts,
+			    s->deaths);
 	}
 	return 0;
 }

@@ -20,10 +20,14 @@ static struct k_system_info info;
 
 /* --- stat, loadavg, uptime -------------------------------------------------------------------- */
 
-/* CPU time in ticks: what is not idle is user time but for the part that servers and the kernel spent on programs' behalf. */
+/*
+ * CPU time in ticks: what is not idle is user time but for the part that servers and the kernel
+ * spent on programs' behalf.
+ */
 static void stat_text(struct text *x)
 {
-	ul idle = (ul)(info.idle / (NS_PER_SEC / LX_CLK_TCK)), all = (ul)(info.uptime / (NS_PER_SEC / LX_CLK_TCK)) * info.cpus, busy, system = 0;
+	ul idle = (ul)(info.idle / (NS_PER_SEC / LX_CLK_TCK)),
+	   all = (ul)(info.uptime / (NS_PER_SEC / LX_CLK_TCK)) * info.cpus, busy, system = 0;
 	uint64_t s = 0;
 
 	list_for(l, &process_list) {
@@ -38,9 +42,13 @@ static void stat_text(struct text *x)
 		system = busy;
 	text_format(x, "cpu  %lu 0 %lu %lu 0 0 0 0 0 0\n", busy - system, system, idle);
 	for (uint32_t i = 0; i < info.cpus; i++)
-		text_format(x, "cpu%u %lu 0 %lu %lu 0 0 0 0 0 0\n", i, (busy - system) / info.cpus, system / info.cpus, idle / info.cpus);
-	text_format(x, "intr 0\nctxt %lu\nbtime %lu\nprocesses %u\nprocs_running %u\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
-		(ul)info.context_switches, (ul)((srv_realtime() - srv_now()) / NS_PER_SEC), process_last_pid(), info.runnable ? info.runnable : 1);
+		text_format(x, "cpu%u %lu 0 %lu %lu 0 0 0 0 0 0\n", i, (busy - system) / info.cpus,
+			    system / info.cpus, idle / info.cpus);
+	text_format(
+		x,
+		"intr 0\nctxt %lu\nbtime %lu\nprocesses %u\nprocs_running %u\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
+		(ul)info.context_switches, (ul)((srv_realtime() - srv_now()) / NS_PER_SEC),
+		process_last_pid(), info.runnable ? info.runnable : 1);
 }
 
 static void loadavg_text(struct text *x)
@@ -53,7 +61,8 @@ static void loadavg_text(struct text *x)
 
 		text_format(x, "%u.%02u ", v >> 16, (v & 65535) * 100 >> 16);
 	}
-	text_format(x, "%u/%u %u\n", info.runnable ? info.runnable : 1, thread_count_all(), process_last_pid());
+	text_format(x, "%u/%u %u\n", info.runnable ? info.runnable : 1, thread_count_all(),
+		    process_last_pid());
 }
 
 static void uptime_text(struct text *x)
@@ -67,24 +76,54 @@ static void uptime_text(struct text *x)
 
 static void meminfo_text(struct text *x)
 {
-	uint64_t cached = info.memory_reclaimable, used = info.memory_total - info.memory_free - cached;
-	const struct { const char *name; uint64_t value; } lines[] = {
-		{ "MemTotal", info.memory_total }, { "MemFree", info.memory_free }, { "MemAvailable", info.memory_free + cached }, { "Buffers", 0 },
-		{ "Cached", cached }, { "SwapCached", 0 }, { "Active", used }, { "Inactive", cached }, { "Active(anon)", used },
-		{ "Inactive(anon)", 0 }, { "Active(file)", 0 }, { "Inactive(file)", cached }, { "Unevictable", 0 }, { "Mlocked", 0 },
-		{ "SwapTotal", 0 }, { "SwapFree", 0 }, { "Dirty", 0 }, { "Writeback", 0 }, { "AnonPages", used }, { "Mapped", 0 }, { "Shmem", 0 },
-		{ "KReclaimable", 0 }, { "Slab", info.frames_kernel * 4096 }, { "SReclaimable", 0 }, { "SUnreclaim", info.frames_kernel * 4096 },
-		{ "KernelStack", 0 }, { "PageTables", info.frames_table * 4096 }, { "CommitLimit", info.memory_total }, { "Committed_AS", used },
-		{ "VmallocTotal", 0 }, { "VmallocUsed", 0 }, { "VmallocChunk", 0 },
+	uint64_t cached = info.memory_reclaimable,
+		 used = info.memory_total - info.memory_free - cached;
+	const struct { const char *name; uint64_t value;
+	} lines[] = {
+		{ "MemTotal", info.memory_total },
+		{ "MemFree", info.memory_free },
+		{ "MemAvailable", info.memory_free + cached },
+		{ "Buffers", 0 },
+		{ "Cached", cached },
+		{ "SwapCached", 0 },
+		{ "Active", used },
+		{ "Inactive", cached },
+		{ "Active(anon)", used },
+		{ "Inactive(anon)", 0 },
+		{ "Active(file)", 0 },
+		{ "Inactive(file)", cached },
+		{ "Unevictable", 0 },
+		{ "Mlocked", 0 },
+		{ "SwapTotal", 0 },
+		{ "SwapFree", 0 },
+		{ "Dirty", 0 },
+		{ "Writeback", 0 },
+		{ "AnonPages", used },
+		{ "Mapped", 0 },
+		{ "Shmem", 0 },
+		{ "KReclaimable", 0 },
+		{ "Slab", info.frames_kernel * 4096 },
+		{ "SReclaimable", 0 },
+		{ "SUnreclaim", info.frames_kernel * 4096 },
+		{ "KernelStack", 0 },
+		{ "PageTables", info.frames_table * 4096 },
+		{ "CommitLimit", info.memory_total },
+		{ "Committed_AS", used },
+		{ "VmallocTotal", 0 },
+		{ "VmallocUsed", 0 },
+		{ "VmallocChunk", 0 },
 	};
 
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-		text_format(x, "%s:%*s%8lu kB\n", lines[i].name, (int)(15 - strlen(lines[i].name)), "", (ul)(lines[i].value / 1024));
+		text_format(x, "%s:%*s%8lu kB\n", lines[i].name, (int)(15 - strlen(lines[i].name)),
+			    "", (ul)(lines[i].value / 1024));
 }
 
 static void vmstat_text(struct text *x)
 {
-	text_format(x, "nr_free_pages %lu\nnr_page_table_pages %lu\nnr_slab_unreclaimable %lu\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n",
+	text_format(
+		x,
+		"nr_free_pages %lu\nnr_page_table_pages %lu\nnr_slab_unreclaimable %lu\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n",
 		(ul)(info.memory_free / 4096), (ul)info.frames_table, (ul)info.frames_kernel);
 }
 
@@ -110,14 +149,29 @@ static void bits_text(struct text *x, uint32_t bits, const char *const *names)
 
 static void flags_text(struct text *x)
 {
-	static const char *const one_d[32] = { "fpu", "vme", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", 0, "sep", "mtrr", "pge", "mca", "cmov",
-		"pat", "pse36", "pn", "clflush", 0, "dts", "acpi", "mmx", "fxsr", "sse", "sse2", "ss", "ht", "tm", 0, "pbe" };
-	static const char *const one_c[32] = { "pni", "pclmulqdq", "dtes64", "monitor", "ds_cpl", "vmx", "smx", "est", "tm2", "ssse3", "cid", 0, "fma", "cx16",
-		"xtpr", "pdcm", 0, "pcid", "dca", "sse4_1", "sse4_2", "x2apic", "movbe", "popcnt", "tsc_deadline_timer", "aes", "xsave", "osxsave",
-		"avx", "f16c", "rdrand", "hypervisor" };
-	static const char *const extended_d[32] = { [11] = "syscall", [20] = "nx", [26] = "pdpe1gb", [27] = "rdtscp", [29] = "lm" };
-	static const char *const seven_b[32] = { [0] = "fsgsbase", [3] = "bmi1", [5] = "avx2", [7] = "smep", [8] = "bmi2", [9] = "erms", [10] = "invpcid",
-		[18] = "rdseed", [19] = "adx", [20] = "smap", [23] = "clflushopt", [24] = "clwb", [29] = "sha_ni" };
+	static const char *const one_d[32] = { "fpu",  "vme",     "de",   "pse",  "tsc",  "msr",
+					       "pae",  "mce",     "cx8",  "apic", 0,      "sep",
+					       "mtrr", "pge",     "mca",  "cmov", "pat",  "pse36",
+					       "pn",   "clflush", 0,      "dts",  "acpi", "mmx",
+					       "fxsr", "sse",     "sse2", "ss",   "ht",   "tm",
+					       0,      "pbe" };
+	static const char *const one_c[32] = {
+		"pni",    "pclmulqdq", "dtes64",  "monitor", "ds_cpl",
+		"vmx",    "smx",       "est",     "tm2",     "ssse3",
+		"cid",    0,           "fma",     "cx16",    "xtpr",
+		"pdcm",   0,           "pcid",    "dca",     "sse4_1",
+		"sse4_2", "x2apic",    "movbe",   "popcnt",  "tsc_deadline_timer",
+		"aes",    "xsave",     "osxsave", "avx",     "f16c",
+		"rdrand", "hypervisor"
+	};
+	static const char *const extended_d[32] = {
+		[11] = "syscall", [20] = "nx", [26] = "pdpe1gb", [27] = "rdtscp", [29] = "lm"
+	};
+	static const char *const seven_b[32] = {
+		[0] = "fsgsbase",    [3] = "bmi1",     [5] = "avx2",    [7] = "smep", [8] = "bmi2",
+		[9] = "erms",        [10] = "invpcid", [18] = "rdseed", [19] = "adx", [20] = "smap",
+		[23] = "clflushopt", [24] = "clwb",    [29] = "sha_ni"
+	};
 	struct cpuid one = cpuid(1, 0);
 
 	text_format(x, "flags\t\t:");
@@ -159,13 +213,23 @@ static void cpuinfo_text(struct text *x)
 		family += one.a >> 20 & 0xff;
 	model_name(name);
 	for (uint32_t i = 0; i < info.cpus; i++) {
-		text_format(x, "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n", i, vendor, family,
-			model, name + strspn(name, " "), one.a & 15);
-		text_format(x, "cpu MHz\t\t: %lu.%03lu\nphysical id\t: %u\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\napicid\t\t: %u\n", khz / 1000, khz % 1000, i, i);
-		text_format(x, "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\n", zero.a);
+		text_format(
+			x,
+			"processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n",
+			i, vendor, family, model, name + strspn(name, " "), one.a & 15);
+		text_format(
+			x,
+			"cpu MHz\t\t: %lu.%03lu\nphysical id\t: %u\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\napicid\t\t: %u\n",
+			khz / 1000, khz % 1000, i, i);
+		text_format(x,
+			    "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\n",
+			    zero.a);
 		flags_text(x);
-		text_format(x, "bogomips\t: %lu.%02lu\nclflush size\t: 64\ncache_alignment\t: 64\naddress sizes\t: %u bits physical, %u bits virtual\n\n",
-			khz / 500, khz / 5 % 100, cpuid(0x80000008, 0).a & 0xff, cpuid(0x80000008, 0).a >> 8 & 0xff);
+		text_format(
+			x,
+			"bogomips\t: %lu.%02lu\nclflush size\t: 64\ncache_alignment\t: 64\naddress sizes\t: %u bits physical, %u bits virtual\n\n",
+			khz / 500, khz / 5 % 100, cpuid(0x80000008, 0).a & 0xff,
+			cpuid(0x80000008, 0).a >> 8 & 0xff);
 	}
 }
 
@@ -205,7 +269,9 @@ static int sys_text(struct text *x, int file)
 	case PROTO_PROC_THREADS_MAX: text_format(x, "%u\n", fork_thread_limit); return 0;
 	case PROTO_PROC_RANDOM_UUID: random_uuid(x, false); return 0;
 	case PROTO_PROC_RANDOM_BOOT_ID: random_uuid(x, true); return 0;
-	case PROTO_PROC_RANDOM_ENTROPY: text_format(x, "%d\n", random_is_seeded() ? 256 : 0); return 0;
+	case PROTO_PROC_RANDOM_ENTROPY:
+		text_format(x, "%d\n", random_is_seeded() ? 256 : 0);
+		return 0;
 	case PROTO_PROC_RANDOM_POOLSIZE: text_format(x, "256\n"); return 0;
 	case PROTO_PROC_NGROUPS_MAX: text_format(x, "64\n"); return 0;
 	case PROTO_PROC_CAP_LAST_CAP: text_format(x, "40\n"); return 0;
@@ -214,7 +280,9 @@ static int sys_text(struct text *x, int file)
 	case PROTO_PROC_OVERCOMMIT: text_format(x, "1\n"); return 0;
 	case PROTO_PROC_MAX_MAP_COUNT: text_format(x, "65530\n"); return 0;
 	case PROTO_PROC_SWAPPINESS: text_format(x, "0\n"); return 0;
-	case PROTO_PROC_FILE_MAX: text_format(x, "%lu\n", (ul)(info.memory_total / 10240)); return 0;
+	case PROTO_PROC_FILE_MAX:
+		text_format(x, "%lu\n", (ul)(info.memory_total / 10240));
+		return 0;
 	case PROTO_PROC_NR_OPEN: text_format(x, "1048576\n"); return 0;
 	case PROTO_PROC_PIPE_MAX_SIZE: text_format(x, "1048576\n"); return 0;
 	case PROTO_PROC_SOMAXCONN: text_format(x, "4096\n"); return 0;
@@ -232,13 +300,22 @@ int procfs_system_text(struct text *x, int file)
 	case PROTO_PROC_MEMINFO: meminfo_text(x); return 0;
 	case PROTO_PROC_UPTIME: uptime_text(x); return 0;
 	case PROTO_PROC_LOADAVG: loadavg_text(x); return 0;
-	case PROTO_PROC_VERSION: text_format(x, "%s version %s (troupe) %s\n", SYSTEM_NAME, SYSTEM_RELEASE, SYSTEM_VERSION); return 0;
+	case PROTO_PROC_VERSION:
+		text_format(x, "%s version %s (troupe) %s\n", SYSTEM_NAME, SYSTEM_RELEASE,
+			    SYSTEM_VERSION);
+		return 0;
 	case PROTO_PROC_CPUINFO: cpuinfo_text(x); return 0;
 	case PROTO_PROC_CMDLINE_KERNEL: text_format(x, "%s\n", info.command_line); return 0;
 	case PROTO_PROC_PARTITIONS: text_format(x, "major minor  #blocks  name\n\n"); return 0;
-	case PROTO_PROC_DEVICES: text_format(x, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n"); return 0;
+	case PROTO_PROC_DEVICES:
+		text_format(
+			x,
+			"Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n");
+		return 0;
 	case PROTO_PROC_INTERRUPTS: text_format(x, "           CPU0       \n"); return 0;
-	case PROTO_PROC_SWAPS: text_format(x, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"); return 0;
+	case PROTO_PROC_SWAPS:
+		text_format(x, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+		return 0;
 	case PROTO_PROC_VMSTAT: vmstat_text(x); return 0;
 	case PROTO_PROC_DISKSTATS: case PROTO_PROC_MODULES: return 0;
 	case PROTO_PROC_MISC: text_format(x, "\n"); return 0;

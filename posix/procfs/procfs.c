@@ -35,8 +35,15 @@ bool procfs_may_look(const struct thread *self, const struct process *p)
 static bool is_private(int file)
 {
 	switch (file) {
-	case PROTO_PROC_ENVIRON: case PROTO_PROC_MAPS: case PROTO_PROC_SMAPS: case PROTO_PROC_SMAPS_ROLLUP: case PROTO_PROC_AUXV:
-	case PROTO_PROC_IO: case PROTO_PROC_SYSCALL: case PROTO_PROC_PERSONALITY: case PROTO_PROC_FDINFO:
+	case PROTO_PROC_ENVIRON:
+	case PROTO_PROC_MAPS:
+	case PROTO_PROC_SMAPS:
+	case PROTO_PROC_SMAPS_ROLLUP:
+	case PROTO_PROC_AUXV:
+	case PROTO_PROC_IO:
+	case PROTO_PROC_SYSCALL:
+	case PROTO_PROC_PERSONALITY:
+	case PROTO_PROC_FDINFO:
 		return true;
 	}
 	return false;
@@ -119,12 +126,18 @@ static bool has_paths(int file)
 	return file == PROTO_PROC_MAPS || file == PROTO_PROC_SMAPS;
 }
 
-/* For maps, the VFS is asked for the paths of the mapped files first: the caller goes there and comes back as ps_named. */
+/*
+ * For maps, the VFS is asked for the paths of the mapped files first: the caller goes there and
+ * comes back as ps_named.
+ */
 void ps_proc_open(const struct k_message *m)
 {
 	static struct proto_names names;
-	struct srv_forward f = { .endpoint = grants.vfs, .number = PROTO_VFS_NAMES, .scratch = &names, .scratch_size = sizeof names,
-		.handle = { -1, -1 } };
+	struct srv_forward f = { .endpoint = grants.vfs,
+				 .number = PROTO_VFS_NAMES,
+				 .scratch = &names,
+				 .scratch_size = sizeof names,
+				 .handle = { -1, -1 } };
 	struct process *p = has_paths((int)m->arg[0]) ? process_find((uint32_t)m->arg[1]) : NULL;
 
 	procfs_names.count = 0;
@@ -211,10 +224,16 @@ static int64_t name_write(struct thread *self, char *name, const char *in)
 	return 0;
 }
 
-/* The supervisor ends a server and starts it again, and answers the writer. True: he has been sent there. */
+/*
+ * The supervisor ends a server and starts it again, and answers the writer. True: he has been sent
+ * there.
+ */
 static bool restart_write(const struct k_message *m, const struct thread *self, char *name)
 {
-	struct srv_forward f = { .endpoint = srv_handle("supervisor"), .number = PROTO_SUPERVISOR_RESTART, .arg = { m->arg[4] }, .handle = { -1, -1 } };
+	struct srv_forward f = { .endpoint = srv_handle("supervisor"),
+				 .number = PROTO_SUPERVISOR_RESTART,
+				 .arg = { m->arg[4] },
+				 .handle = { -1, -1 } };
 
 	if (f.endpoint < 0 || !cred_capable(self->cred, LX_CAP_SYS_ADMIN))
 		return false;
@@ -267,7 +286,9 @@ void ps_proc_write(const struct k_message *m)
 
 /* --- links and descriptors -------------------------------------------------------------------- */
 
-/* A descriptor of another server: ours have a node of the VFS behind them, the others only a name. */
+/*
+ * A descriptor of another server: ours have a node of the VFS behind them, the others only a name.
+ */
 static void link_foreign(struct proto_link *l, const struct k_task_handle *h)
 {
 	struct file *f = h->endpoint == endpoint_id(grants.endpoint) ? file_find(h->cookie) : NULL;
@@ -278,7 +299,9 @@ static void link_foreign(struct proto_link *l, const struct k_task_handle *h)
 	else if (f && f->kind == FILE_TTY)
 		strcpy(l->text, "/dev/console");
 	else
-		snprintf(l->text, sizeof l->text, "socket:[%u]", (unsigned)h->cookie);	/* the network server's: cookies end with the inode */
+		snprintf(l->text, sizeof l->text, "socket:[%u]",
+			 (unsigned)
+				 h->cookie); /* the network server's: cookies end with the inode */
 }
 
 static void link_handle(struct proto_link *l, struct process *p, uint32_t fd)
@@ -329,8 +352,11 @@ static void link_find(const struct thread *self, struct proto_link *l)
 void ps_proc_link(const struct k_message *m)
 {
 	static struct proto_link l;
-	struct srv_forward f = { .endpoint = grants.vfs, .number = PROTO_VFS_PROC_LINKED, .scratch = &l, .scratch_size = sizeof l,
-		.handle = { -1, -1 } };
+	struct srv_forward f = { .endpoint = grants.vfs,
+				 .number = PROTO_VFS_PROC_LINKED,
+				 .scratch = &l,
+				 .scratch_size = sizeof l,
+				 .handle = { -1, -1 } };
 	long r = k_caller_scratch(grants.endpoint, m->call, &l, sizeof l);
 
 	if (r < 0) {
@@ -368,7 +394,10 @@ static int fds_list(const struct k_message *m, struct proto_fds *s)
 void ps_proc_fds(const struct k_message *m)
 {
 	static struct proto_fds s;
-	struct srv_forward f = { .endpoint = grants.vfs, .number = PROTO_VFS_PROC_FDS, .scratch = &s, .handle = { -1, -1 } };
+	struct srv_forward f = { .endpoint = grants.vfs,
+				 .number = PROTO_VFS_PROC_FDS,
+				 .scratch = &s,
+				 .handle = { -1, -1 } };
 	long r = k_caller_scratch(grants.endpoint, m->call, &s, sizeof s);
 
 	if (r < 0) {

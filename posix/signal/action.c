@@ -1,7 +1,8 @@
 /*
  * rt_sigaction, rt_sigprocmask, rt_sigpending, sigaltstack, and the sending calls.
  *
- * Copies to and from the caller come before any change, so that a call which has to come again finds nothing done.
+ * Copies to and from the caller come before any change, so that a call which has to come again
+ * finds nothing done.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,8 +14,9 @@
 #include "posix/proc/caller.h"
 #include "posix/proc/cred.h"
 
-#define SA_KNOWN (LX_SA_NOCLDSTOP | LX_SA_NOCLDWAIT | LX_SA_SIGINFO | LX_SA_RESTORER | LX_SA_ONSTACK | LX_SA_RESTART | \
-	LX_SA_NODEFER | LX_SA_RESETHAND)
+#define SA_KNOWN                                                                                   \
+	(LX_SA_NOCLDSTOP | LX_SA_NOCLDWAIT | LX_SA_SIGINFO | LX_SA_RESTORER | LX_SA_ONSTACK |      \
+	 LX_SA_RESTART | LX_SA_NODEFER | LX_SA_RESETHAND)
 
 /* An action that ignores the signal also forgets it where it is pending. */
 static void action_set(struct process *p, int sig, const struct lx_kernel_sigaction *a)
@@ -38,7 +40,8 @@ void in_rt_sigaction(const struct k_message *m)
 	struct lx_kernel_sigaction a;
 	int r = 0;
 
-	if (m->arg[3] != 8 || sig < 1 || sig > LX_NSIG || (m->arg[1] && (SIGSET_UNBLOCKABLE & LX_SIGBIT(sig))))
+	if (m->arg[3] != 8 || sig < 1 || sig > LX_NSIG ||
+	    (m->arg[1] && (SIGSET_UNBLOCKABLE & LX_SIGBIT(sig))))
 		r = -EINVAL;
 	if (!r && m->arg[1])
 		r = caller_read(m, &a, m->arg[1], sizeof a);
@@ -98,7 +101,8 @@ void in_rt_sigpending(const struct k_message *m)
 
 static bool on_altstack(const struct thread *t, uint64_t sp)
 {
-	return !(t->altstack_flags & LX_SS_AUTODISARM) && sp > t->altstack && sp - t->altstack <= t->altstack_size;
+	return !(t->altstack_flags & LX_SS_AUTODISARM) && sp > t->altstack &&
+	       sp - t->altstack <= t->altstack_size;
 }
 
 static int altstack_check(const struct thread *t, const struct lx_stack *s, uint64_t sp)
@@ -117,8 +121,10 @@ void thread_altstack_get(const struct thread *t, uint64_t sp, struct lx_stack *o
 	memset(out, 0, sizeof *out);
 	out->sp = t->altstack;
 	out->size = t->altstack_size;
-	out->flags = (int32_t)((!t->altstack_size ? LX_SS_DISABLE : on_altstack(t, sp) ? LX_SS_ONSTACK : 0) |
-		(t->altstack_flags & LX_SS_AUTODISARM));
+	out->flags = (int32_t)((!t->altstack_size  ? LX_SS_DISABLE :
+				on_altstack(t, sp) ? LX_SS_ONSTACK :
+						     0) |
+			       (t->altstack_flags & LX_SS_AUTODISARM));
 }
 
 void thread_altstack_set(struct thread *t, const struct lx_stack *s)
@@ -278,7 +284,9 @@ void in_tgkill(const struct k_message *m)
 /* A program may not pretend to be the kernel, or kill(), towards others. */
 static int queue_info_check(struct thread *from, uint32_t target_pid, const struct lx_siginfo *i)
 {
-	return (i->code >= 0 || i->code == LX_SI_TKILL) && target_pid != from->process->pid ? -EPERM : 0;
+	return (i->code >= 0 || i->code == LX_SI_TKILL) && target_pid != from->process->pid ?
+		       -EPERM :
+		       0;
 }
 
 void in_rt_sigqueueinfo(const struct k_message *m)
@@ -292,7 +300,10 @@ void in_rt_sigqueueinfo(const struct k_message *m)
 	if (!r)
 		r = queue_info_check(from, (uint32_t)m->arg[0], &i);
 	if (!r)
-		r = sig < 0 || sig > LX_NSIG ? -EINVAL : !p ? -ESRCH : !signal_permitted(from, p, sig) ? -EPERM : 0;
+		r = sig < 0 || sig > LX_NSIG        ? -EINVAL :
+		    !p                              ? -ESRCH :
+		    !signal_permitted(from, p, sig) ? -EPERM :
+						      0;
 	if (r) {
 		caller_answer(m, r);
 		return;
@@ -306,14 +317,18 @@ void in_rt_tgsigqueueinfo(const struct k_message *m)
 	struct thread *from = thread_of(m), *t = thread_find((uint32_t)m->arg[1]);
 	int sig = (int)m->arg[2];
 	struct lx_siginfo i;
-	int64_t r = (int32_t)m->arg[0] <= 0 || (int32_t)m->arg[1] <= 0 ? -EINVAL : caller_read(m, &i, m->arg[3], sizeof i);
+	int64_t r = (int32_t)m->arg[0] <= 0 || (int32_t)m->arg[1] <= 0 ?
+			    -EINVAL :
+			    caller_read(m, &i, m->arg[3], sizeof i);
 
 	if (!r)
 		r = queue_info_check(from, (uint32_t)m->arg[1], &i);
 	if (!r && (sig < 0 || sig > LX_NSIG))
 		r = -EINVAL;
 	if (!r)
-		r = !t || t->process->pid != (uint32_t)m->arg[0] ? -ESRCH : !signal_permitted(from, t->process, sig) ? -EPERM : 0;
+		r = !t || t->process->pid != (uint32_t)m->arg[0] ? -ESRCH :
+		    !signal_permitted(from, t->process, sig)     ? -EPERM :
+								   0;
 	if (r) {
 		caller_answer(m, r);
 		return;

@@ -1,12 +1,13 @@
 /*
  * Delivery: what happens to a thread that visits.
  *
- * A visit goes through everything that is due: stops, ends, and handlers, whose frames are pushed one upon the other as if each
- * had been interrupted before its first instruction. At the end the thread goes on with its registers as they then are.
+ * A visit goes through everything that is due: stops, ends, and handlers, whose frames are pushed
+ * one upon the other as if each had been interrupted before its first instruction. At the end the
+ * thread goes on with its registers as they then are.
  *
- * An interrupted call's result says what it wants (K_RESTART_*). With a handler that is decided here: -EINTR, or
- * the call again after the handler (the program counter goes back to the `syscall` instruction). Without a handler the kernel
- * itself goes on with the call.
+ * An interrupted call's result says what it wants (K_RESTART_*). With a handler that is decided
+ * here: -EINTR, or the call again after the handler (the program counter goes back to the `syscall`
+ * instruction). Without a handler the kernel itself goes on with the call.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,8 +29,9 @@ struct visit {
 	int64_t result;			/* of the call it was in */
 	bool in_call;
 	/*
-	 * Registers are in `regs`, and differ from the kernel's: these are set with the answer, as is the reset of the FPU, so a server that
-	 * dies before that leaves a thread that can be visited anew.
+	 * Registers are in `regs`, and differ from the kernel's: these are set with the answer, as
+	 * is the reset of the FPU, so a server that dies before that leaves a thread that can be
+	 * visited anew.
 	 */
 	bool changed, reset_fpu;
 	struct k_regs regs;
@@ -44,7 +46,8 @@ static bool is_restart(int64_t r)
 /* The call that was interrupted is over, or begins again after the handler. */
 static void call_settle(struct visit *v, const struct lx_kernel_sigaction *a)
 {
-	bool again = v->result == -K_RESTART_ALWAYS || (v->result == -K_RESTART_SYS && (a->flags & LX_SA_RESTART));
+	bool again = v->result == -K_RESTART_ALWAYS ||
+		     (v->result == -K_RESTART_SYS && (a->flags & LX_SA_RESTART));
 
 	if (!v->in_call)
 		return;
@@ -64,16 +67,23 @@ static uint64_t mask_while(const struct lx_kernel_sigaction *a, uint64_t mask, i
 	return mask | a->mask | (a->flags & LX_SA_NODEFER ? 0 : LX_SIGBIT(sig));
 }
 
-/* 0; -K_REDELIVER: the thread comes again. A stack that cannot be written ends it, or runs its SIGSEGV handler elsewhere. */
+/*
+ * 0; -K_REDELIVER: the thread comes again. A stack that cannot be written ends it, or runs its
+ * SIGSEGV handler elsewhere.
+ */
 static int handler_start(struct visit *v, const struct lx_siginfo *info)
 {
 	struct thread *t = v->thread;
 	struct lx_kernel_sigaction *at = &t->process->sighand->action[info->signo - 1], a = *at;
 	struct k_regs before;
 	struct lx_stack altstack;
-	struct frame_context c = { .regs = &v->regs, .info = info, .action = &a, .mask = t->have_saved ? t->saved_mask : t->mask,
-		.fault = v->fault, .altstack = &altstack,
-		.fpu_is_initial = v->reset_fpu };
+	struct frame_context c = { .regs = &v->regs,
+				   .info = info,
+				   .action = &a,
+				   .mask = t->have_saved ? t->saved_mask : t->mask,
+				   .fault = v->fault,
+				   .altstack = &altstack,
+				   .fpu_is_initial = v->reset_fpu };
 	bool in_call = v->in_call;
 	int r = v->changed ? 0 : (int)k_caller_regs_get(grants.endpoint, v->m->call, &v->regs);
 
@@ -119,7 +129,10 @@ static void default_act(struct thread *t, int sig)
 		process_kill(p, sig);
 		return;
 	}
-	/* nobody could ever continue an orphaned group: keyboard and terminal stops do nothing there */
+	/*
+	 * nobody could ever continue an orphaned group: keyboard and terminal stops do nothing
+	 * there
+	 */
 	if (sig == LX_SIGSTOP || !group_is_orphaned(p->group, NULL))
 		process_stop(p, sig);
 }
@@ -206,14 +219,15 @@ void signal_registers_refused(uint64_t call)
 }
 
 /* regs, if given, replace the thread's; fault may be NULL. */
-static void visit_run(struct thread *t, const struct k_message *m, int64_t result, const struct k_regs *regs, bool reset_fpu,
-		      const struct frame_fault *fault)
+static void visit_run(struct thread *t, const struct k_message *m, int64_t result,
+		      const struct k_regs *regs, bool reset_fpu, const struct frame_fault *fault)
 {
 	struct process *p = t->process;
 	struct visit v = { .thread = t, .m = m, .result = result, .changed = regs != NULL,
 		.reset_fpu = reset_fpu };
 
-	v.in_call = !regs && (m->kind == K_MSG_CALL || m->kind == K_MSG_DONE || (m->flags & K_MSGF_IN_SYSCALL));
+	v.in_call = !regs && (m->kind == K_MSG_CALL || m->kind == K_MSG_DONE ||
+			      (m->flags & K_MSGF_IN_SYSCALL));
 	if (regs)
 		v.regs = *regs;
 	if (fault)
@@ -231,7 +245,10 @@ static void visit_run(struct thread *t, const struct k_message *m, int64_t resul
 		if (signal_act(&v))
 			return;
 	}
-	/* it is being killed: the kernel has taken the call from us, or its own call is the one that ends it */
+	/*
+	 * it is being killed: the kernel has taken the call from us, or its own call is the one
+	 * that ends it
+	 */
 }
 
 void signal_visit(struct thread *t, const struct k_message *m, int64_t result)
@@ -239,7 +256,8 @@ void signal_visit(struct thread *t, const struct k_message *m, int64_t result)
 	visit_run(t, m, result, NULL, false, NULL);
 }
 
-void signal_visit_changed(struct thread *t, const struct k_message *m, const struct k_regs *regs, bool reset_fpu)
+void signal_visit_changed(struct thread *t, const struct k_message *m, const struct k_regs *regs,
+			  bool reset_fpu)
 {
 	visit_run(t, m, 0, regs, reset_fpu, NULL);
 }
@@ -316,13 +334,15 @@ static struct lx_siginfo fault_info(const struct k_message *m, uint64_t rip)
 	return i;
 }
 
-static void fault_log(const struct thread *t, const struct k_message *m, const struct k_regs *r, int sig)
+static void fault_log(const struct thread *t, const struct k_message *m, const struct k_regs *r,
+		      int sig)
 {
 	uint64_t handler = t->process->sighand->action[sig - 1].handler;
 
 	if (handler == LX_SIG_DFL && sig != LX_SIGTRAP)
-		srv_log("%s[%u]: signal %d (fault %u) at %lx ip %lx sp %lx error %lx", t->comm, t->tid, sig, (unsigned)m->extra[0],
-			(unsigned long)m->extra[1], (unsigned long)r->rip, (unsigned long)r->rsp, (unsigned long)m->extra[2]);
+		srv_log("%s[%u]: signal %d (fault %u) at %lx ip %lx sp %lx error %lx", t->comm,
+			t->tid, sig, (unsigned)m->extra[0], (unsigned long)m->extra[1],
+			(unsigned long)r->rip, (unsigned long)r->rsp, (unsigned long)m->extra[2]);
 }
 
 void signal_fault(const struct k_message *m)
@@ -342,7 +362,9 @@ void signal_fault(const struct k_message *m)
 	if (k_caller_regs_get(grants.endpoint, m->call, &regs) < 0)
 		return;
 	info = fault_info(m, regs.rip);
-	fault = (struct frame_fault){ .error = m->extra[2], .trap = faults[m->extra[0]].trap, .address = m->extra[1] };
+	fault = (struct frame_fault){ .error = m->extra[2],
+				      .trap = faults[m->extra[0]].trap,
+				      .address = m->extra[1] };
 	fault_log(t, m, &regs, info.signo);
 	signal_force(t, &info);
 	visit_run(t, m, 0, NULL, false, &fault);

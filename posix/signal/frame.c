@@ -43,7 +43,10 @@ uint64_t frame_stack_min(void)
 	return sigframe_size(xsave.size);
 }
 
-/* As a program finds it at its start, in the format of FXSAVE; XSAVE's header of zeroes says that all else is so, too. */
+/*
+ * As a program finds it at its start, in the format of FXSAVE; XSAVE's header of zeroes says that
+ * all else is so, too.
+ */
 static void fpu_initial(size_t size)
 {
 	uint16_t control = 0x37f;
@@ -58,8 +61,13 @@ static void fpu_initial(size_t size)
 
 int frame_push(uint64_t call, struct frame_context *c)
 {
-	struct sigframe_thread t = { .regs = c->regs, .mask = c->mask, .stack = *c->altstack, .fpu = fpu, .trap = c->fault.trap,
-		.error = c->fault.error, .fault_address = c->fault.address };
+	struct sigframe_thread t = { .regs = c->regs,
+				     .mask = c->mask,
+				     .stack = *c->altstack,
+				     .fpu = fpu,
+				     .trap = c->fault.trap,
+				     .error = c->fault.error,
+				     .fault_address = c->fault.address };
 	struct sigframe_built built;
 	long size;
 	int r;
@@ -95,7 +103,8 @@ static int fpu_restore(uint64_t call, uint64_t at)
 	xsave_detect();
 	need = sigframe_fpu_need(image, xsave.size);
 	if (need > SIGFRAME_FPU_LEGACY)
-		r = (int)k_caller_read(grants.endpoint, call, image + SIGFRAME_FPU_LEGACY, at + SIGFRAME_FPU_LEGACY, need - SIGFRAME_FPU_LEGACY);
+		r = (int)k_caller_read(grants.endpoint, call, image + SIGFRAME_FPU_LEGACY,
+				       at + SIGFRAME_FPU_LEGACY, need - SIGFRAME_FPU_LEGACY);
 	if (r)
 		return r;
 	sigframe_fpu_parse(image, need, xsave.features, fpu, xsave.size);

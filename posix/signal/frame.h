@@ -17,19 +17,27 @@ struct frame_fault {
 };
 
 struct frame_context {
-	struct k_regs *regs;		/* in: interrupted; out: at the handler's first instruction */
+	/* in: interrupted; out: at the handler's first instruction */
+	struct k_regs *regs;
 	const struct lx_siginfo *info;
 	const struct lx_kernel_sigaction *action;
 	struct lx_stack *altstack;	/* as set; disarmed if it was to be */
 	uint64_t mask;			/* to come back to */
 	struct frame_fault fault;
-	bool fpu_is_initial;		/* for the program it is so already: a handler of this visit has its frame */
+	/* for the program it is so already: a handler of this visit has its frame */
+	bool fpu_is_initial;
 };
 
-/* Pushes a frame for the held call's thread. The FPU is to be reset when the thread goes on. 0; -EFAULT: the stack cannot be written; -K_REDELIVER. */
+/*
+ * Pushes a frame for the held call's thread. The FPU is to be reset when the thread goes on. 0;
+ * -EFAULT: the stack cannot be written; -K_REDELIVER.
+ */
 int frame_push(uint64_t call, struct frame_context *c);
 
-/* Reads the frame that rsp points behind; sets the FPU state. regs, mask and altstack are for the caller of this to put in force. -EFAULT, -EINVAL, -K_REDELIVER. */
+/*
+ * Reads the frame that rsp points behind; sets the FPU state. regs, mask and altstack are for the
+ * caller of this to put in force. -EFAULT, -EINVAL, -K_REDELIVER.
+ */
 int frame_pop(uint64_t call, struct k_regs *regs, uint64_t *mask, struct lx_stack *altstack);
 
 /* Least stack for one frame (AT_MINSIGSTKSZ). */

@@ -1,8 +1,8 @@
 /*
  * Sending signals: who gets it, whether it counts at all, and what happens at once.
  *
- * A signal whose default action is to end the process, and that nothing stands against, ends it here, without
- * asking the threads: kill never waits for its victim.
+ * A signal whose default action is to end the process, and that nothing stands against, ends it
+ * here, without asking the threads: kill never waits for its victim.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,7 +33,8 @@ static bool is_protected(const struct process *p, int sig)
 
 static bool is_fatal(const struct process *p, int sig)
 {
-	return handler_of(p, sig) == LX_SIG_DFL && !((SIGSET_IGNORE | SIGSET_STOP) & LX_SIGBIT(sig));
+	return handler_of(p, sig) == LX_SIG_DFL &&
+	       !((SIGSET_IGNORE | SIGSET_STOP) & LX_SIGBIT(sig));
 }
 
 static bool is_blocked(const struct thread *t, int sig)
@@ -67,7 +68,10 @@ static bool wants(const struct thread *t, int sig)
 	return !t->dying && !t->stopped && !is_blocked(t, sig);
 }
 
-/* The thread that is to act on a signal for the whole process: the leader if he can, else any; NULL if all block it. */
+/*
+ * The thread that is to act on a signal for the whole process: the leader if he can, else any; NULL
+ * if all block it.
+ */
 static struct thread *thread_choose(struct process *p, int sig)
 {
 	if (p->leader && wants(p->leader, sig))
@@ -82,7 +86,8 @@ static struct thread *thread_choose(struct process *p, int sig)
 }
 
 /* Is its siginfo optional (then a full queue only loses that), and may it be queued? */
-static int queue_add(struct sigqueue *q, struct process *p, int sig, const struct lx_siginfo *info, bool limited)
+static int queue_add(struct sigqueue *q, struct process *p, int sig, const struct lx_siginfo *info,
+		     bool limited)
 {
 	struct user *u = p->cred ? p->cred->user : NULL;
 	bool full = limited && u && u->signals >= p->limit[LX_RLIMIT_SIGPENDING].soft;
@@ -94,7 +99,10 @@ static int queue_add(struct sigqueue *q, struct process *p, int sig, const struc
 	return 0;
 }
 
-/* A call that we hold ourselves gets no notice from the kernel: its wait ends here, and the visit follows. */
+/*
+ * A call that we hold ourselves gets no notice from the kernel: its wait ends here, and the visit
+ * follows.
+ */
 static void thread_alert(struct thread *t)
 {
 	if (t->in_event || t->dying || t->serving || t->handle < 0)
@@ -116,7 +124,8 @@ static bool timedwait_wake(struct process *p, struct thread *only)
 	return false;
 }
 
-static int send(struct process *p, struct thread *only, int sig, const struct lx_siginfo *info, bool limited)
+static int send(struct process *p, struct thread *only, int sig, const struct lx_siginfo *info,
+		bool limited)
 {
 	struct thread *t;
 	int r;
@@ -207,11 +216,13 @@ bool signal_permitted(const struct thread *from, const struct process *p, int si
 	if (!p->cred)
 		return false;
 	his = p->cred->record;
-	if (mine->euid == his->suid || mine->euid == his->ruid || mine->ruid == his->suid || mine->ruid == his->ruid)
+	if (mine->euid == his->suid || mine->euid == his->ruid || mine->ruid == his->suid ||
+	    mine->ruid == his->ruid)
 		return true;
 	if (cred_capable(from->cred, LX_CAP_KILL))
 		return true;
-	return sig == LX_SIGCONT && p->group && from->process->group && p->group->session == from->process->group->session;
+	return sig == LX_SIGCONT && p->group && from->process->group &&
+	       p->group->session == from->process->group->session;
 }
 
 /* --- what is due ------------------------------------------------------------------------------ */

@@ -10,9 +10,9 @@
  *      low    address of the restorer          <- stack pointer in the handler, 8 mod 16
  *
  * The process server builds a frame when it delivers a signal, writes `size` bytes at `address`,
- * and sets the registers and a fresh FPU state. rt_sigreturn reads SIGFRAME_FIXED bytes at the stack
- * pointer minus 8, then as much FPU state as sigframe_fpu_need says. Nothing that comes back is
- * trusted: it may be anything the program cared to write.
+ * and sets the registers and a fresh FPU state. rt_sigreturn reads SIGFRAME_FIXED bytes at the
+ * stack pointer minus 8, then as much FPU state as sigframe_fpu_need says. Nothing that comes back
+ * is trusted: it may be anything the program cared to write.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -76,14 +76,15 @@ int sigframe_parse(const void *frame, const struct k_regs *regs, struct sigframe
 	__attribute__((warn_unused_result));
 
 /*
- * From the first 512 bytes of FPU state: how many bytes to read in all (at most fpu_size + 4). It is
- * 512 if the rest is not marked as valid for an area of `fpu_size`.
+ * From the first 512 bytes of FPU state: how many bytes to read in all (at most fpu_size + 4). It
+ * is 512 if the rest is not marked as valid for an area of `fpu_size`.
  */
 size_t sigframe_fpu_need(const void *legacy, uint32_t fpu_size);
 
 /*
  * Makes an area of `fpu_size` bytes from the `n` bytes read. States that the frame does not hold,
- * or that are not among `xfeatures`, are initial. (Reserved bits of MXCSR are the kernel's to clear.)
+ * or that are not among `xfeatures`, are initial. (Reserved bits of MXCSR are the kernel's to
+ * clear.)
  */
 void sigframe_fpu_parse(const void *state, size_t n, uint64_t xfeatures, void *area,
 			uint32_t fpu_size);

@@ -1,8 +1,9 @@
 /*
  * Stopping and continuing a process.
  *
- * A stopped thread is one whose visit (signal_visit) is held. The process counts as stopped when all its threads are held
- * so, and then its parent hears of it. A thread that waits for its vfork child does not count: it runs nothing.
+ * A stopped thread is one whose visit (signal_visit) is held. The process counts as stopped when
+ * all its threads are held so, and then its parent hears of it. A thread that waits for its vfork
+ * child does not count: it runs nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -98,14 +99,18 @@ void thread_stop_end(struct thread *t)
 	t->stopped = NULL;
 }
 
-/* Something else is due for a stopped thread: it waits until the process continues. A dead one is let go. */
+/*
+ * Something else is due for a stopped thread: it waits until the process continues. A dead one is
+ * let go.
+ */
 static void stopped_cancel(struct srv_parked *held, bool dead)
 {
 	if (dead)
 		thread_stop_end(held->arg);
 }
 
-bool thread_stop(struct thread *t, const struct k_message *m, int64_t result, const struct k_regs *regs, bool reset_fpu)
+bool thread_stop(struct thread *t, const struct k_message *m, int64_t result,
+		 const struct k_regs *regs, bool reset_fpu)
 {
 	struct held_regs *changed = regs ? malloc(sizeof *changed) : NULL;
 	struct srv_parked *held = !regs || changed ? srv_park(m, stopped_cancel) : NULL;

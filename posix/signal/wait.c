@@ -1,10 +1,11 @@
 /*
- * Waiting for signals: rt_sigsuspend, pause, rt_sigtimedwait, and the calls that wait under another mask (ppoll, pselect6,
- * epoll_pwait).
+ * Waiting for signals: rt_sigsuspend, pause, rt_sigtimedwait, and the calls that wait under another
+ * mask (ppoll, pselect6, epoll_pwait).
  *
- * The other mask is put in place and the old one kept in the thread (saved_mask) until the call ends: with a handler, the handler's
- * frame carries the saved mask; without, it comes back at once. Nothing can slip in between: a signal that
- * arrives while a call is held here reaches us as a cancel notice.
+ * The other mask is put in place and the old one kept in the thread (saved_mask) until the call
+ * ends: with a handler, the handler's frame carries the saved mask; without, it comes back at once.
+ * Nothing can slip in between: a signal that arrives while a call is held here reaches us as a
+ * cancel notice.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -174,7 +175,8 @@ static int timedwait_deadline(const struct k_message *m, int64_t *deadline)
 	return ts.sec == 0 && ts.nsec == 0 ? -EAGAIN : 0;
 }
 
-static void timedwait_park(const struct k_message *m, struct thread *t, uint64_t set, int64_t deadline)
+static void timedwait_park(const struct k_message *m, struct thread *t, uint64_t set,
+			   int64_t deadline)
 {
 	struct timedwait *w = calloc(1, sizeof *w);
 	struct srv_parked *p = w ? srv_park(m, timedwait_cancel) : NULL;
@@ -234,7 +236,8 @@ static void masked_operation(const struct k_message *m, const uint64_t arg[6], u
 		mask_restore(t);
 }
 
-static void with_mask(const struct k_message *m, const uint64_t arg[6], uint64_t mask_at, uint64_t size)
+static void with_mask(const struct k_message *m, const uint64_t arg[6], uint64_t mask_at,
+		      uint64_t size)
 {
 	uint64_t mask;
 	int r;
@@ -284,7 +287,10 @@ void signal_done(const struct k_message *m)
 
 	if (t)
 		t->in_event = false;	/* this is the visit that an event asked for */
-	/* interrupted: the signal is delivered at the visit that follows, which also puts the mask back */
+	/*
+	 * interrupted: the signal is delivered at the visit that follows, which also puts the mask
+	 * back
+	 */
 	if (!t || restart || (result == -EINTR && signal_due(t))) {
 		srv_answer(m->call, result == -EINTR ? -K_RESTART_NOHAND : result);
 		return;

@@ -17,7 +17,7 @@
 #define INTERRUPTS_FROM 0xfec00000ul
 #define INTERRUPTS_TO 0xfef00000ul
 
-/* --- finding ------------------------------------------------------------------------------------------------ */
+/* --- finding ------------------------------------------------------------------------------ */
 
 int device_find(struct device *d)
 {
@@ -36,7 +36,10 @@ void device_arg(struct device *d, const char *format, ...)
 	va_end(list);
 }
 
-/* Registers cannot be read through an object, RAM can: so a page that can be read is none of a device's. */
+/*
+ * Registers cannot be read through an object, RAM can: so a page that can be read is none of a
+ * device's.
+ */
 static bool object_has_ram(int object, uint64_t size)
 {
 	char byte;
@@ -47,7 +50,10 @@ static bool object_has_ram(int object, uint64_t size)
 	return false;
 }
 
-/* Of the first and last page an object of its own is asked, for the kernel looks at an object as a whole. */
+/*
+ * Of the first and last page an object of its own is asked, for the kernel looks at an object as a
+ * whole.
+ */
 static bool page_is_ram(uint64_t address)
 {
 	int object = (int)k_mobject_physical(K_BOOT_CONTROL, address, PAGE);
@@ -67,7 +73,8 @@ int device_object(uint64_t address, uint64_t size)
 	end = (address + size + PAGE - 1) & -PAGE;
 	if (start < INTERRUPTS_TO && end > INTERRUPTS_FROM)
 		return -EINVAL;
-	if (end - start > 256 * PAGE)	/* no device here needs as much, and every page is looked at */
+	/* no device here needs as much, and every page is looked at */
+	if (end - start > 256 * PAGE)
 		return -EINVAL;
 	for (uint64_t page = start; page < end; page += PAGE)
 		if (page_is_ram(page))
@@ -75,7 +82,8 @@ int device_object(uint64_t address, uint64_t size)
 	return (int)k_mobject_physical(K_BOOT_CONTROL, start, end - start);
 }
 
-int device_registers(struct device *d, const char *name, uint64_t address, uint64_t size, uint32_t extra)
+int device_registers(struct device *d, const char *name, uint64_t address, uint64_t size,
+		     uint32_t extra)
 {
 	struct device_item *item = &d->item[d->items];
 
@@ -86,7 +94,8 @@ int device_registers(struct device *d, const char *name, uint64_t address, uint6
 		return item->handle;
 	strcpy(item->name, name);
 	d->items++;
-	device_arg(d, "%s=%lu:%lu:%u", name, (unsigned long)(address & (PAGE - 1)), (unsigned long)size, (unsigned)extra);
+	device_arg(d, "%s=%lu:%lu:%u", name, (unsigned long)(address & (PAGE - 1)),
+		   (unsigned long)size, (unsigned)extra);
 	return 0;
 }
 
@@ -97,7 +106,7 @@ void device_forget(struct device *d)
 	d->args = 0;
 }
 
-/* --- granting ----------------------------------------------------------------------------------------------- */
+/* --- granting ----------------------------------------------------------------------------- */
 
 static int item_add(struct device *d, const char *name, int slot)
 {
@@ -114,7 +123,10 @@ static int registers_install(struct device *d, int keeper)
 {
 	for (size_t i = 0; i < d->items; i++) {
 		int own = d->item[i].handle;
-		int limited = (int)k_handle_duplicate(own, K_RIGHT_READ | K_RIGHT_WRITE | K_RIGHT_DUPLICATE, 0);
+		int limited =
+			(int)k_handle_duplicate(own,
+						K_RIGHT_READ | K_RIGHT_WRITE | K_RIGHT_DUPLICATE,
+						0);
 		long slot = limited < 0 ? limited : k_task_install(keeper, limited, -1, 0);
 
 		k_handle_close(own);
@@ -128,11 +140,15 @@ static int registers_install(struct device *d, int keeper)
 }
 
 /* An interrupt of ours into the server's table, with a notification on its endpoint. */
-static int interrupt_install(struct device *d, int keeper, int endpoint, unsigned n, struct k_irq_message *message)
+static int interrupt_install(struct device *d, int keeper, int endpoint, unsigned n,
+			     struct k_irq_message *message)
 {
 	uint32_t flags = d->line == DEVICE_NONE ? K_IRQ_MSI : d->line_flags;
 	long notification = k_notification_create(endpoint, PROTO_START_DEVICE_BADGE + n);
-	long irq = notification < 0 ? notification : k_irq_create(K_BOOT_CONTROL, d->line == DEVICE_NONE ? 0 : d->line, flags, (int)notification);
+	long irq = notification < 0 ?
+			   notification :
+			   k_irq_create(K_BOOT_CONTROL, d->line == DEVICE_NONE ? 0 : d->line, flags,
+					(int)notification);
 	char name[PROTO_START_NAME] = PROTO_START_DEVICE_IRQ;
 	long r = irq;
 

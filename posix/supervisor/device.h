@@ -2,9 +2,11 @@
 /*
  * Devices of the machine, and what of one a driver gets.
  *
- * A server with the manifest word `device NAME` is started only if the machine has that device, and gets just this device: its registers
- * as physical memory objects, its interrupts, and start arguments that say where in the objects the registers lie. The
- * supervisor alone reaches configuration space and interrupt tables. What a device says of itself is checked: it may be broken or hostile.
+ * A server with the manifest word `device NAME` is started only if the machine has that device, and
+ * gets just this device: its registers as physical memory objects, its interrupts, and start
+ * arguments that say where in the objects the registers lie. The supervisor alone reaches
+ * configuration space and interrupt tables. What a device says of itself is checked: it may be
+ * broken or hostile.
  */
 #ifndef TROUPE_POSIX_SUPERVISOR_DEVICE_H
 #define TROUPE_POSIX_SUPERVISOR_DEVICE_H
@@ -39,19 +41,29 @@ struct device {
 	size_t args;
 };
 
-/* Looks for the device d->kind that nobody else has: 0 (found, quiet and not yet able to write memory), or -ENODEV. */
+/*
+ * Looks for the device d->kind that nobody else has: 0 (found, quiet and not yet able to write
+ * memory), or -ENODEV.
+ */
 int device_find(struct device *d);
-/* Puts everything into the table of `keeper`; interrupts notify `endpoint`. From here on the device may write memory. */
+/*
+ * Puts everything into the table of `keeper`; interrupts notify `endpoint`. From here on the device
+ * may write memory.
+ */
 int device_grant(struct device *d, int keeper, int endpoint);
 /* It may no longer write memory: its driver is given up. */
 void device_stop(const struct device *d);
 
-/* --- for the buses ------------------------------------------------------------------------------------------ */
+/* --- for the buses ------------------------------------------------------------------------ */
 
-/* An object for [address, address + size), whole pages around it. -EINVAL if any of that is RAM or an interrupt controller. */
+/*
+ * An object for [address, address + size), whole pages around it. -EINVAL if any of that is RAM or
+ * an interrupt controller.
+ */
 int device_object(uint64_t address, uint64_t size);
 /* The registers `name` at this address: an object, and the argument NAME=OFFSET:SIZE[:EXTRA]. */
-int device_registers(struct device *d, const char *name, uint64_t address, uint64_t size, uint32_t extra);
+int device_registers(struct device *d, const char *name, uint64_t address, uint64_t size,
+		     uint32_t extra);
 void device_arg(struct device *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Gives back what device_registers() made. */
 void device_forget(struct device *d);

@@ -2,8 +2,8 @@
 /*
  * Making servers: what outlives an instance, and an instance.
  *
- * The handle table belongs to the keeper, a task that never runs; each instance is a new address space with the
- * same table, so a successor finds every handle under its old number.
+ * The handle table belongs to the keeper, a task that never runs; each instance is a new address
+ * space with the same table, so a successor finds every handle under its old number.
  */
 #include "supervisor.h"
 
@@ -20,7 +20,7 @@
 #define STACK_SIZE 0x40000ul
 #define START_SIZE 0x1000ul
 
-/* --- what outlives an instance ----------------------------------------------------------------------------- */
+/* --- what outlives an instance ------------------------------------------------------------ */
 
 /* The object that all who name it share; `flags` of its creation. */
 static int shared_object(struct manifest *m, const struct grant *g, uint32_t flags)
@@ -41,7 +41,8 @@ static bool dma_is_wanted(const struct manifest *m, const char *name)
 {
 	for (size_t i = 0; i < m->servers; i++)
 		for (size_t j = 0; m->server[i].absent && j < m->server[i].grants; j++)
-			if (m->server[i].grant[j].kind == GRANT_DMA && !strcmp(m->server[i].grant[j].name, name))
+			if (m->server[i].grant[j].kind == GRANT_DMA &&
+			    !strcmp(m->server[i].grant[j].name, name))
 				return false;
 	return true;
 }
@@ -62,17 +63,23 @@ static int install(struct server *s, struct grant *g, int handle, bool temporary
 static int grant_call(struct manifest *m, struct server *s, struct grant *g)
 {
 	struct server *to = manifest_find(m, g->name);
-	int endpoint = !strcmp(g->name, "supervisor") ? supervisor_endpoint : to ? to->endpoint : -ENOENT;
+	int endpoint = !strcmp(g->name, "supervisor") ? supervisor_endpoint :
+		       to                             ? to->endpoint :
+							-ENOENT;
 
 	if (endpoint < 0)
 		return -ENOENT;
-	return install(s, g, (int)k_handle_duplicate(endpoint, K_RIGHT_CALL | K_RIGHT_DUPLICATE, g->value[0]), true);
+	return install(s, g,
+		       (int)k_handle_duplicate(endpoint, K_RIGHT_CALL | K_RIGHT_DUPLICATE,
+					       g->value[0]),
+		       true);
 }
 
 static int grant_object(struct manifest *m, struct server *s, struct grant *g)
 {
 	bool dma = g->kind == GRANT_DMA;
-	uint32_t rights = K_RIGHT_READ | K_RIGHT_DUPLICATE | (dma || g->value[1] ? K_RIGHT_WRITE : 0);
+	uint32_t rights =
+		K_RIGHT_READ | K_RIGHT_DUPLICATE | (dma || g->value[1] ? K_RIGHT_WRITE : 0);
 	int h;
 
 	if (dma && !dma_is_wanted(m, g->name)) {
@@ -120,7 +127,9 @@ static int grant_one(struct manifest *m, struct server *s, struct grant *g)
 	case GRANT_VDSO: return install(s, g, K_BOOT_VDSO, false);
 	case GRANT_CONTROL: return install(s, g, K_BOOT_CONTROL, false);
 	case GRANT_STATE: return install(s, g, (int)k_mobject_create(PAGE, 0), true);
-	case GRANT_IOPORT: return install(s, g, (int)k_ioport_create(K_BOOT_CONTROL, g->value[0], g->value[1]), true);
+	case GRANT_IOPORT:
+		return install(s, g, (int)k_ioport_create(K_BOOT_CONTROL, g->value[0], g->value[1]),
+			       true);
 	case GRANT_IRQ: return grant_irq(s, g);
 	case GRANT_TASK: return 0;	/* each instance's own: server_start */
 	default: return -EINVAL;
@@ -130,7 +139,9 @@ static int grant_one(struct manifest *m, struct server *s, struct grant *g)
 int server_prepare(struct manifest *m, struct server *s)
 {
 	struct k_account_limits limits = { .frames = s->memory / PAGE };
-	struct k_task_create keeper = { .notify = -1, .space = -1, .table = -1, .flags = K_TASK_SERVER };
+	struct k_task_create keeper = {
+		.notify = -1, .space = -1, .table = -1, .flags = K_TASK_SERVER
+	};
 	int r = 0;
 
 	s->account = (int)k_account_create(&limits);
@@ -158,17 +169,22 @@ int server_prepare(struct manifest *m, struct server *s)
 	return r;
 }
 
-/* --- an instance ------------------------------------------------------------------------------------------- */
+/* --- an instance -------------------------------------------------------------------------- */
 
 static int map_object(int space, int object, uint64_t address, uint64_t size, uint32_t flags)
 {
-	struct k_map map = { .address = address, .size = size, .space = space, .object = object, .flags = flags | K_MAP_FIXED };
+	struct k_map map = { .address = address,
+			     .size = size,
+			     .space = space,
+			     .object = object,
+			     .flags = flags | K_MAP_FIXED };
 
 	return (int)k_space_map(&map);
 }
 
 /* An anonymous object with these first bytes, mapped. */
-static int map_bytes(int space, uint64_t address, uint64_t size, uint64_t skip, const void *from, size_t n, uint32_t flags)
+static int map_bytes(int space, uint64_t address, uint64_t size, uint64_t skip, const void *from,
+		     size_t n, uint32_t flags)
 {
 	int object = (int)k_mobject_create(size, 0);
 	long r = object < 0 ? object : 0;
@@ -187,13 +203,15 @@ static int map_bytes(int space, uint64_t address, uint64_t size, uint64_t skip, 
 static int load_segment(int space, const char *image, size_t size, const Elf64_Phdr *p)
 {
 	uint64_t skip = p->p_vaddr & (PAGE - 1);
-	uint32_t flags = (p->p_flags & PF_R ? K_MAP_READ : 0) | (p->p_flags & PF_W ? K_MAP_WRITE : 0) |
-		(p->p_flags & PF_X ? K_MAP_EXECUTE : 0);
+	uint32_t flags = (p->p_flags & PF_R ? K_MAP_READ : 0) |
+			 (p->p_flags & PF_W ? K_MAP_WRITE : 0) |
+			 (p->p_flags & PF_X ? K_MAP_EXECUTE : 0);
 
-	if (p->p_offset > size || p->p_filesz > size - p->p_offset || p->p_memsz < p->p_filesz || p->p_memsz > 1ul << 30)
+	if (p->p_offset > size || p->p_filesz > size - p->p_offset || p->p_memsz < p->p_filesz ||
+	    p->p_memsz > 1ul << 30)
 		return -ENOEXEC;
-	return map_bytes(space, p->p_vaddr - skip, (p->p_memsz + skip + PAGE - 1) & -PAGE, skip, image + p->p_offset,
-			 p->p_filesz, flags);
+	return map_bytes(space, p->p_vaddr - skip, (p->p_memsz + skip + PAGE - 1) & -PAGE, skip,
+			 image + p->p_offset, p->p_filesz, flags);
 }
 
 static int load_image(const struct server *s, int space, uint64_t *entry)
@@ -209,8 +227,9 @@ static int load_image(const struct server *s, int space, uint64_t *entry)
 	if (r)
 		return r;
 	e = (const Elf64_Ehdr *)image;
-	if (size < sizeof(*e) || memcmp(e->e_ident, ELFMAG, SELFMAG) || e->e_phentsize != sizeof(Elf64_Phdr) ||
-	    e->e_phoff > size || e->e_phnum * sizeof(Elf64_Phdr) > size - e->e_phoff)
+	if (size < sizeof(*e) || memcmp(e->e_ident, ELFMAG, SELFMAG) ||
+	    e->e_phentsize != sizeof(Elf64_Phdr) || e->e_phoff > size ||
+	    e->e_phnum * sizeof(Elf64_Phdr) > size - e->e_phoff)
 		return -ENOEXEC;
 	for (int i = 0; i < e->e_phnum && !r; i++) {
 		Elf64_Phdr p;
@@ -244,8 +263,10 @@ static size_t start_record(const struct server *s, char *buffer, size_t size)
 {
 	struct proto_start *start = (struct proto_start *)buffer;
 
-	_Static_assert(sizeof(*start) + (1 + GRANTS_MAX + DEVICE_ITEMS) * sizeof(start->item[0]) + NAME_MAX_ + 16 +
-		       sizeof(s->device.arg) <= START_SIZE, "the start record fits");
+	_Static_assert(sizeof(*start) + (1 + GRANTS_MAX + DEVICE_ITEMS) * sizeof(start->item[0]) +
+				       NAME_MAX_ + 16 + sizeof(s->device.arg) <=
+			       START_SIZE,
+		       "the start record fits");
 	memset(buffer, 0, size);
 	start->magic = PROTO_START_MAGIC;
 	record_handle(start, PROTO_START_ENDPOINT, s->endpoint_slot);
@@ -267,7 +288,9 @@ static int start_stack(const struct server *s, int space)
 	size_t n = start_record(s, record, sizeof(record));
 	int r = map_bytes(space, STACK_TOP, START_SIZE, 0, record, n, K_MAP_READ);
 
-	return r ? r : map_bytes(space, STACK_TOP - STACK_SIZE, STACK_SIZE, 0, NULL, 0, K_MAP_READ | K_MAP_WRITE);
+	return r ? r :
+		   map_bytes(space, STACK_TOP - STACK_SIZE, STACK_SIZE, 0, NULL, 0,
+			     K_MAP_READ | K_MAP_WRITE);
 }
 
 static int start_thread(struct server *s, uint64_t entry)
@@ -300,7 +323,10 @@ static int grant_task(struct server *s)
 
 int server_start(struct server *s)
 {
-	struct k_task_create t = { .account = s->account, .notify = supervisor_endpoint, .table = s->keeper, .flags = K_TASK_SERVER };
+	struct k_task_create t = { .account = s->account,
+				   .notify = supervisor_endpoint,
+				   .table = s->keeper,
+				   .flags = K_TASK_SERVER };
 	int space = (int)k_space_create();
 	uint64_t entry = 0;
 	int r = space < 0 ? space : load_image(s, space, &entry);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The supervisor: starts every server from the manifest, hears of faults and deaths, starts them again.
+ * The supervisor: starts every server from the manifest, hears of faults and deaths, starts them
+ * again.
  *
- * It is the first task, calls no other server, and is the only one whose death is final. Nothing in it waits for
- * anybody: it receives faults (home 0 of all servers' route table), deaths, and requests of the process server.
+ * It is the first task, calls no other server, and is the only one whose death is final. Nothing in
+ * it waits for anybody: it receives faults (home 0 of all servers' route table), deaths, and
+ * requests of the process server.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,7 +19,8 @@
 
 #define SYS_arch_prctl 158
 #ifndef STATE_CRASH
-#define DEATHS_WINDOW 10000000000ll	/* so many deaths (server.recent) within it, and the server is given up */
+/* So many deaths (server.recent) within it, and the server is given up */
+#define DEATHS_WINDOW 10000000000ll
 #else
 #define DEATHS_WINDOW 0			/* never: it is made to die (sysroot/libsrv/state.h) */
 #endif
@@ -30,9 +33,15 @@ static struct manifest manifest;
 
 /* Nobody starts us with a record: this is it. The argument stands where a fifth item would. */
 const struct proto_start supervisor_start_record = {
-	.magic = PROTO_START_MAGIC, .count = 4, .args_count = 1, .args_size = sizeof("supervisor"),
-	.item = { { "task", K_BOOT_TASK }, { "control", K_BOOT_CONTROL }, { "archive", K_BOOT_ARCHIVE }, { "vdso", K_BOOT_VDSO },
-		{ "supervisor", 0 } },
+	.magic = PROTO_START_MAGIC,
+	.count = 4,
+	.args_count = 1,
+	.args_size = sizeof("supervisor"),
+	.item = { { "task", K_BOOT_TASK },
+		  { "control", K_BOOT_CONTROL },
+		  { "archive", K_BOOT_ARCHIVE },
+		  { "vdso", K_BOOT_VDSO },
+		  { "supervisor", 0 } },
 };
 
 /* Nobody would hear of our death, so that is the end of the system. */
@@ -44,7 +53,7 @@ static _Noreturn void stop(const char *why)
 		__builtin_trap();
 }
 
-/* --- deaths ------------------------------------------------------------------------------------------------ */
+/* --- deaths ------------------------------------------------------------------------------- */
 
 /* Servers are known by the cookie of their tasks. */
 static struct server *server_by_cookie(uint64_t cookie)
@@ -89,7 +98,8 @@ static void server_died(struct server *s)
 		status_update(s);
 		return;
 	}
-	if (!server_start(s) && !wanted)	/* whoever asked for it needs no message on his terminal */
+	/* whoever asked for it needs no message on his terminal */
+	if (!server_start(s) && !wanted)
 		srv_log("%s restarted", s->name);
 	status_update(s);
 }
@@ -128,14 +138,18 @@ static void memory(const struct k_message *m)
 		k_task_kill(s->task);
 }
 
-/* A server does not answer a call that a signal wants to end: it hangs, or has forgotten the call. */
+/*
+ * A server does not answer a call that a signal wants to end: it hangs, or has forgotten the call.
+ */
 static void overdue(const struct k_message *m)
 {
 	struct server *s = server_by_cookie(m->pid);
-	const char *name = m->number >= 0 && m->number < K_ROUTE_NUMBERS ? syscall_names[m->number] : NULL;
+	const char *name =
+		m->number >= 0 && m->number < K_ROUTE_NUMBERS ? syscall_names[m->number] : NULL;
 
-	srv_log("%s has not ended system call %d (%s) of thread %llu, process %llu, a second after it was cancelled", s ? s->name : "a server",
-		m->number, name ? name : "?", (unsigned long long)m->extra[1], (unsigned long long)m->extra[0]);
+	srv_log("%s has not ended system call %d (%s) of thread %llu, process %llu, a second after it was cancelled",
+		s ? s->name : "a server", m->number, name ? name : "?",
+		(unsigned long long)m->extra[1], (unsigned long long)m->extra[0]);
 }
 
 static void thread_dead(const struct k_message *m)
@@ -143,7 +157,7 @@ static void thread_dead(const struct k_message *m)
 	srv_answer(m->call, 0);
 }
 
-/* --- requests ---------------------------------------------------------------------------------------------- */
+/* --- requests ----------------------------------------------------------------------------- */
 
 static void restart(const struct k_message *m)
 {
@@ -167,11 +181,16 @@ static const struct srv_number numbers[] = {
 };
 
 static const struct srv_ops ops = {
-	.numbers = numbers, .number_count = sizeof(numbers) / sizeof(*numbers),
-	.fault = fault, .memory = memory, .thread_dead = thread_dead, .task_gone = task_gone, .overdue = overdue,
+	.numbers = numbers,
+	.number_count = sizeof(numbers) / sizeof(*numbers),
+	.fault = fault,
+	.memory = memory,
+	.thread_dead = thread_dead,
+	.task_gone = task_gone,
+	.overdue = overdue,
 };
 
-/* --- start ------------------------------------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------------------------- */
 
 int archive_find(const char *path, const char **data, size_t *size)
 {
@@ -209,7 +228,10 @@ static void routes_make(void)
 		stop("cannot make the route table of servers");
 }
 
-/* A server without its device does not run, nor one whose image is missing or broken; who calls it hears EIO. */
+/*
+ * A server without its device does not run, nor one whose image is missing or broken; who calls it
+ * hears EIO.
+ */
 static void server_leave_out(struct server *s)
 {
 	if (s->vital)

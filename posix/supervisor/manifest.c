@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The manifest's parser: a line is a word and its arguments; `#` begins a comment. See the manifest itself. */
+/*
+ * The manifest's parser: a line is a word and its arguments; `#` begins a comment. See the manifest
+ * itself.
+ */
 #include "supervisor.h"
 
 #include <errno.h>
@@ -99,12 +102,15 @@ static int set_endpoint(struct server *s, struct line *l)
 static const struct {
 	const char *word;
 	enum grant_kind kind;
-	int names, min, max;	/* argument that names the handle (0: the word itself); numbers that follow */
+	/* argument that names the handle (0: the word itself); numbers that follow */
+	int names, min, max;
 } grant_words[] = {
-	{ "call", GRANT_CALL, 1, 0, 1 }, { "shared", GRANT_SHARED, 1, 1, 1 }, { "dma", GRANT_DMA, 1, 1, 1 },
-	{ "signal", GRANT_SIGNAL, 1, 1, 1 }, { "archive", GRANT_ARCHIVE, 0, 0, 0 },
-	{ "vdso", GRANT_VDSO, 0, 0, 0 }, { "control", GRANT_CONTROL, 0, 0, 0 }, { "task", GRANT_TASK, 0, 0, 0 },
-	{ "state", GRANT_STATE, 0, 0, 0 }, { "ioport", GRANT_IOPORT, 1, 2, 2 }, { "irq", GRANT_IRQ, 1, 1, 1 },
+	{ "call", GRANT_CALL, 1, 0, 1 },       { "shared", GRANT_SHARED, 1, 1, 1 },
+	{ "dma", GRANT_DMA, 1, 1, 1 },         { "signal", GRANT_SIGNAL, 1, 1, 1 },
+	{ "archive", GRANT_ARCHIVE, 0, 0, 0 }, { "vdso", GRANT_VDSO, 0, 0, 0 },
+	{ "control", GRANT_CONTROL, 0, 0, 0 }, { "task", GRANT_TASK, 0, 0, 0 },
+	{ "state", GRANT_STATE, 0, 0, 0 },     { "ioport", GRANT_IOPORT, 1, 2, 2 },
+	{ "irq", GRANT_IRQ, 1, 1, 1 },
 };
 
 static int add_grant(struct server *s, struct line *l)
@@ -113,7 +119,8 @@ static int add_grant(struct server *s, struct line *l)
 	size_t i = 0;
 	int numbers;
 
-	while (i < sizeof(grant_words) / sizeof(*grant_words) && strcmp(grant_words[i].word, l->word[0]))
+	while (i < sizeof(grant_words) / sizeof(*grant_words) &&
+	       strcmp(grant_words[i].word, l->word[0]))
 		i++;
 	if (i == sizeof(grant_words) / sizeof(*grant_words))
 		return complain(l, "unknown word");
@@ -201,7 +208,8 @@ int manifest_parse(struct manifest *m, const char *text, size_t size)
 		comment = strchr(l.text, '#');
 		if (comment)
 			*comment = 0;
-		for (char *w = strtok_r(l.text, " \t\r", &save); w && l.words < WORDS; w = strtok_r(NULL, " \t\r", &save))
+		for (char *w = strtok_r(l.text, " \t\r", &save); w && l.words < WORDS;
+		     w = strtok_r(NULL, " \t\r", &save))
 			l.word[l.words++] = w;
 		if (l.words && (r = parse_line(m, &l)))
 			return r;

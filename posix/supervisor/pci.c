@@ -44,9 +44,11 @@
 
 static int ports = -1;
 
-/* --- configuration space ------------------------------------------------------------------------------------ */
+/* --- configuration space ------------------------------------------------------------------ */
 
-/* True if there is a PCI host bridge that listens to the two ports: the address can be read back. */
+/*
+ * True if there is a PCI host bridge that listens to the two ports: the address can be read back.
+ */
 static bool pci_present(void)
 {
 	static enum { UNKNOWN, ABSENT, PRESENT } state;
@@ -55,7 +57,8 @@ static bool pci_present(void)
 	if (state == UNKNOWN) {
 		ports = (int)k_ioport_create(K_BOOT_CONTROL, PORT_BASE, PORT_COUNT);
 		state = ABSENT;
-		if (ports >= 0 && !k_ioport_out(ports, ADDRESS, 4, ENABLE) && !k_ioport_in(ports, ADDRESS, 4, &back) && back == ENABLE)
+		if (ports >= 0 && !k_ioport_out(ports, ADDRESS, 4, ENABLE) &&
+		    !k_ioport_in(ports, ADDRESS, 4, &back) && back == ENABLE)
 			state = PRESENT;
 	}
 	return state == PRESENT;
@@ -81,7 +84,7 @@ void pci_write(pci_function f, unsigned offset, unsigned width, uint32_t value)
 	k_ioport_out(ports, DATA + (offset & 3), width, value);
 }
 
-/* --- the walk ----------------------------------------------------------------------------------------------- */
+/* --- the walk ----------------------------------------------------------------------------- */
 
 struct walk {
 	bool (*visit)(pci_function f, void *arg);
@@ -141,7 +144,7 @@ int pci_scan(bool (*visit)(pci_function f, void *arg), void *arg, pci_function *
 	return -ENODEV;
 }
 
-/* --- a function --------------------------------------------------------------------------------------------- */
+/* --- a function --------------------------------------------------------------------------- */
 
 /* The size shows in the bits that cannot be set; nothing may be decoded meanwhile. */
 static uint32_t base_mask(pci_function f, unsigned offset)
@@ -236,7 +239,8 @@ static int table_write(uint64_t address, const struct k_irq_message *message, un
 static int messages_set(pci_function f, const struct k_irq_message *message, unsigned n)
 {
 	unsigned at = pci_capability(f, PCI_CAPABILITY_MSIX, 0);
-	uint32_t control = pci_read(f, at + MSIX_CONTROL, 2), table = pci_read(f, at + MSIX_TABLE, 4);
+	uint32_t control = pci_read(f, at + MSIX_CONTROL, 2),
+		 table = pci_read(f, at + MSIX_TABLE, 4);
 	struct pci_region region;
 	uint64_t offset = table & ~7u;
 	int r = pci_region(f, table & 7, &region);
@@ -246,7 +250,8 @@ static int messages_set(pci_function f, const struct k_irq_message *message, uns
 	pci_write(f, at + MSIX_CONTROL, 2, control | MSIX_ON | MSIX_MASKED);
 	if (!r)
 		r = table_write(region.address + offset, message, n);
-	pci_write(f, at + MSIX_CONTROL, 2, r ? control & ~MSIX_ON : (control | MSIX_ON) & ~MSIX_MASKED);
+	pci_write(f, at + MSIX_CONTROL, 2,
+		  r ? control & ~MSIX_ON : (control | MSIX_ON) & ~MSIX_MASKED);
 	return r;
 }
 
@@ -264,7 +269,8 @@ int pci_enable(pci_function f, const struct k_irq_message *message, unsigned n)
 	if (message)
 		r = messages_set(f, message, n);
 	if (!r)
-		pci_write(f, COMMAND, 2, message ? command | COMMAND_LINE_OFF : command & ~COMMAND_LINE_OFF);
+		pci_write(f, COMMAND, 2,
+			  message ? command | COMMAND_LINE_OFF : command & ~COMMAND_LINE_OFF);
 	return r;
 }
 

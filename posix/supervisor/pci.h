@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PCI configuration space, by configuration mechanism 1 (PCI Local Bus Specification 3.0, 3.2.2.3.2), which the PCs of QEMU
- * have. Where devices lie is the firmware's business: base address registers that it left empty stay so.
+ * PCI configuration space, by configuration mechanism 1 (PCI Local Bus
+ * Specification 3.0, 3.2.2.3.2), which the PCs of QEMU have. Where devices lie is the firmware's
+ * business: base address registers that it left empty stay so.
  */
 #ifndef TROUPE_POSIX_SUPERVISOR_PCI_H
 #define TROUPE_POSIX_SUPERVISOR_PCI_H
@@ -22,7 +23,10 @@ typedef uint32_t pci_function;
 #define PCI_CAPABILITY_VENDOR 0x09u
 #define PCI_CAPABILITY_MSIX 0x11u
 
-/* Calls visit() for each function, bus by bus behind bridges, until it returns true: that function; or -ENODEV. */
+/*
+ * Calls visit() for each function, bus by bus behind bridges, until it returns true: that function;
+ * or -ENODEV.
+ */
 int pci_scan(bool (*visit)(pci_function f, void *arg), void *arg, pci_function *out);
 
 uint32_t pci_read(pci_function f, unsigned offset, unsigned width);
@@ -32,7 +36,10 @@ struct pci_region {
 	uint64_t address, size;
 };
 
-/* The memory behind base address register n. ENXIO: it is not memory, or the firmware gave it no place; EINVAL: nonsense. */
+/*
+ * The memory behind base address register n. ENXIO: it is not memory, or the firmware gave it no
+ * place; EINVAL: nonsense.
+ */
 int pci_region(pci_function f, unsigned n, struct pci_region *out);
 /* The next capability with this id after the one at `after` (0: the first); 0: none. */
 unsigned pci_capability(pci_function f, unsigned id, unsigned after);
@@ -40,7 +47,9 @@ unsigned pci_capability(pci_function f, unsigned id, unsigned after);
 unsigned pci_messages(pci_function f);
 /* Registers answer, so that the device can be made quiet; it still cannot write memory. */
 void pci_wake(pci_function f);
-/* Lets the device answer and write memory; with messages (NULL: its line) for the first n vectors. */
+/*
+ * Lets the device answer and write memory; with messages (NULL: its line) for the first n vectors.
+ */
 int pci_enable(pci_function f, const struct k_irq_message *message, unsigned n);
 /* It no longer writes memory, nor interrupts. */
 void pci_disable(pci_function f);

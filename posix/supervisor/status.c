@@ -8,13 +8,16 @@
 
 #define SIZE 4096
 
-_Static_assert(sizeof(struct proto_servers) + SERVERS_MAX * sizeof(struct proto_server) <= SIZE, "one page holds the table");
+_Static_assert(sizeof(struct proto_servers) + SERVERS_MAX * sizeof(struct proto_server) <= SIZE,
+	       "one page holds the table");
 
 static struct proto_servers *table;
 
 void status_begin(struct manifest *m)
 {
-	struct k_map map = { .space = -1, .size = SIZE, .object = -1, .flags = K_MAP_READ | K_MAP_WRITE };
+	struct k_map map = {
+		.space = -1, .size = SIZE, .object = -1, .flags = K_MAP_READ | K_MAP_WRITE
+	};
 
 	for (size_t i = 0; i < m->shares; i++)
 		if (!strcmp(m->shared[i].name, PROTO_SERVERS) && m->shared[i].size >= SIZE)
@@ -35,7 +38,9 @@ void status_update(const struct server *s)
 		return;
 	p = &table->server[s->number - 1];
 	memcpy(p->name, s->name, sizeof(p->name));
-	p->state = s->absent ? PROTO_SERVER_ABSENT : s->given_up ? PROTO_SERVER_GIVEN_UP : PROTO_SERVER_RUNNING;
+	p->state = s->absent   ? PROTO_SERVER_ABSENT :
+		   s->given_up ? PROTO_SERVER_GIVEN_UP :
+				 PROTO_SERVER_RUNNING;
 	p->restarts = s->starts > 1 ? s->starts - 1 : 0;
 	p->deaths = s->deaths;
 }

@@ -15,16 +15,30 @@
 #define GRANT_LEFT_OUT (-2)
 
 enum grant_kind {
-	GRANT_CALL, GRANT_SHARED, GRANT_DMA, GRANT_SIGNAL, GRANT_ARCHIVE, GRANT_VDSO, GRANT_CONTROL, GRANT_TASK, GRANT_STATE,
-	GRANT_IOPORT, GRANT_IRQ
+	GRANT_CALL,
+	GRANT_SHARED,
+	GRANT_DMA,
+	GRANT_SIGNAL,
+	GRANT_ARCHIVE,
+	GRANT_VDSO,
+	GRANT_CONTROL,
+	GRANT_TASK,
+	GRANT_STATE,
+	GRANT_IOPORT,
+	GRANT_IRQ
 };
 
 /* One line of the manifest. */
 struct grant {
 	enum grant_kind kind;
 	char name[NAME_MAX_];	/* of the handle, as the server asks for it */
-	uint32_t value[2];	/* CALL, SIGNAL: badge. SHARED: size, writable. DMA: size. IOPORT: base, count. IRQ: line */
-	int handle;		/* in the server's table, -1 until it is installed; GRANT_LEFT_OUT: the machine has no use for it */
+	/* CALL, SIGNAL: badge. SHARED: size, writable. DMA: size. IOPORT: base, count. IRQ: line */
+	uint32_t value[2];
+	/*
+	 * in the server's table, -1 until it is installed; GRANT_LEFT_OUT: the machine has no use
+	 * for it
+	 */
+	int handle;
 };
 
 struct server {
@@ -42,7 +56,8 @@ struct server {
 	/* handles of the supervisor */
 	int endpoint;		/* all rights; -1: it has none */
 	int account;
-	int keeper;		/* a task without threads that keeps the handle table through restarts */
+	/* a task without threads that keeps the handle table through restarts */
+	int keeper;
 	int task, thread;	/* of the present instance, -1: none */
 	int endpoint_slot;	/* of the endpoint in its table */
 	unsigned starts, deaths;	/* deaths: those that nobody asked for */
@@ -67,7 +82,10 @@ struct manifest {
 int manifest_parse(struct manifest *m, const char *text, size_t size);
 struct server *manifest_find(struct manifest *m, const char *name);
 
-/* Creates what outlives an instance: endpoint, account, keeper, shared objects; installs every grant. */
+/*
+ * Creates what outlives an instance: endpoint, account, keeper, shared objects; installs every
+ * grant.
+ */
 int server_prepare(struct manifest *m, struct server *s);
 /* Loads the image and starts an instance. */
 int server_start(struct server *s);

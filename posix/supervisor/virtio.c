@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finding virtio devices. Source: Virtual I/O Device (VIRTIO) Version 1.2, 4.1 (PCI), 4.2 (MMIO), 5 (device numbers).
+ * Finding virtio devices. Source: Virtual I/O Device (VIRTIO) Version 1.2, 4.1 (PCI), 4.2 (MMIO), 5
+ * (device numbers).
  *
- * A device is reset before it is allowed to write memory: what firmware or a boot loader left running must not go on.
+ * A device is reset before it is allowed to write memory: what firmware or a boot loader left
+ * running must not go on.
  */
 #include "virtio.h"
 
@@ -16,8 +18,10 @@
 
 #define PAGE 4096ul
 
-static const struct { const char *kind; uint32_t id; } kinds[] = {
-	{ "virtio-net", 1 }, { "virtio-blk", 2 }, { "virtio-console", 3 }, { "virtio-rng", 4 }, { "virtio-9p", 9 },
+static const struct { const char *kind; uint32_t id;
+} kinds[] = {
+	{ "virtio-net", 1 }, { "virtio-blk", 2 }, { "virtio-console", 3 },
+	{ "virtio-rng", 4 }, { "virtio-9p", 9 },
 };
 
 static uint32_t kind_id(const char *kind)
@@ -28,14 +32,19 @@ static uint32_t kind_id(const char *kind)
 	return 0;
 }
 
-/* Maps the page with `size` bytes of a device's registers at `address`; the caller unmaps map->address. 0 or a negative errno. */
+/*
+ * Maps the page with `size` bytes of a device's registers at `address`; the caller unmaps
+ * map->address. 0 or a negative errno.
+ */
 static int registers_map(uint64_t address, unsigned size, struct k_map *map)
 {
 	long r;
 
 	if ((address & (PAGE - 1)) + size > PAGE)
 		return -EINVAL;
-	*map = (struct k_map){ .space = -1, .size = PAGE, .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_UNCACHED };
+	*map = (struct k_map){ .space = -1,
+			       .size = PAGE,
+			       .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_UNCACHED };
 	map->object = device_object(address, size);
 	if (map->object < 0)
 		return map->object;
@@ -70,7 +79,7 @@ int virtio_reset(const struct device *d)
 	return status ? -EIO : 0;
 }
 
-/* --- PCI ---------------------------------------------------------------------------------------------------- */
+/* --- PCI ---------------------------------------------------------------------------------- */
 
 #define VENDOR_VIRTIO 0x1af4u
 #define DEVICE_FIRST 0x1000u
@@ -119,7 +128,10 @@ static int structure_read(pci_function f, unsigned at, unsigned type, struct str
 	s->size = pci_read(f, at + 12, 4);
 	s->multiplier = type == 2 ? pci_read(f, at + 16, 4) : 0;
 	s->address = region.address + offset;
-	return s->size < structures[type].least || offset > region.size || s->size > region.size - offset ? -EINVAL : 0;
+	return s->size < structures[type].least || offset > region.size ||
+			       s->size > region.size - offset ?
+		       -EINVAL :
+		       0;
 }
 
 /* The first usable structure of each type, as the specification wants it. */
@@ -129,7 +141,8 @@ static int structures_find(pci_function f, struct structure s[STRUCTURES])
 	int last = -ENODEV;
 
 	memset(s, 0, STRUCTURES * sizeof(*s));
-	while ((at = pci_capability(f, PCI_CAPABILITY_VENDOR, at)) != 0 && seen++ < CAPABILITIES_MAX) {
+	while ((at = pci_capability(f, PCI_CAPABILITY_VENDOR, at)) != 0 &&
+	       seen++ < CAPABILITIES_MAX) {
 		unsigned type = pci_read(f, at + 3, 1);
 		struct structure found;
 		int r;
@@ -160,7 +173,8 @@ static int pci_take(struct device *d, pci_function f)
 	device_arg(d, "virtio=pci");
 	for (unsigned i = 1; i < STRUCTURES && !r; i++)
 		if (s[i].size)
-			r = device_registers(d, structures[i].name, s[i].address, s[i].size, s[i].multiplier);
+			r = device_registers(d, structures[i].name, s[i].address, s[i].size,
+					     s[i].multiplier);
 	if (r)
 		return r;
 	d->pci = f;
@@ -177,8 +191,10 @@ static int pci_take(struct device *d, pci_function f)
 
 static const char *trouble(int error)
 {
-	return error == -ENXIO ? "the firmware gave it no place" : error == -ENODEV ? "it has no modern interface" :
-	       error == -EIO ? "it does not reset" : "what it says of itself makes no sense";
+	return error == -ENXIO  ? "the firmware gave it no place" :
+	       error == -ENODEV ? "it has no modern interface" :
+	       error == -EIO    ? "it does not reset" :
+				  "what it says of itself makes no sense";
 }
 
 static int pci_find(struct device *d, uint32_t id)
@@ -191,14 +207,15 @@ static int pci_find(struct device *d, uint32_t id)
 		r = pci_take(d, f);
 		if (!r)
 			return 0;
-		srv_log("%s at PCI %02x:%02x.%x is left alone: %s (%d)", d->kind, f >> 8, f >> 3 & 31, f & 7, trouble(r), r);
+		srv_log("%s at PCI %02x:%02x.%x is left alone: %s (%d)", d->kind, f >> 8,
+			f >> 3 & 31, f & 7, trouble(r), r);
 		device_forget(d);
 		d->pci = d->line = DEVICE_NONE;
 	}
 	return -ENODEV;
 }
 
-/* --- memory-mapped slots ------------------------------------------------------------------------------------ */
+/* --- memory-mapped slots ------------------------------------------------------------------ */
 
 #define MMIO_MAGIC 0x74726976u	/* "virt" */
 #define MMIO_VERSION 2u
@@ -249,7 +266,8 @@ static void slots_parse(void)
 	if (k_system_info(&info) < 0)
 		return;
 	info.command_line[sizeof(info.command_line) - 1] = 0;
-	for (char *w = strtok_r(info.command_line, " \n", &save); w; w = strtok_r(NULL, " \n", &save))
+	for (char *w = strtok_r(info.command_line, " \n", &save); w;
+	     w = strtok_r(NULL, " \n", &save))
 		if (!strncmp(w, key, sizeof(key) - 1))
 			slot_parse(w + sizeof(key) - 1);
 }
@@ -299,7 +317,8 @@ static int mmio_find(struct device *d, uint32_t id)
 		r = found[1] == MMIO_VERSION ? slot_take(d, s) : -ENODEV;
 		if (!r)
 			return 0;
-		srv_log("%s at %llx is left alone: %s (%d)", d->kind, (unsigned long long)s->address, trouble(r), r);
+		srv_log("%s at %llx is left alone: %s (%d)", d->kind,
+			(unsigned long long)s->address, trouble(r), r);
 		device_forget(d);
 		d->pci = d->line = DEVICE_NONE;
 	}

@@ -1,6 +1,6 @@
 /*
- * The route table of POSIX threads, made from the one table of system calls, and the facts about each number that the
- * rest of the process server asks for.
+ * The route table of POSIX threads, made from the one table of system calls, and the facts about
+ * each number that the rest of the process server asks for.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,12 +12,26 @@
 #include "shortcuts.h"
 #include "syscall_names.h"
 
-enum { DEST_PS = K_TO_HOME0, DEST_VFS = K_TO_HOME1, DEST_NET = K_TO_HOME2, DEST_FD = K_TO_DESCRIPTOR, DEST_NONE = K_TO_NOWHERE };
-enum { FLAG_0 = 0, FLAG_AT = K_ROUTE_FD, FLAG_FD = K_ROUTE_FD | K_ROUTE_FD_ONLY, FLAG_HELD = K_ROUTE_PATIENT };
+enum {
+	DEST_PS = K_TO_HOME0,
+	DEST_VFS = K_TO_HOME1,
+	DEST_NET = K_TO_HOME2,
+	DEST_FD = K_TO_DESCRIPTOR,
+	DEST_NONE = K_TO_NOWHERE
+};
+enum {
+	FLAG_0 = 0,
+	FLAG_AT = K_ROUTE_FD,
+	FLAG_FD = K_ROUTE_FD | K_ROUTE_FD_ONLY,
+	FLAG_HELD = K_ROUTE_PATIENT
+};
 
 static const struct k_route table[K_ROUTE_NUMBERS] = {
-#define S(n, nm, dest, op, fl, arg, note) \
-	[n] = { .destination = DEST_##dest, .shortcut = K_OP_##op, .flags = FLAG_##fl, .argument = arg },
+#define S(n, nm, dest, op, fl, arg, note)                                                          \
+	[n] = { .destination = DEST_##dest,                                                        \
+		.shortcut = K_OP_##op,                                                             \
+		.flags = FLAG_##fl,                                                                \
+		.argument = arg },
 #include "posix/syscall/syscalls.def"
 #undef S
 };

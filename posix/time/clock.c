@@ -84,12 +84,16 @@ static int64_t clock_set(struct thread *t, int64_t sec, int64_t nsec)
 void in_clock_settime(const struct k_message *m)
 {
 	struct lx_timespec ts;
-	int r = m->arg[0] == CLOCK_REALTIME_ID ? caller_read(m, &ts, m->arg[1], sizeof ts) : -EINVAL;
+	int r = m->arg[0] == CLOCK_REALTIME_ID ? caller_read(m, &ts, m->arg[1], sizeof ts) :
+						 -EINVAL;
 
 	caller_answer(m, r ? r : clock_set(thread_of(m), ts.sec, ts.nsec));
 }
 
-/* The time zone argument is accepted for the superuser and has no effect: there is none in the system. */
+/*
+ * The time zone argument is accepted for the superuser and has no effect: there is none in the
+ * system.
+ */
 void in_settimeofday(const struct k_message *m)
 {
 	struct thread *t = thread_of(m);
@@ -97,7 +101,8 @@ void in_settimeofday(const struct k_message *m)
 	int r = m->arg[0] ? caller_read(m, &tv, m->arg[0], sizeof tv) : 0;
 
 	if (!r && m->arg[0])
-		r = tv.usec < 0 || tv.usec >= 1000000 ? -EINVAL : (int)clock_set(t, tv.sec, tv.usec * 1000);
+		r = tv.usec < 0 || tv.usec >= 1000000 ? -EINVAL :
+							(int)clock_set(t, tv.sec, tv.usec * 1000);
 	else if (!r && !cred_capable(t->cred, LX_CAP_SYS_TIME))
 		r = -EPERM;
 	caller_answer(m, r);
@@ -137,8 +142,10 @@ static void thread_usage(const struct thread *t, struct lx_rusage *u)
 	process_usage(t->process, u);
 	if (k_thread_info(t->handle, &i) < 0)
 		return;
-	u->utime = (struct lx_timeval){ .sec = (int64_t)(i.user_ns / 1000000000), .usec = (int64_t)(i.user_ns % 1000000000 / 1000) };
-	u->stime = (struct lx_timeval){ .sec = (int64_t)(i.system_ns / 1000000000), .usec = (int64_t)(i.system_ns % 1000000000 / 1000) };
+	u->utime = (struct lx_timeval){ .sec = (int64_t)(i.user_ns / 1000000000),
+					.usec = (int64_t)(i.user_ns % 1000000000 / 1000) };
+	u->stime = (struct lx_timeval){ .sec = (int64_t)(i.system_ns / 1000000000),
+					.usec = (int64_t)(i.system_ns % 1000000000 / 1000) };
 	u->minflt = (int64_t)i.minor_faults;
 	u->majflt = (int64_t)i.major_faults;
 	u->nvcsw = (int64_t)i.voluntary;

@@ -1,8 +1,9 @@
 /*
  * Timers of processes.
  *
- * Real-time timers sit in the server's own timer heap. CPU-time timers and RLIMIT_CPU use one event per thread in the kernel, at the
- * earliest moment when the process could reach its next mark; the thread then visits and the marks are looked at.
+ * Real-time timers sit in the server's own timer heap. CPU-time timers and RLIMIT_CPU use one event
+ * per thread in the kernel, at the earliest moment when the process could reach its next mark; the
+ * thread then visits and the marks are looked at.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -24,7 +25,8 @@ static void real_fired(struct srv_timer *timer)
 
 	if (p->real_interval) {
 		if (next <= now)
-			next += (now - next) / p->real_interval * p->real_interval + p->real_interval;
+			next += (now - next) / p->real_interval * p->real_interval +
+				p->real_interval;
 		srv_timer_set(timer, next);
 	}
 	signal_process_kernel(p, LX_SIGALRM);
@@ -101,7 +103,8 @@ void timers_cpu_arm(struct process *p)
 	uint64_t user, system;
 	int64_t left;
 
-	if (!p->cpu_next && !p->virtual_timer.expires && !p->prof_timer.expires && p->limit[LX_RLIMIT_CPU].soft == LX_RLIM_INFINITY)
+	if (!p->cpu_next && !p->virtual_timer.expires && !p->prof_timer.expires &&
+	    p->limit[LX_RLIMIT_CPU].soft == LX_RLIM_INFINITY)
 		return;
 	process_cpu(p, &user, &system);
 	p->cpu_next = cpu_next(p, user, system);
@@ -115,7 +118,9 @@ void timers_cpu_arm(struct process *p)
 		if (k_thread_info(t->handle, &info) < 0)
 			continue;
 		k_thread_set(t->handle, K_THREAD_SET_EVENT_CPU,
-			p->cpu_next ? info.user_ns + info.system_ns + (uint64_t)left / p->thread_count + 1 : 0);
+			     p->cpu_next ? info.user_ns + info.system_ns +
+						   (uint64_t)left / p->thread_count + 1 :
+					   0);
 	}
 }
 
@@ -233,7 +238,9 @@ void in_setitimer(const struct k_message *m)
 	struct process *p = thread_of(m)->process;
 	struct lx_itimerval v = { 0 }, old;
 	int64_t value = 0, interval = 0;
-	int r = m->arg[0] > ITIMER_PROF ? -EINVAL : m->arg[1] ? caller_read(m, &v, m->arg[1], sizeof v) : 0;
+	int r = m->arg[0] > ITIMER_PROF ? -EINVAL :
+		m->arg[1]               ? caller_read(m, &v, m->arg[1], sizeof v) :
+					  0;
 
 	if (!r)
 		r = itimer_ns(v.value_sec, v.value_usec, &value);
@@ -334,7 +341,8 @@ bool timer_signal_taken(struct process *p, struct lx_siginfo *info)
 	return true;
 }
 
-static int timer_check(const struct k_message *m, struct thread *self, const struct sigevent_wire *e)
+static int timer_check(const struct k_message *m, struct thread *self,
+		       const struct sigevent_wire *e)
 {
 	int32_t clock = (int32_t)m->arg[0];
 	struct thread *to;
@@ -373,8 +381,13 @@ void in_timer_create(const struct k_message *m)
 		r = t ? 0 : -EAGAIN;
 	}
 	if (!r) {
-		*t = (struct posix_timer){ .process = p, .id = id, .clock = (int)m->arg[0], .notify = e.notify, .sig = e.sig,
-			.tid = (uint32_t)e.tid, .value = e.value };
+		*t = (struct posix_timer){ .process = p,
+					   .id = id,
+					   .clock = (int)m->arg[0],
+					   .notify = e.notify,
+					   .sig = e.sig,
+					   .tid = (uint32_t)e.tid,
+					   .value = e.value };
 		t->timer.fn = timer_fired;
 		t->timer.arg = t;
 		list_append(&p->timers, &t->link);

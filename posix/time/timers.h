@@ -16,15 +16,20 @@ void timers_exec(struct process *p);
 void timers_cpu_check(struct process *p);
 /* Sets the kernel's CPU-time events anew after a timer or limit changed. */
 void timers_cpu_arm(struct process *p);
-/* A queued SI_TIMER signal is being delivered: fills in its overrun. False: its timer is gone, drop it. */
+/*
+ * A queued SI_TIMER signal is being delivered: fills in its overrun. False: its timer is gone, drop
+ * it.
+ */
 bool timer_signal_taken(struct process *p, struct lx_siginfo *info);
 /* CPU time of the process so far, ns. */
 void process_cpu(struct process *p, uint64_t *user, uint64_t *system);
 
 srv_handler in_alarm, in_getitimer, in_setitimer;
-srv_handler in_timer_create, in_timer_settime, in_timer_gettime, in_timer_getoverrun, in_timer_delete;
+srv_handler in_timer_create, in_timer_settime, in_timer_gettime, in_timer_getoverrun,
+	in_timer_delete;
 
 /* clock.c */
-srv_handler in_clock_gettime, in_clock_getres, in_clock_settime, in_settimeofday, in_times, in_getrusage;
+srv_handler in_clock_gettime, in_clock_getres, in_clock_settime, in_settimeofday, in_times,
+	in_getrusage;
 
 #endif

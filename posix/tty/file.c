@@ -246,8 +246,9 @@ void ps_tty_open(const struct k_message *m)
 void ps_random_open(const struct k_message *m)
 {
 	int pin = srv_attached(m);
-	int h = pin == -K_RESTART_ALWAYS ? pin : file_open(m->arg[0] ? FILE_URANDOM : FILE_RANDOM, NULL, 0, (uint32_t)m->arg[1],
-			  m->arg[3], pin);
+	int h = pin == -K_RESTART_ALWAYS ? pin :
+					   file_open(m->arg[0] ? FILE_URANDOM : FILE_RANDOM, NULL,
+						     0, (uint32_t)m->arg[1], m->arg[3], pin);
 
 	if (h < 0)
 		open_fail(m, pin, h);
@@ -452,7 +453,10 @@ void file_know(void (*know)(int handle))
 	pty_each(pair_know, &know);
 }
 
-/* A description that was made and not committed has the number that the next in its slot would get, and its end is still to be told. */
+/*
+ * A description that was made and not committed has the number that the next in its slot would get,
+ * and its end is still to be told.
+ */
 void file_reconcile(bool (*is_alive)(uint64_t cookie))
 {
 	T.first_generation++;

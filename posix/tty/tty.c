@@ -464,7 +464,10 @@ uint64_t tty_write_begun(const struct k_message *m)
 	return t->taken_call == m->call ? t->taken : 0;
 }
 
-/* The same for one that was parked, and comes again behind our back: the server was restarted as its page was absent. */
+/*
+ * The same for one that was parked, and comes again behind our back: the server was restarted as
+ * its page was absent.
+ */
 void tty_write_keep(const struct srv_parked *p)
 {
 	struct thread *t = p->arg;

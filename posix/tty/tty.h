@@ -81,7 +81,10 @@ void file_closed(uint64_t cookie);
 void files_hang(struct tty *tty);
 struct file *file_of_call(const struct k_message *m);
 unsigned file_count(void);
-/* Recovery: every handle of files, terminals and pairs; the end of files whose descriptions are gone; readiness, told anew. */
+/*
+ * Recovery: every handle of files, terminals and pairs; the end of files whose descriptions are
+ * gone; readiness, told anew.
+ */
 void file_know(void (*know)(int handle));
 void file_reconcile(bool (*is_alive)(uint64_t cookie));
 void file_ready_tell(void);

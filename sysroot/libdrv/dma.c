@@ -10,7 +10,9 @@
 
 int dma_map(const char *name, struct dma *out)
 {
-	struct k_map map = { .space = -1, .object = srv_handle(name), .flags = K_MAP_READ | K_MAP_WRITE };
+	struct k_map map = { .space = -1,
+			     .object = srv_handle(name),
+			     .flags = K_MAP_READ | K_MAP_WRITE };
 	struct k_mobject_info info;
 	long r;
 
@@ -25,7 +27,9 @@ int dma_map(const char *name, struct dma *out)
 	r = k_space_map(&map);
 	if (r < 0)
 		return (int)r;
-	*out = (struct dma){ .base = (void *)map.address, .physical = info.physical, .size = info.size };
+	*out = (struct dma){ .base = (void *)map.address,
+			     .physical = info.physical,
+			     .size = info.size };
 	return 0;
 }
 

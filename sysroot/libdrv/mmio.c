@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Mapping what the supervisor granted: an object of whole pages, and NAME=OFFSET:SIZE:EXTRA among the arguments. */
+/*
+ * Mapping what the supervisor granted: an object of whole pages, and NAME=OFFSET:SIZE:EXTRA among
+ * the arguments.
+ */
 #include "mmio.h"
 
 #include <errno.h>
@@ -11,7 +14,9 @@
 int mmio_map(const char *name, struct mmio *out)
 {
 	const char *text = srv_arg_value(name);
-	struct k_map map = { .space = -1, .object = srv_handle(name), .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_UNCACHED };
+	struct k_map map = { .space = -1,
+			     .object = srv_handle(name),
+			     .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_UNCACHED };
 	struct k_mobject_info info;
 	uint64_t offset;
 	char *end;

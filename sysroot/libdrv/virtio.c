@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a virtio device: reset, features, queues, ready. What differs between buses is in virtio_pci.c and virtio_mmio.c. */
+/*
+ * The life of a virtio device: reset, features, queues, ready. What differs between buses is in
+ * virtio_pci.c and virtio_mmio.c.
+ */
 #include "virtio.h"
 
 #include <errno.h>
@@ -86,7 +89,8 @@ static uint32_t size_choose(uint32_t most, uint32_t wanted)
 	return size;
 }
 
-int virtio_queue(struct virtio *v, unsigned n, uint32_t size, unsigned vector, struct dma *memory, struct virtqueue *q)
+int virtio_queue(struct virtio *v, unsigned n, uint32_t size, unsigned vector, struct dma *memory,
+		 struct virtqueue *q)
 {
 	uint32_t most = n < VIRTIO_QUEUES ? v->transport->queue_most(v, n) : 0;
 	void *descriptors, *available, *used, *tables;
@@ -100,7 +104,8 @@ int virtio_queue(struct virtio *v, unsigned n, uint32_t size, unsigned vector, s
 	used = dma_take(memory, virtqueue_used_size(size), 64);
 	if (!descriptors || !available || !used)
 		return -ENOMEM;
-	rings = (struct virtio_rings){ dma_address(memory, descriptors), dma_address(memory, available), dma_address(memory, used) };
+	rings = (struct virtio_rings){ dma_address(memory, descriptors),
+				       dma_address(memory, available), dma_address(memory, used) };
 	virtqueue_init(q, size, v->features & VIRTIO_F_EVENT_IDX, descriptors, available, used);
 	if (v->features & VIRTIO_F_INDIRECT_DESC) {
 		tables = dma_take(memory, virtqueue_indirect_size(size), 64);
@@ -108,13 +113,19 @@ int virtio_queue(struct virtio *v, unsigned n, uint32_t size, unsigned vector, s
 			return -ENOMEM;
 		virtqueue_set_indirect(q, tables, dma_address(memory, tables));
 	}
-	return v->transport->queue_set(v, n, size, vector < v->vectors ? vector : v->vectors ? v->vectors - 1 : 0, &rings);
+	return v->transport->queue_set(v, n, size,
+				       vector < v->vectors ? vector :
+				       v->vectors          ? v->vectors - 1 :
+							     0,
+				       &rings);
 }
 
 int virtio_ready(struct virtio *v)
 {
 	status_add(v, VIRTIO_STATUS_DRIVER_OK);
-	return v->transport->status_get(v) & (VIRTIO_STATUS_FAILED | VIRTIO_STATUS_NEEDS_RESET) ? -EIO : 0;
+	return v->transport->status_get(v) & (VIRTIO_STATUS_FAILED | VIRTIO_STATUS_NEEDS_RESET) ?
+		       -EIO :
+		       0;
 }
 
 void virtio_notify(struct virtio *v, unsigned n)

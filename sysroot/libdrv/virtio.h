@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A virtio device, whatever bus it sits on. Source: Virtual I/O Device (VIRTIO) Version 1.2, chapters 2 and 3, 4.1 (PCI, modern
- * interface), 4.2 (memory-mapped, version 2).
+ * A virtio device, whatever bus it sits on. Source: Virtual I/O Device (VIRTIO) Version 1.2,
+ * chapters 2 and 3, 4.1 (PCI, modern interface), 4.2 (memory-mapped, version 2).
  *
- * In this order: virtio_open once; then, as often as wanted: virtio_reset, virtio_negotiate, virtio_queue for each queue, virtio_ready. After
- * virtio_reset has returned 0, the device neither reads nor writes memory until virtio_ready; a driver that begins, perhaps after one that died, resets first.
+ * In this order: virtio_open once; then, as often as wanted: virtio_reset, virtio_negotiate,
+ * virtio_queue for each queue, virtio_ready. After virtio_reset has returned 0, the device neither
+ * reads nor writes memory until virtio_ready; a driver that begins, perhaps after one that died,
+ * resets first.
  */
 #ifndef TROUPE_LIBDRV_VIRTIO_H
 #define TROUPE_LIBDRV_VIRTIO_H
@@ -41,7 +43,10 @@ struct virtio {
 	volatile uint8_t *doorbell[VIRTIO_QUEUES];
 };
 
-/* Where interrupts of a configuration change and of a queue go: numbers of messages. With a line there is no choice. */
+/*
+ * Where interrupts of a configuration change and of a queue go: numbers of messages. With a line
+ * there is no choice.
+ */
 #define VIRTIO_CONFIG_VECTOR 0u
 
 /* Maps what the supervisor granted. */
@@ -50,16 +55,26 @@ int virtio_open(struct virtio *v);
 int virtio_reset(struct virtio *v);
 /* What the device can do: some features need others that it may lack. */
 uint64_t virtio_offered(struct virtio *v);
-/* After a reset: takes those of `wanted` that are offered. -ENODEV: it lacks one of `needed` (VERSION_1 always is). */
+/*
+ * After a reset: takes those of `wanted` that are offered. -ENODEV: it lacks one of `needed`
+ * (VERSION_1 always is).
+ */
 int virtio_negotiate(struct virtio *v, uint64_t wanted, uint64_t needed);
-/* Makes queue n with at most `size` descriptors in `memory`. `vector`: the message for its interrupts. */
-int virtio_queue(struct virtio *v, unsigned n, uint32_t size, unsigned vector, struct dma *memory, struct virtqueue *q);
+/*
+ * Makes queue n with at most `size` descriptors in `memory`. `vector`: the message for its
+ * interrupts.
+ */
+int virtio_queue(struct virtio *v, unsigned n, uint32_t size, unsigned vector, struct dma *memory,
+		 struct virtqueue *q);
 /* The device may begin. */
 int virtio_ready(struct virtio *v);
 /* Tells the device that there is something in queue n. */
 void virtio_notify(struct virtio *v, unsigned n);
 
-/* Bits of why a line interrupts; reading takes the interrupt back. With messages: all ones, for the message said it. */
+/*
+ * Bits of why a line interrupts; reading takes the interrupt back. With messages: all ones, for the
+ * message said it.
+ */
 #define VIRTIO_CAUSE_QUEUE 1u
 #define VIRTIO_CAUSE_CONFIG 2u
 uint32_t virtio_cause(struct virtio *v);
@@ -70,7 +85,7 @@ bool virtio_failed(struct virtio *v);
 /* Reads n bytes of the device's own configuration, all of one moment. Zeros where it has none. */
 void virtio_config(struct virtio *v, unsigned offset, void *to, unsigned n);
 
-/* --- for the buses ------------------------------------------------------------------------------------------ */
+/* --- for the buses ------------------------------------------------------------------------ */
 
 struct virtio_rings {
 	uint64_t descriptor, available, used;	/* addresses */
@@ -84,9 +99,11 @@ struct virtio_transport {
 	uint32_t (*generation)(struct virtio *v);
 	uint32_t (*cause)(struct virtio *v);
 	uint8_t (*config_read)(struct virtio *v, unsigned offset);
-	uint32_t (*queue_most)(struct virtio *v, unsigned n);	/* 0: there is no such queue, or it is in use */
+	/* 0: there is no such queue, or it is in use */
+	uint32_t (*queue_most)(struct virtio *v, unsigned n);
 	/* 0, or -EIO: it does not take the vector, or its doorbell lies nowhere */
-	int (*queue_set)(struct virtio *v, unsigned n, uint32_t size, unsigned vector, const struct virtio_rings *r);
+	int (*queue_set)(struct virtio *v, unsigned n, uint32_t size, unsigned vector,
+			 const struct virtio_rings *r);
 	void (*config_vector)(struct virtio *v, unsigned vector);
 	void (*notify)(struct virtio *v, unsigned n);
 };

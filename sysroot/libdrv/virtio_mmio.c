@@ -7,9 +7,23 @@
 #include "server.h"
 
 enum {
-	DEVICE_FEATURES = 0x10, DEVICE_FEATURES_SELECT = 0x14, DRIVER_FEATURES = 0x20, DRIVER_FEATURES_SELECT = 0x24, QUEUE_SELECT = 0x30,
-	QUEUE_MOST = 0x34, QUEUE_SIZE = 0x38, QUEUE_READY = 0x44, QUEUE_NOTIFY = 0x50, INTERRUPT_STATUS = 0x60, INTERRUPT_ACK = 0x64,
-	STATUS = 0x70, QUEUE_DESCRIPTOR = 0x80, QUEUE_AVAILABLE = 0x90, QUEUE_USED = 0xa0, GENERATION = 0xfc, CONFIG = 0x100
+	DEVICE_FEATURES = 0x10,
+	DEVICE_FEATURES_SELECT = 0x14,
+	DRIVER_FEATURES = 0x20,
+	DRIVER_FEATURES_SELECT = 0x24,
+	QUEUE_SELECT = 0x30,
+	QUEUE_MOST = 0x34,
+	QUEUE_SIZE = 0x38,
+	QUEUE_READY = 0x44,
+	QUEUE_NOTIFY = 0x50,
+	INTERRUPT_STATUS = 0x60,
+	INTERRUPT_ACK = 0x64,
+	STATUS = 0x70,
+	QUEUE_DESCRIPTOR = 0x80,
+	QUEUE_AVAILABLE = 0x90,
+	QUEUE_USED = 0xa0,
+	GENERATION = 0xfc,
+	CONFIG = 0x100
 };
 
 static uint32_t get(struct virtio *v, unsigned reg)
@@ -74,7 +88,8 @@ static void set64(struct virtio *v, unsigned reg, uint64_t value)
 	set(v, reg + 4, (uint32_t)(value >> 32));
 }
 
-static int queue_set(struct virtio *v, unsigned n, uint32_t size, unsigned vector, const struct virtio_rings *r)
+static int queue_set(struct virtio *v, unsigned n, uint32_t size, unsigned vector,
+		     const struct virtio_rings *r)
 {
 	(void)vector;
 	set(v, QUEUE_SELECT, n);
@@ -98,7 +113,8 @@ static void notify(struct virtio *v, unsigned n)
 }
 
 static const struct virtio_transport transport = {
-	status_get, status_set, features_get, features_set, generation, cause, config_read, queue_most, queue_set, config_vector, notify,
+	status_get,  status_set, features_get, features_set,  generation, cause,
+	config_read, queue_most, queue_set,    config_vector, notify,
 };
 
 int virtio_mmio_open(struct virtio *v)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Virtio over PCI, modern interface (VIRTIO 1.2, 4.1.4). The supervisor has found the structures, granted their pages, and written
- * the interrupt table; here are only registers.
+ * Virtio over PCI, modern interface (VIRTIO 1.2, 4.1.4). The supervisor has found the structures,
+ * granted their pages, and written the interrupt table; here are only registers.
  */
 #include "virtio.h"
 
@@ -12,9 +12,23 @@
 
 /* struct virtio_pci_common_cfg */
 enum {
-	FEATURE_SELECT = 0, FEATURES = 4, DRIVER_FEATURE_SELECT = 8, DRIVER_FEATURES = 12, CONFIG_VECTOR = 16, QUEUES = 18,
-	STATUS = 20, GENERATION = 21, QUEUE_SELECT = 22, QUEUE_SIZE = 24, QUEUE_VECTOR = 26, QUEUE_ENABLE = 28,
-	QUEUE_NOTIFY_OFFSET = 30, QUEUE_DESCRIPTOR = 32, QUEUE_AVAILABLE = 40, QUEUE_USED = 48, COMMON_SIZE = 56
+	FEATURE_SELECT = 0,
+	FEATURES = 4,
+	DRIVER_FEATURE_SELECT = 8,
+	DRIVER_FEATURES = 12,
+	CONFIG_VECTOR = 16,
+	QUEUES = 18,
+	STATUS = 20,
+	GENERATION = 21,
+	QUEUE_SELECT = 22,
+	QUEUE_SIZE = 24,
+	QUEUE_VECTOR = 26,
+	QUEUE_ENABLE = 28,
+	QUEUE_NOTIFY_OFFSET = 30,
+	QUEUE_DESCRIPTOR = 32,
+	QUEUE_AVAILABLE = 40,
+	QUEUE_USED = 48,
+	COMMON_SIZE = 56
 };
 
 #define NO_VECTOR 0xffffu
@@ -61,7 +75,9 @@ static uint32_t queue_most(struct virtio *v, unsigned n)
 	if (n >= mmio_read16(v->common.base + QUEUES))
 		return 0;
 	mmio_write16(v->common.base + QUEUE_SELECT, (uint16_t)n);
-	return mmio_read16(v->common.base + QUEUE_ENABLE) ? 0 : mmio_read16(v->common.base + QUEUE_SIZE);
+	return mmio_read16(v->common.base + QUEUE_ENABLE) ?
+		       0 :
+		       mmio_read16(v->common.base + QUEUE_SIZE);
 }
 
 static void write64(volatile uint8_t *at, uint64_t value)
@@ -70,7 +86,8 @@ static void write64(volatile uint8_t *at, uint64_t value)
 	mmio_write32(at + 4, (uint32_t)(value >> 32));
 }
 
-static int queue_set(struct virtio *v, unsigned n, uint32_t size, unsigned vector, const struct virtio_rings *r)
+static int queue_set(struct virtio *v, unsigned n, uint32_t size, unsigned vector,
+		     const struct virtio_rings *r)
 {
 	volatile uint8_t *c = v->common.base;
 	uint64_t bell;
@@ -102,7 +119,8 @@ static void notify(struct virtio *v, unsigned n)
 }
 
 static const struct virtio_transport transport = {
-	status_get, status_set, features_get, features_set, generation, cause, config_read, queue_most, queue_set, config_vector, notify,
+	status_get,  status_set, features_get, features_set,  generation, cause,
+	config_read, queue_most, queue_set,    config_vector, notify,
 };
 
 int virtio_pci_open(struct virtio *v)

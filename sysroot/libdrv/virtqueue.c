@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Split virtqueues; see virtqueue.h. The order of writes that the device relies on is marked (1) to (4). */
+/*
+ * Split virtqueues; see virtqueue.h. The order of writes that the device relies on is marked (1) to
+ * (4).
+ */
 #include "virtqueue.h"
 
 #include <string.h>
@@ -15,19 +18,26 @@
 _Static_assert(sizeof(struct virtqueue_descriptor) == 16, "descriptor layout");
 _Static_assert(sizeof(struct virtqueue_used) == 8, "used element layout");
 
-/* --- the rings ---------------------------------------------------------------------------------------------- */
+/* --- the rings ---------------------------------------------------------------------------- */
 
 static volatile uint16_t *available_index(const struct virtqueue *q) { return &q->available[1]; }
-static volatile uint16_t *available_slot(const struct virtqueue *q, uint16_t i) { return &q->available[2 + (i & (q->size - 1))]; }
+static volatile uint16_t *available_slot(const struct virtqueue *q, uint16_t i)
+{
+	return &q->available[2 + (i & (q->size - 1))];
+}
 /* where the device learns when to interrupt */
-static volatile uint16_t *used_event(const struct virtqueue *q) { return &q->available[2 + q->size]; }
+static volatile uint16_t *used_event(const struct virtqueue *q)
+{
+	return &q->available[2 + q->size];
+}
 static uint16_t used_index(const struct virtqueue *q) { return q->used[1]; }
 /* where we learn when to notify */
 static uint16_t available_event(const struct virtqueue *q) { return q->used[2 + 4 * q->size]; }
 
 static struct virtqueue_used used_entry(const struct virtqueue *q, uint16_t i)
 {
-	const volatile struct virtqueue_used *e = (const volatile struct virtqueue_used *)&q->used[2] + (i & (q->size - 1));
+	const volatile struct virtqueue_used *e =
+		(const volatile struct virtqueue_used *)&q->used[2] + (i & (q->size - 1));
 
 	return (struct virtqueue_used){ e->id, e->length };
 }
@@ -38,7 +48,8 @@ static bool event_passed(uint16_t event, uint16_t new, uint16_t old)
 	return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
 }
 
-void virtqueue_init(struct virtqueue *q, uint32_t size, bool event_index, void *descriptors, void *available, void *used)
+void virtqueue_init(struct virtqueue *q, uint32_t size, bool event_index, void *descriptors,
+		    void *available, void *used)
 {
 	memset(q, 0, sizeof(*q));
 	q->descriptor = descriptors;
@@ -56,28 +67,36 @@ void virtqueue_set_indirect(struct virtqueue *q, void *tables, uint64_t address)
 	q->indirect_address = address;
 }
 
-/* --- adding ------------------------------------------------------------------------------------------------- */
+/* --- adding ------------------------------------------------------------------------------- */
 
-static struct virtqueue_descriptor describe(const struct virtqueue_segment *s, bool write, bool more, uint16_t next)
+static struct virtqueue_descriptor describe(const struct virtqueue_segment *s, bool write,
+					    bool more, uint16_t next)
 {
-	return (struct virtqueue_descriptor){ s->address, s->length, (uint16_t)((write ? DESCRIPTOR_WRITE : 0) | (more ? DESCRIPTOR_NEXT : 0)), more ? next : 0 };
+	return (struct virtqueue_descriptor){ s->address, s->length,
+					      (uint16_t)((write ? DESCRIPTOR_WRITE : 0) |
+							 (more ? DESCRIPTOR_NEXT : 0)),
+					      more ? next : 0 };
 }
 
 /* The request as a table; the head alone is in the ring. */
-static void add_table(struct virtqueue *q, uint16_t head, const struct virtqueue_segment *s, unsigned readable, unsigned n)
+static void add_table(struct virtqueue *q, uint16_t head, const struct virtqueue_segment *s,
+		      unsigned readable, unsigned n)
 {
 	struct virtqueue_descriptor *table = q->indirect + head * VIRTQUEUE_SEGMENTS;
 
 	for (unsigned i = 0; i < n; i++)
 		table[i] = describe(&s[i], i >= readable, i + 1 < n, (uint16_t)(i + 1));
 	q->descriptor[head] = (struct virtqueue_descriptor){
-		q->indirect_address + head * VIRTQUEUE_SEGMENTS * sizeof(*table), (uint32_t)(n * sizeof(*table)), DESCRIPTOR_INDIRECT, 0 };
+		q->indirect_address + head * VIRTQUEUE_SEGMENTS * sizeof(*table),
+		(uint32_t)(n * sizeof(*table)), DESCRIPTOR_INDIRECT, 0
+	};
 	q->count[head] = 1;
 	q->free_first = q->next[head];
 	q->unused--;
 }
 
-static void add_chain(struct virtqueue *q, uint16_t head, const struct virtqueue_segment *s, unsigned readable, unsigned n)
+static void add_chain(struct virtqueue *q, uint16_t head, const struct virtqueue_segment *s,
+		      unsigned readable, unsigned n)
 {
 	uint16_t at = head;
 
@@ -92,7 +111,8 @@ static void add_chain(struct virtqueue *q, uint16_t head, const struct virtqueue
 	q->unused -= n;
 }
 
-bool virtqueue_add(struct virtqueue *q, const struct virtqueue_segment *segment, unsigned readable, unsigned writable, uint64_t cookie)
+bool virtqueue_add(struct virtqueue *q, const struct virtqueue_segment *segment, unsigned readable,
+		   unsigned writable, uint64_t cookie)
 {
 	unsigned n = readable + writable;
 	uint16_t head = q->free_first;
@@ -129,7 +149,7 @@ bool virtqueue_publish(struct virtqueue *q)
 	return !(q->used[0] & USED_NO_NOTIFY);
 }
 
-/* --- taking back -------------------------------------------------------------------------------------------- */
+/* --- taking back -------------------------------------------------------------------------- */
 
 static void release(struct virtqueue *q, uint16_t head)
 {
@@ -152,7 +172,8 @@ bool virtqueue_take(struct virtqueue *q, uint64_t *cookie, uint32_t *length)
 		return false;
 	barrier_read();
 	e = used_entry(q, q->taken);
-	if ((uint16_t)(index - q->taken) > (uint16_t)(q->published - q->taken) || e.id >= q->size || !q->count[e.id]) {
+	if ((uint16_t)(index - q->taken) > (uint16_t)(q->published - q->taken) || e.id >= q->size ||
+	    !q->count[e.id]) {
 		q->broken = true;
 		return false;
 	}
@@ -175,7 +196,7 @@ bool virtqueue_withdraw(struct virtqueue *q, uint64_t *cookie)
 	return false;
 }
 
-/* --- interrupts --------------------------------------------------------------------------------------------- */
+/* --- interrupts --------------------------------------------------------------------------- */
 
 bool virtqueue_interrupt_later(struct virtqueue *q, uint16_t later)
 {
@@ -183,7 +204,8 @@ bool virtqueue_interrupt_later(struct virtqueue *q, uint16_t later)
 		*used_event(q) = (uint16_t)(q->taken + later);
 	else
 		q->available[0] = 0;
-	barrier_full();		/* (4) asked, before looking: either we see it, or the device sees that we ask */
+	/* (4) asked, before looking: either we see it, or the device sees that we ask */
+	barrier_full();
 	return !q->broken && (uint16_t)(used_index(q) - q->taken) > later;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Included before everything else in a server that is compiled with STATE_HOOKS: what it allocates is state, and what it does to others
- * for good waits in the outbox until the operation is committed. heap.h has memory that dies with the server.
+ * Included before everything else in a server that is compiled with STATE_HOOKS: what it allocates
+ * is state, and what it does to others for good waits in the outbox until the operation is
+ * committed. heap.h has memory that dies with the server.
  */
 #ifndef TROUPE_LIBSRV_ARENA_H
 #define TROUPE_LIBSRV_ARENA_H

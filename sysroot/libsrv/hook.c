@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the compiler calls before each store of a server that is compiled with STATE_HOOKS (state.h): the old bytes go to the undo log if
- * they are state. The names are those of the address sanitizer, whose instrumentation of stores alone this is; nothing else of it is used.
+ * What the compiler calls before each store of a server that is compiled with STATE_HOOKS
+ * (state.h): the old bytes go to the undo log if they are state. The names are those of the address
+ * sanitizer, whose instrumentation of stores alone this is; nothing else of it is used.
  *
- * The linker sends memcpy, memmove and memset here as well (--wrap): the compiler makes calls of them out of copies.
+ * The linker sends memcpy, memmove and memset here as well (--wrap): the compiler makes calls of
+ * them out of copies.
  */
 #include <string.h>
 
 #include "state.h"
 
-#define FIRST (STATE_BASE + STATE_LOG_SIZE + 65536u)	/* beyond the log and the header, which look after themselves */
+/* Beyond the log and the header, which look after themselves */
+#define FIRST (STATE_BASE + STATE_LOG_SIZE + 65536u)
 #define RANGE (STATE_SHARED + STATE_SHARED_SIZE - STATE_BASE)
 
 _Static_assert(STATE_LOG_SIZE >= 1u << 20, "room for the entries of one operation");
@@ -21,7 +24,9 @@ static inline bool is_old(uintptr_t at)
 }
 
 #ifdef STATE_CRASH
-/* For tests (make STATE_CRASH=N): dies somewhere among the next 2 N stores and steps of a commit. */
+/*
+ * For tests (make STATE_CRASH=N): dies somewhere among the next 2 N stores and steps of a commit.
+ */
 void state_crash(void)
 {
 	static uint64_t left;

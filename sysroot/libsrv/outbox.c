@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The outbox (outbox.h). An entry counts once `answers` or `effects` includes it, and these are restored with the operation; so entries
- * themselves need no log. They are forgotten by a plain store, when all that they say has been done.
+ * The outbox (outbox.h). An entry counts once `answers` or `effects` includes it, and these are
+ * restored with the operation; so entries themselves need no log. They are forgotten by a plain
+ * store, when all that they say has been done.
  */
 #include "outbox.h"
 
@@ -36,7 +37,8 @@ struct outbox_answer *outbox_answer(uint64_t call, int64_t result)
 	struct outbox_answer *a;
 
 	if (box->answers == box->answer_room)
-		state_set(box->answer, table_grow(box->answer, &box->answer_room, sizeof *box->answer));
+		state_set(box->answer,
+			  table_grow(box->answer, &box->answer_room, sizeof *box->answer));
 	a = &box->answer[box->answers];
 	a->call = call;
 	a->result = result;
@@ -59,7 +61,8 @@ void outbox_effect(enum outbox_what what, int handle)
 	if (handle < 0)
 		return;
 	if (box->effects == box->effect_room)
-		state_set(box->effect, table_grow(box->effect, &box->effect_room, sizeof *box->effect));
+		state_set(box->effect,
+			  table_grow(box->effect, &box->effect_room, sizeof *box->effect));
 	box->effect[box->effects] = (struct outbox_effect){ what, handle };
 	state_set(box->effects, box->effects + 1);
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The outbox of a transactional server (srv_ops.transactional): what an operation does to others for good.
+ * The outbox of a transactional server (srv_ops.transactional): what an operation does to others
+ * for good.
  *
- * A handler changes state and says what follows from it: answers, threads to start or to kill, handles to close. All of it is written
- * down in the arena, becomes valid with the commit at the handler's end, and only then is done, answers last. A server that dies before
- * the commit has done nothing; one that dies behind it has written down what its successor does again: a thread that is killed or started
- * twice, a handle that is closed twice, are so once (nobody makes handles in between); a call comes again, and its answer is here.
+ * A handler changes state and says what follows from it: answers, threads to start or to kill,
+ * handles to close. All of it is written down in the arena, becomes valid with the commit at the
+ * handler's end, and only then is done, answers last. A server that dies before the commit has done
+ * nothing; one that dies behind it has written down what its successor does again: a thread that is
+ * killed or started twice, a handle that is closed twice, are so once (nobody makes handles in
+ * between); a call comes again, and its answer is here.
  */
 #ifndef TROUPE_LIBSRV_OUTBOX_H
 #define TROUPE_LIBSRV_OUTBOX_H
@@ -37,7 +40,10 @@ struct outbox {
 	struct outbox_effect *effect;
 };
 
-/* `o` lies in the arena, zeroed at first. What a predecessor committed and may not have done is done, but for the answers. */
+/*
+ * `o` lies in the arena, zeroed at first. What a predecessor committed and may not have done is
+ * done, but for the answers.
+ */
 void outbox_setup(struct outbox *o);
 
 struct outbox_answer *outbox_answer(uint64_t call, int64_t result);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Parked calls: found again by call id when they are cancelled, and kept in queues by whatever they wait for. */
+/*
+ * Parked calls: found again by call id when they are cancelled, and kept in queues by whatever they
+ * wait for.
+ */
 #include "server.h"
 
 #include <stdlib.h>
@@ -19,7 +22,8 @@ static struct srv_parked **chain_of(uint64_t call)
 	return &T.chain[call % CHAINS];
 }
 
-struct srv_parked *srv_park(const struct k_message *m, void (*cancel)(struct srv_parked *p, bool dead))
+struct srv_parked *srv_park(const struct k_message *m,
+			    void (*cancel)(struct srv_parked *p, bool dead))
 {
 	struct srv_parked *p = calloc(1, sizeof *p);
 
@@ -87,7 +91,10 @@ void srv_parked_forget(void)
 	}
 }
 
-/* One that is not held has no caller any more, or comes again by itself. Cancelling may end others with it. */
+/*
+ * One that is not held has no caller any more, or comes again by itself. Cancelling may end others
+ * with it.
+ */
 void srv_parked_drop(void)
 {
 	for (unsigned i = 0; i < CHAINS; i++) {

@@ -23,7 +23,9 @@ static int text_put(int object, const struct text *x)
 static void opened(const struct k_message *m, int vfs, int object, int error)
 {
 	struct srv_forward f = {
-		.endpoint = vfs, .number = PROTO_VFS_PROC_OPENED, .handle = { error ? -1 : object, -1 },
+		.endpoint = vfs,
+		.number = PROTO_VFS_PROC_OPENED,
+		.handle = { error ? -1 : object, -1 },
 	};
 
 	memcpy(f.arg, m->arg, sizeof f.arg);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The server loop: receiving, dispatch, the pending answer, forwards. What each part promises is in server.h.
+ * The server loop: receiving, dispatch, the pending answer, forwards. What each part promises is in
+ * server.h.
  */
 #include "server.h"
 
@@ -21,7 +22,8 @@ static struct {
 	void (*undo)(void *arg, int error);
 	void *undo_arg;
 	uint32_t sent;			/* transactional: so many answers of the outbox have left */
-	uint64_t logged[K_ROUTE_NUMBERS / 64 + 1];	/* unknown numbers already logged; the last word: all above */
+	/* unknown numbers already logged; the last word: all above */
+	uint64_t logged[K_ROUTE_NUMBERS / 64 + 1];
 } loop;
 
 static const struct srv_number *number_table[K_ROUTE_NUMBERS + PRIVATE_NUMBERS];
@@ -35,14 +37,17 @@ int srv_endpoint(void)
 	return loop.endpoint;
 }
 
-/* --- answering ---------------------------------------------------------------------------------------------- */
+/* --- answering ---------------------------------------------------------------------------- */
 
 static bool call_is_gone(long error)
 {
 	return error == -ESRCH || error == -K_REDELIVER;
 }
 
-/* The kernel did nothing of the pending answer. What should have moved is closed; the caller gets the error if he is still there. */
+/*
+ * The kernel did nothing of the pending answer. What should have moved is closed; the caller gets
+ * the error if he is still there.
+ */
 static void answer_refused(long error)
 {
 	struct k_answer *a = &loop.answer;
@@ -68,9 +73,11 @@ static void answer_refused(long error)
 	srv_answer(a->call, error);
 }
 
-/* --- transactional servers ---------------------------------------------------------------------------------- */
+/* --- transactional servers ---------------------------------------------------------------- */
 
-/* The answer as it was written down; the registers that go with it are set. 0 or why it is refused. */
+/*
+ * The answer as it was written down; the registers that go with it are set. 0 or why it is refused.
+ */
 static long outbox_prepare(const struct outbox_answer *o)
 {
 	struct k_answer *a = &loop.answer;
@@ -82,7 +89,8 @@ static long outbox_prepare(const struct outbox_answer *o)
 	a->copies = a->installs = 0;
 	if (o->handle >= 0) {
 		a->installs = 1;
-		a->install[0] = (struct k_answer_install){ .handle = o->handle, .flags = o->install_flags };
+		a->install[0] =
+			(struct k_answer_install){ .handle = o->handle, .flags = o->install_flags };
 	}
 	if (o->set_regs)
 		r = k_caller_regs_set(loop.endpoint, o->call, &o->regs);
@@ -183,7 +191,9 @@ void srv_answer_install(int handle, uint32_t flags, uint32_t min, uint64_t fd_to
 	}
 	if (!loop.answering || a->installs == K_ANSWER_INSTALLS)
 		srv_panic("answer with too many installs");
-	a->install[a->installs++] = (struct k_answer_install){ .handle = handle, .flags = flags, .min = min, .fd_to = fd_to };
+	a->install[a->installs++] = (struct k_answer_install){
+		.handle = handle, .flags = flags, .min = min, .fd_to = fd_to
+	};
 }
 
 void srv_answer_flags(uint32_t flags)
@@ -210,7 +220,7 @@ void srv_answer_undo(void (*undo)(void *arg, int error), void *arg)
 	loop.undo_arg = arg;
 }
 
-/* --- forwarding --------------------------------------------------------------------------------------------- */
+/* --- forwarding --------------------------------------------------------------------------- */
 
 static int forward(struct k_forward *f)
 {
@@ -238,15 +248,21 @@ int srv_attached(const struct k_message *m)
 
 int srv_forward_kernel(uint64_t call)
 {
-	struct k_forward f = { .call = call, .flags = K_FORWARD_KERNEL, .endpoint = -1, .handle = { -1, -1 } };
+	struct k_forward f = {
+		.call = call, .flags = K_FORWARD_KERNEL, .endpoint = -1, .handle = { -1, -1 }
+	};
 
 	return forward(&f);
 }
 
 int srv_forward_kernel_args(uint64_t call, int number, const uint64_t arg[6], bool hook)
 {
-	struct k_forward f = { .call = call, .flags = K_FORWARD_KERNEL | K_FORWARD_ARGS | (hook ? K_FORWARD_HOOK : 0),
-		.endpoint = -1, .number = number, .handle = { -1, -1 } };
+	struct k_forward f = { .call = call,
+			       .flags = K_FORWARD_KERNEL | K_FORWARD_ARGS |
+					(hook ? K_FORWARD_HOOK : 0),
+			       .endpoint = -1,
+			       .number = number,
+			       .handle = { -1, -1 } };
 
 	memcpy(f.arg, arg, sizeof f.arg);
 	return forward(&f);
@@ -261,22 +277,28 @@ int srv_forward_as_is(uint64_t call, int endpoint)
 
 int srv_forward_descriptor(uint64_t call)
 {
-	struct k_forward f = { .call = call, .flags = K_FORWARD_DESCRIPTOR, .endpoint = -1, .handle = { -1, -1 } };
+	struct k_forward f = {
+		.call = call, .flags = K_FORWARD_DESCRIPTOR, .endpoint = -1, .handle = { -1, -1 }
+	};
 
 	return forward(&f);
 }
 
 int srv_forward(uint64_t call, const struct srv_forward *s)
 {
-	struct k_forward f = { .call = call, .flags = K_FORWARD_ARGS, .endpoint = s->endpoint, .number = s->number,
-		.scratch = s->scratch, .scratch_size = s->scratch ? s->scratch_size : 0,
-		.handle = { s->handle[0], s->handle[1] } };
+	struct k_forward f = { .call = call,
+			       .flags = K_FORWARD_ARGS,
+			       .endpoint = s->endpoint,
+			       .number = s->number,
+			       .scratch = s->scratch,
+			       .scratch_size = s->scratch ? s->scratch_size : 0,
+			       .handle = { s->handle[0], s->handle[1] } };
 
 	memcpy(f.arg, s->arg, sizeof f.arg);
 	return forward(&f);
 }
 
-/* --- dispatch ----------------------------------------------------------------------------------------------- */
+/* --- dispatch ----------------------------------------------------------------------------- */
 
 static bool number_in(const struct srv_numbers *set, int n)
 {
@@ -290,8 +312,12 @@ static const struct srv_number *number_find(const struct k_message *m)
 	/* a private call has no process behind it, so it cannot be a system call */
 	if (n >= 0 && n < K_ROUTE_NUMBERS)
 		return m->kind == K_MSG_PRIVATE ? NULL : number_table[n];
-	/* private numbers come from servers only: a program may say any number, but nobody forwarded it then */
-	if (n >= SRV_PRIVATE && n < SRV_PRIVATE_END && (m->kind == K_MSG_PRIVATE || (m->flags & K_MSGF_FORWARDED)))
+	/*
+	 * private numbers come from servers only: a program may say any number, but nobody
+	 * forwarded it then
+	 */
+	if (n >= SRV_PRIVATE && n < SRV_PRIVATE_END &&
+	    (m->kind == K_MSG_PRIVATE || (m->flags & K_MSGF_FORWARDED)))
 		return number_table[K_ROUTE_NUMBERS + n - SRV_PRIVATE];
 	return NULL;
 }
@@ -306,8 +332,8 @@ static void call_unknown(const struct k_message *m)
 		loop.logged[bit / 64] |= 1ull << (bit % 64);
 		name = loop.ops->number_name ? loop.ops->number_name(n) : NULL;
 		program = loop.ops->program_name ? loop.ops->program_name(m) : NULL;
-		srv_log("system call %d (%s) is not implemented; used by %s, pid %u", n, name ? name : "?",
-			program ? program : "?", m->pid);
+		srv_log("system call %d (%s) is not implemented; used by %s, pid %u", n,
+			name ? name : "?", program ? program : "?", m->pid);
 	}
 	if (loop.ops->unknown)
 		loop.ops->unknown(m);
@@ -357,10 +383,12 @@ static void other_dispatch(const struct k_message *m)
 {
 	const struct srv_ops *o = loop.ops;
 	srv_handler *const handler[] = {
-		[K_MSG_EVENT] = o->event, [K_MSG_FAULT] = o->fault, [K_MSG_DONE] = o->done,
-		[K_MSG_THREAD_DEAD] = o->thread_dead, [K_MSG_TASK_GONE] = o->task_gone, [K_MSG_NOTIFY] = o->notify,
-		[K_MSG_PAGER] = o->pager, [K_MSG_TABLE_GONE] = o->table_gone, [K_MSG_MEMORY] = o->memory,
-		[K_MSG_CLOSED] = NULL, [K_MSG_PIPE] = o->pipe, [K_MSG_OVERDUE] = o->overdue,
+		[K_MSG_EVENT] = o->event,         [K_MSG_FAULT] = o->fault,
+		[K_MSG_DONE] = o->done,           [K_MSG_THREAD_DEAD] = o->thread_dead,
+		[K_MSG_TASK_GONE] = o->task_gone, [K_MSG_NOTIFY] = o->notify,
+		[K_MSG_PAGER] = o->pager,         [K_MSG_TABLE_GONE] = o->table_gone,
+		[K_MSG_MEMORY] = o->memory,       [K_MSG_CLOSED] = NULL,
+		[K_MSG_PIPE] = o->pipe,           [K_MSG_OVERDUE] = o->overdue,
 	};
 
 	if (m->kind < sizeof handler / sizeof handler[0] && handler[m->kind])
@@ -417,7 +445,8 @@ void srv_setup(int endpoint, const struct srv_ops *ops)
 
 void srv_round(void)
 {
-	static struct k_message m __attribute__((aligned(256)));	/* in one page: the kernel writes it directly */
+	/* in one page: the kernel writes it directly */
+	static struct k_message m __attribute__((aligned(256)));
 	bool answering = loop.answering;
 	long r = k_receive(loop.endpoint, answering ? &loop.answer : NULL, &m, srv_timer_next());
 
@@ -443,7 +472,7 @@ void srv_round(void)
 		operation_end(true);
 }
 
-/* --- recovery of transactional servers ---------------------------------------------------------------------- */
+/* --- recovery of transactional servers ---------------------------------------------------- */
 
 static struct {
 	struct k_message *message;
@@ -473,7 +502,9 @@ static bool call_known(const struct k_message *m)
 		if (!r)
 			r = k_answer(loop.endpoint, &loop.answer);
 		if (r < 0 && !call_is_gone(r))
-			k_answer(loop.endpoint, &(struct k_answer){ .call = m->call, .result = r, .flags = K_ANSWER_RESULT });
+			k_answer(loop.endpoint, &(struct k_answer){ .call = m->call,
+								    .result = r,
+								    .flags = K_ANSWER_RESULT });
 		return true;
 	}
 	if (p)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state arena (state.h). Layout: a header with the undo log, then blocks. Blocks come from free lists by size class, or from
- * the end of the used part; the caller of state_free knows the size, so blocks have no headers.
+ * The state arena (state.h). Layout: a header with the undo log, then blocks. Blocks come from free
+ * lists by size class, or from the end of the used part; the caller of state_free knows the size,
+ * so blocks have no headers.
  *
- * The log is a stack of entries {bytes, pointer, size}: the size last, so that it can be walked from the top. An entry counts once
- * log_used includes it, which is written after it. Only the order of the stores matters, not that of the hardware: a server dies
- * at an instruction, and its successor sees all stores before that one. Hence compiler barriers and no fences.
+ * The log is a stack of entries {bytes, pointer, size}: the size last, so that it can be walked
+ * from the top. An entry counts once log_used includes it, which is written after it. Only the
+ * order of the stores matters, not that of the hardware: a server dies at an instruction, and its
+ * successor sees all stores before that one. Hence compiler barriers and no fences.
  */
 #include "state.h"
 
@@ -62,7 +64,7 @@ long state_shift;
 
 #define barrier() __asm__ volatile("" ::: "memory")
 
-/* --- the log ------------------------------------------------------------------------------------------------ */
+/* --- the log ------------------------------------------------------------------------------ */
 
 void undo_save(const void *p, size_t size)
 {
@@ -95,7 +97,7 @@ void state_rollback(void)
 	}
 }
 
-/* --- blocks ------------------------------------------------------------------------------------------------- */
+/* --- blocks ------------------------------------------------------------------------------- */
 
 static unsigned class_of(size_t size, size_t *rounded)
 {
@@ -148,7 +150,8 @@ void *state_alloc(size_t size)
 	state_set(head->used, head->used + n);
 	state_fresh = (uintptr_t)b;
 	state_fresh_size = n;
-	state_fresh_also[state_fresh_count++ % STATE_FRESH] = (struct state_fresh){ state_fresh, n };
+	state_fresh_also[state_fresh_count++ % STATE_FRESH] =
+		(struct state_fresh){ state_fresh, n };
 	memset(b, 0, size);
 	return b;
 }
@@ -190,13 +193,14 @@ size_t state_used(void)
 	return head->used;
 }
 
-/* --- memory for servers that are compiled with hooks -------------------------------------------------------- */
+/* --- memory for servers that are compiled with hooks -------------------------------------- */
 
 #define SIZED 16u	/* before each block: its size */
 
 void *arena_calloc(size_t n, size_t size)
 {
-	uint64_t *p = size && n > (STATE_SIZE_MAX - SIZED) / size ? NULL : state_alloc(n * size + SIZED);
+	uint64_t *p =
+		size && n > (STATE_SIZE_MAX - SIZED) / size ? NULL : state_alloc(n * size + SIZED);
 
 	if (!p)
 		return NULL;
@@ -235,7 +239,8 @@ char *arena_strdup(const char *text)
 
 int state_statics(void)
 {
-	extern char state_begin[] __attribute__((weak)), state_end[] __attribute__((weak));	/* server.ld */
+	/* server.ld */
+	extern char state_begin[] __attribute__((weak)), state_end[] __attribute__((weak));
 	size_t size = (size_t)(state_end - state_begin);
 	char *at = head->root;
 
@@ -250,7 +255,7 @@ int state_statics(void)
 	return 0;
 }
 
-/* --- operations --------------------------------------------------------------------------------------------- */
+/* --- operations --------------------------------------------------------------------------- */
 
 bool state_dirty(void)
 {
@@ -306,7 +311,8 @@ void state_format(uint32_t version)
 	head->magic = 0;	/* a server that dies here begins anew */
 	barrier();
 	head->log_used = 0;
-	memset((char *)head + offsetof(struct header, magic), 0, sizeof *head - offsetof(struct header, magic));
+	memset((char *)head + offsetof(struct header, magic), 0,
+	       sizeof *head - offsetof(struct header, magic));
 	pending_count = 0;
 	state_fresh_size = 0;
 	state_fresh_count = 0;
@@ -321,8 +327,11 @@ void state_format(uint32_t version)
 int state_open(int handle, uint32_t version)
 {
 	struct k_mobject_info info;
-	struct k_map map = { .address = STATE_BASE, .size = STATE_SIZE_MAX, .space = -1, .object = handle,
-		.flags = K_MAP_READ | K_MAP_WRITE | K_MAP_FIXED };
+	struct k_map map = { .address = STATE_BASE,
+			     .size = STATE_SIZE_MAX,
+			     .space = -1,
+			     .object = handle,
+			     .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_FIXED };
 	uint64_t least = (sizeof *head + GROW - 1) & -GROW;
 	long r = k_mobject_info(handle, &info);
 

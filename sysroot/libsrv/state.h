@@ -2,16 +2,19 @@
 /*
  * The state arena: what a server must not lose when it dies.
  *
- * A memory object, granted as "state", is mapped at one fixed address by every instance of the server, so pointers within
- * it stay valid across restarts. A server changes it in operations: before each change undo_save() (or state_set) writes the old
- * bytes into the arena's undo log, and state_commit() makes the whole operation final by one word write. A
- * server may die at any instruction: its successor's state_open() rolls an unfinished operation back.
+ * A memory object, granted as "state", is mapped at one fixed address by every instance of the
+ * server, so pointers within it stay valid across restarts. A server changes it in operations:
+ * before each change undo_save() (or state_set) writes the old bytes into the arena's undo log, and
+ * state_commit() makes the whole operation final by one word write. A server may die at any
+ * instruction: its successor's state_open() rolls an unfinished operation back.
  *
- * state_commit_call() also notes, as part of the operation, which call it carried out: when the server dies between that
- * and its answer, the call comes again (K_MSGF_REDELIVERED) and state_call_done() tells that it is done.
+ * state_commit_call() also notes, as part of the operation, which call it carried out: when the
+ * server dies between that and its answer, the call comes again (K_MSGF_REDELIVERED) and
+ * state_call_done() tells that it is done.
  *
- * Memory that was allocated in the current operation needs no undo_save: after a rollback it is free. state_free takes
- * effect at the commit. What state_alloc gives is zeroed. No memory is given back to the kernel; free memory is reused by size.
+ * Memory that was allocated in the current operation needs no undo_save: after a rollback it is
+ * free. state_free takes effect at the commit. What state_alloc gives is zeroed. No memory is given
+ * back to the kernel; free memory is reused by size.
  */
 #ifndef TROUPE_LIBSRV_STATE_H
 #define TROUPE_LIBSRV_STATE_H
@@ -23,7 +26,10 @@
 #define STATE_BASE 0x200000000000ul
 #define STATE_SIZE_MAX (16ul << 30)
 
-/* Maps the object and recovers. `version`: an arena of another version is formatted anew. 0 or a negative errno. */
+/*
+ * Maps the object and recovers. `version`: an arena of another version is formatted anew. 0 or a
+ * negative errno.
+ */
 int state_open(int handle, uint32_t version);
 /* True when state_open found an arena of a predecessor with a root. */
 bool state_recovered(void);
@@ -74,10 +80,12 @@ static inline void undo_save_small(const void *p, size_t size)
 }
 
 /*
- * Servers whose code knows nothing of the log: compiled with STATE_HOOKS (sysroot/rules.mk) every store calls hook.c, which saves what
- * was there if it lies in the arena or in the shared pages mapped behind it, so an operation is undone without a line for it.
- * malloc and its kin then give arena memory (arena.h). Variables of static storage are STATE and named as STATE_OF(x), from
- * everywhere: state_statics() moves them into the arena. Their stores would not be seen if the compiler knew where they are.
+ * Servers whose code knows nothing of the log: compiled with STATE_HOOKS (sysroot/rules.mk) every
+ * store calls hook.c, which saves what was there if it lies in the arena or in the shared pages
+ * mapped behind it, so an operation is undone without a line for it. malloc and its kin then give
+ * arena memory (arena.h). Variables of static storage are STATE and named as STATE_OF(x), from
+ * everywhere: state_statics() moves them into the arena. Their stores would not be seen if the
+ * compiler knew where they are.
  */
 #define STATE __attribute__((section(".state")))
 #ifdef STATE_HOOKS
@@ -96,7 +104,10 @@ extern long state_shift;
 #define STATE_SHARED (STATE_BASE + STATE_SIZE_MAX)
 #define STATE_SHARED_SIZE (16ul << 20)
 
-/* After state_open: the STATE variables are the predecessor's, or begin as they were linked. Sets the root. 0 or -ENOMEM. */
+/*
+ * After state_open: the STATE variables are the predecessor's, or begin as they were linked. Sets
+ * the root. 0 or -ENOMEM.
+ */
 int state_statics(void);
 
 /* Memory of the arena, with the size remembered. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timers of the server loop, a binary heap by deadline; and clocks that cost no trap: the time stamp counter, set
- * right by the kernel's clock at least once a second. The loop gives the first deadline to receive and calls
- * srv_timer_run after each message, so that a server that is never idle also sees its timers.
+ * Timers of the server loop, a binary heap by deadline; and clocks that cost no trap: the time
+ * stamp counter, set right by the kernel's clock at least once a second. The loop gives the first
+ * deadline to receive and calls srv_timer_run after each message, so that a server that is never
+ * idle also sees its timers.
  */
 #include "server.h"
 
@@ -65,7 +66,7 @@ int64_t srv_realtime(void)
 	return now + clock.offset;
 }
 
-/* --- the heap ----------------------------------------------------------------------------------------------- */
+/* --- the heap ----------------------------------------------------------------------------- */
 
 static void place(uint32_t i, struct srv_timer *t)
 {

@@ -2,8 +2,9 @@
 /*
  * From the first instruction to main(): thread-local storage, the start record, constructors.
  *
- * newlib keeps its state (errno and the like) in thread-local storage, so that comes first, without the help of any
- * function that could touch it. x86-64 puts the block below the thread pointer, which points to itself.
+ * newlib keeps its state (errno and the like) in thread-local storage, so that comes first, without
+ * the help of any function that could touch it. x86-64 puts the block below the thread pointer,
+ * which points to itself.
  */
 #include <elf.h>
 #include <stdlib.h>
@@ -40,7 +41,10 @@ static void tls_setup(void)
 	uint64_t align = p && p->p_align > 64 ? p->p_align : 64;
 	uint64_t size = p ? (p->p_memsz + p->p_align - 1) & -p->p_align : 0;
 	uint64_t before = (size + align - 1) & -align;
-	struct k_map map = { .size = (before + 64 + PAGE - 1) & -PAGE, .space = -1, .object = -1, .flags = K_MAP_READ | K_MAP_WRITE };
+	struct k_map map = { .size = (before + 64 + PAGE - 1) & -PAGE,
+			     .space = -1,
+			     .object = -1,
+			     .flags = K_MAP_READ | K_MAP_WRITE };
 	char *tp;
 
 	if (k_space_map(&map) < 0)

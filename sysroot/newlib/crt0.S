@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The first instructions of a native server: rdi is the start record (proto/start.h), rsp lies below it. */
+/*
+ * The first instructions of a native server: rdi is the start record (proto/start.h), rsp lies
+ * below it.
+ */
 	.text
 	.globl _start
 	.type _start, @function

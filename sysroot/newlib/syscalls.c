@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What newlib asks of a system, for servers: memory, a log to write to, and an end. Servers have no files.
+ * What newlib asks of a system, for servers: memory, a log to write to, and an end. Servers have no
+ * files.
  *
- * The heap is one anonymous region per step of 256 MiB; its pages come when they are touched. A server never exits
- * by itself: exit and abort trap, so that the supervisor sees registers and a backtrace and starts it again.
+ * The heap is one anonymous region per step of 256 MiB; its pages come when they are touched. A
+ * server never exits by itself: exit and abort trap, so that the supervisor sees registers and a
+ * backtrace and starts it again.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -33,8 +35,11 @@ void *sbrk(ptrdiff_t n)
 	if (n < 0 && (uint64_t)-n > used)
 		goto none;
 	while ((int64_t)(used + n) > (int64_t)mapped) {
-		struct k_map map = { .address = HEAP_BASE + mapped, .size = HEAP_STEP, .space = -1, .object = -1,
-			.flags = K_MAP_READ | K_MAP_WRITE | K_MAP_FIXED };
+		struct k_map map = { .address = HEAP_BASE + mapped,
+				     .size = HEAP_STEP,
+				     .space = -1,
+				     .object = -1,
+				     .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_FIXED };
 
 		if (k_space_map(&map) < 0)
 			goto none;

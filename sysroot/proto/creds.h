@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Credential records: a memory object that the process server writes, and the VFS and the network server map read-only ("creds").
+ * Credential records: a memory object that the process server writes, and the VFS and the network
+ * server map read-only ("creds").
  *
- * A record never changes while any thread carries its id; ids are never reused. The record of an id is in slot id % slots:
- * the process server chooses the next id so that its slot is free. Id 0 has no record and means the system itself (every power).
+ * A record never changes while any thread carries its id; ids are never reused. The record of an id
+ * is in slot id % slots: the process server chooses the next id so that its slot is free. Id 0 has
+ * no record and means the system itself (every power).
  */
 #ifndef TROUPE_PROTO_CREDS_H
 #define TROUPE_PROTO_CREDS_H
@@ -40,7 +42,8 @@ struct proto_creds {
 	struct proto_cred record[];
 };
 
-#define PROTO_CREDS_SIZE (sizeof(struct proto_creds) + PROTO_CREDS_SLOTS * sizeof(struct proto_cred))
+#define PROTO_CREDS_SIZE                                                                           \
+	(sizeof(struct proto_creds) + PROTO_CREDS_SLOTS * sizeof(struct proto_cred))
 
 _Static_assert(sizeof(struct proto_cred) == 320, "credential record layout");
 

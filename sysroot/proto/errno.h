@@ -2,9 +2,10 @@
 /*
  * <errno.h> for servers: newlib's, with Linux's numbers.
  *
- * There is one error vocabulary for kernel, servers and wire, and it is the system-call ABI's. newlib numbers many errors
- * differently, so this file lies before it in the include path and replaces the numbers. (newlib itself sets errno only to
- * numbers that both share, for what servers use of it: ENOMEM, EINVAL, ERANGE.) On the host nothing changes.
+ * There is one error vocabulary for kernel, servers and wire, and it is the system-call ABI's.
+ * newlib numbers many errors differently, so this file lies before it in the include path and
+ * replaces the numbers. (newlib itself sets errno only to numbers that both share, for what servers
+ * use of it: ENOMEM, EINVAL, ERANGE.) On the host nothing changes.
  */
 #ifndef TROUPE_PROTO_ERRNO_H
 #define TROUPE_PROTO_ERRNO_H

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The list of processes and threads: a memory object that the process server writes and the VFS maps read-only ("pids").
+ * The list of processes and threads: a memory object that the process server writes and the VFS
+ * maps read-only ("pids").
  *
- * Reading: take seq (even, else again), read, and take seq again: if it changed, read again. Entries are in no order; pid 0 is a
- * free slot. The object may grow; `slots` says how many entries there are now.
+ * Reading: take seq (even, else again), read, and take seq again: if it changed, read again.
+ * Entries are in no order; pid 0 is a free slot. The object may grow; `slots` says how many entries
+ * there are now.
  */
 #ifndef TROUPE_PROTO_PIDS_H
 #define TROUPE_PROTO_PIDS_H

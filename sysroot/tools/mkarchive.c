@@ -229,9 +229,10 @@ static void header_write(const struct entry *entry, size_t name_size)
 	char header[HEADER + 1];
 	unsigned links = S_ISDIR(entry->mode) ? 2 : 1;
 
-	snprintf(header, sizeof(header), "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X",
-		++inode, (unsigned)entry->mode, entry->uid, entry->gid, links, timestamp,
-		(unsigned)entry->size, 0, 0, 0, 0, (unsigned)name_size, 0);
+	snprintf(header, sizeof(header),
+		 "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", ++inode,
+		 (unsigned)entry->mode, entry->uid, entry->gid, links, timestamp,
+		 (unsigned)entry->size, 0, 0, 0, 0, (unsigned)name_size, 0);
 	out_write(header, HEADER);
 	out_write(entry->path, strlen(entry->path));
 	out_zero(name_size - strlen(entry->path));

@@ -212,7 +212,8 @@ TEST(icmp, any_loopback_address)
 	struct echo request = echo_request(1);
 	struct address from;
 
-	CHECK_EQ(send_to(fd, &request, sizeof(request), address_in(0x7f000907, 0)), sizeof(request));
+	CHECK_EQ(send_to(fd, &request, sizeof(request), address_in(0x7f000907, 0)),
+		 sizeof(request));
 	CHECK_EQ(receive_from(fd, got, sizeof(got), &from), sizeof(request));
 	CHECK_ADDRESS(from, address_in(0x7f000907, 0));
 }

@@ -32,7 +32,8 @@ TEST(nanosleep, absolute)
 
 	CHECK_OK(clock_gettime(CLOCK_MONOTONIC, &until));
 	CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL), 0); /* is past */
-	until = (struct timespec){ 0, 1 }; /* long past, even right after the start of the machine */
+	/* long past, even right after the start of the machine */
+	until = (struct timespec){ 0, 1 };
 	CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL), 0);
 	int64_t end = now_ns() + 30000000;
 	until = (struct timespec){ end / 1000000000, end % 1000000000 };

@@ -268,7 +268,9 @@ static inline void timeout_set(int fd, int option, int milliseconds)
 	CHECK_OK(setsockopt(fd, SOL_SOCKET, option, &time, sizeof(time)));
 }
 
-/* Whether the other side still has room in its window (tcpi_snd_wnd of Linux, where there is one). */
+/*
+ * Whether the other side still has room in its window (tcpi_snd_wnd of Linux, where there is one).
+ */
 static inline int window_open(int fd)
 {
 	char info[512] = "";

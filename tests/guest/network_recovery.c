@@ -1,8 +1,9 @@
 /*
- * The network server is ended and started again: who listens goes on listening, who is connected is told that
- * it is over, nobody waits for ever, and new sockets work at once.
+ * The network server is ended and started again: who listens goes on listening, who is connected is
+ * told that it is over, nobody waits for ever, and new sockets work at once.
  *
- * On Linux, where there is nothing of the kind, the other end does what the restart would have done.
+ * On Linux, where there is nothing of the kind, the other end does what the restart would have
+ * done.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -158,11 +159,14 @@ TEST(network_recovery, poll_is_told)
 	CHECK_EXITED(pid, 0);
 }
 
-/* Whatever is asked of a socket that has lost its server, there is an answer, and it can be closed. */
+/*
+ * Whatever is asked of a socket that has lost its server, there is an answer, and it can be closed.
+ */
 TEST(network_recovery, old_sockets_answer)
 {
 	struct address at = loopback(AF_INET, 9), any = { .size = sizeof(any.in6) };
-	int tcp[2], udp = socket_bound(AF_INET, SOCK_DGRAM), fresh = socket_new(AF_INET, SOCK_STREAM);
+	int tcp[2], udp = socket_bound(AF_INET, SOCK_DGRAM),
+		    fresh = socket_new(AF_INET, SOCK_STREAM);
 
 	tcp_pair(AF_INET, tcp);
 	int all[] = { tcp[0], tcp[1], udp, fresh };

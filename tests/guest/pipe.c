@@ -125,7 +125,8 @@ TEST(pipe, broken_in_the_middle_of_a_write)
 	if (pid == 0) {
 		signal(SIGPIPE, count_signal);
 		CHECK_OK(close(fd[0]));
-		CHECK_EQ(write(fd[1], buffer, sizeof buffer), CAPACITY);	/* both: the count and the signal */
+		/* both: the count and the signal */
+		CHECK_EQ(write(fd[1], buffer, sizeof buffer), CAPACITY);
 		CHECK_EQ(pipe_signals, 1);
 		_exit(0);
 	}

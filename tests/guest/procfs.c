@@ -128,7 +128,12 @@ TEST(procfs, status_lines)
 /* The C library's own signals cannot be set through it; whoever started us may ignore them. */
 static void own_signals_default(void)
 {
-	struct { void *handler; unsigned long flags; void *restorer; unsigned long mask; } none = { 0 };
+	struct {
+		void *handler;
+		unsigned long flags;
+		void *restorer;
+		unsigned long mask;
+	} none = { 0 };
 
 	for (int sig = 32; sig < 35; sig++)
 		CHECK_OK(syscall(SYS_rt_sigaction, sig, &none, NULL, 8));

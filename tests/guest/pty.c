@@ -1,6 +1,6 @@
 /*
- * Pseudo-terminals: the nodes in /dev/pts, opening, what each end sees of the other's closing, packet
- * mode, and programs on them.
+ * Pseudo-terminals: the nodes in /dev/pts, opening, what each end sees of the other's closing,
+ * packet mode, and programs on them.
  *
  * SPDX-License-Identifier: MIT
  */

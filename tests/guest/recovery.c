@@ -136,7 +136,10 @@ TEST(recovery, pipes)
 	CHECK_EQ(read(fd[0], buffer, sizeof(buffer)), 0);
 }
 
-/* Runs `wait_for` in a child until it sleeps, restarts the server, lets `let_go` end the wait: the child ends with 0. */
+/*
+ * Runs `wait_for` in a child until it sleeps, restarts the server, lets `let_go` end the wait: the
+ * child ends with 0.
+ */
 static void disturbed(void (*wait_for)(void), void (*let_go)(void))
 {
 	pid_t pid = FORK();
@@ -232,7 +235,7 @@ TEST(recovery, record_lock_that_is_waited_for)
 	CHECK_OK(fcntl(locked, F_SETLK, &lock));
 }
 
-/* --- sockets ------------------------------------------------------------------------------------------------ */
+/* --- sockets ------------------------------------------------------------------------------ */
 
 TEST(recovery, socket_conversation)
 {
@@ -248,7 +251,9 @@ TEST(recovery, socket_conversation)
 			for (int i = 0; i < 40; i++) {
 				CHECK_EQ(recv(sv[1], buffer, sizeof(buffer), 0), 5);
 				CHECK_EQ(buffer[4], i);
-				CHECK_EQ(send(sv[1], buffer, 5, i & 1 ? MSG_NOSIGNAL | MSG_MORE : 0), 5);
+				CHECK_EQ(send(sv[1], buffer, 5,
+					      i & 1 ? MSG_NOSIGNAL | MSG_MORE : 0),
+					 5);
 			}
 			_exit(0);
 		}
@@ -332,14 +337,19 @@ TEST(recovery, connection_that_is_waited_for)
 	accept_wait();
 	restart();
 	CHECK_OK(close(listening));
-	CHECK_ERRNO(connect(CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0)), (const void *)&place, sizeof(place)), ECONNREFUSED);
+	CHECK_ERRNO(connect(CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0)), (const void *)&place,
+			    sizeof(place)),
+		    ECONNREFUSED);
 }
 
 TEST(recovery, descriptors_on_their_way)
 {
 	_Alignas(8) char control[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec v = { "x", 1 };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr m = { .msg_iov = &v,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
 	struct cmsghdr *c = (void *)control;
 	char buffer[10];
 	int sv[2], p[2], fd;

@@ -73,7 +73,8 @@ static void wait_asleep(pid_t pid)
 
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
 	for (int i = 0; i < 500; i++) {
-		int fd = CHECK_OK(open(path, O_RDONLY)), n = (int)CHECK_OK(read(fd, text, sizeof text - 1));
+		int fd = CHECK_OK(open(path, O_RDONLY)),
+		    n = (int)CHECK_OK(read(fd, text, sizeof text - 1));
 		char *state;
 
 		close(fd);
@@ -208,7 +209,9 @@ TEST(recovery_posix, pipelines)
 	FILE *f;
 	int sum = 0, n;
 
-	f = popen("for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; done | while read x; do echo $x; done", "r");
+	f = popen(
+		"for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; done | while read x; do echo $x; done",
+		"r");
 	CHECK(f);
 	restart();
 	while (fscanf(f, "%d", &n) == 1)
@@ -257,7 +260,8 @@ TEST(recovery_posix, pending_and_blocked)
 	CHECK(sigismember(&set, SIGRTMIN) && sigismember(&set, SIGUSR1));
 	CHECK_EQ(caught, 0);
 	CHECK_OK(sigprocmask(SIG_SETMASK, NULL, &old));
-	CHECK(sigismember(&old, SIGRTMIN) && sigismember(&old, SIGUSR1) && !sigismember(&old, SIGUSR2));
+	CHECK(sigismember(&old, SIGRTMIN) && sigismember(&old, SIGUSR1) &&
+	      !sigismember(&old, SIGUSR2));
 	CHECK_OK(sigprocmask(SIG_UNBLOCK, &set, NULL));
 	CHECK_EQ(last_value, 123);
 	CHECK_EQ(caught, 5);
@@ -292,7 +296,9 @@ TEST(recovery_posix, suspend_is_parked)
 		sigprocmask(SIG_SETMASK, &set, NULL);
 		CHECK_ERRNO(sigsuspend(&wait), EINTR);
 		sigprocmask(SIG_SETMASK, NULL, &wait);
-		_exit(caught == 1 && sigismember(&wait, SIGUSR1) && sigismember(&wait, SIGUSR2) ? 0 : 1);
+		_exit(caught == 1 && sigismember(&wait, SIGUSR1) && sigismember(&wait, SIGUSR2) ?
+			      0 :
+			      1);
 	}
 	pause_ms(50);
 	wait_asleep(child);
@@ -433,7 +439,8 @@ TEST(recovery_posix, usage)
 	CHECK_OK(getrusage(RUSAGE_CHILDREN, &children));
 	restart();
 	CHECK_OK(getrusage(RUSAGE_SELF, &after));
-	CHECK(after.ru_utime.tv_sec * 1000000 + after.ru_utime.tv_usec >= before.ru_utime.tv_sec * 1000000 + before.ru_utime.tv_usec);
+	CHECK(after.ru_utime.tv_sec * 1000000 + after.ru_utime.tv_usec >=
+	      before.ru_utime.tv_sec * 1000000 + before.ru_utime.tv_usec);
 	CHECK_OK(getrusage(RUSAGE_CHILDREN, &after));
 	CHECK_EQ(after.ru_utime.tv_usec, children.ru_utime.tv_usec);
 	CHECK(times(&t) != (clock_t)-1);
@@ -799,7 +806,8 @@ static void churn(int seed)
 		CHECK_EQ(status, i % 2 ? SIGKILL : SIGTERM);
 		CHECK_ERRNO(waitpid(-1, &status, WNOHANG), ECHILD);
 		if (i % 8 == 0) {
-			char *argv[] = { (char *)test_self, "--helper=seven", NULL }, *none[] = { NULL };
+			char *argv[] = { (char *)test_self, "--helper=seven", NULL },
+			     *none[] = { NULL };
 
 			CHECK_EQ(posix_spawn(&child, test_self, NULL, NULL, argv, none), 0);
 			CHECK_EQ(status_of(child), 7 << 8);

@@ -16,8 +16,9 @@ TEST(tcp_connect, both_ends_know_each_other)
 		CHECK_ADDRESS(local_address(fd[0]), peer_address(fd[1]));
 		CHECK_ADDRESS(peer_address(fd[0]), local_address(fd[1]));
 		CHECK_ADDRESS(local_address(fd[0]), loopback(family, local_port(fd[0])));
-		CHECK_EQ(local_address(fd[0]).size,
-			 family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+		CHECK_EQ(local_address(fd[0]).size, family == AF_INET ?
+							    sizeof(struct sockaddr_in) :
+							    sizeof(struct sockaddr_in6));
 		CHECK_EQ(write(fd[0], "to", 2), 2);
 		CHECK_EQ(write(fd[1], "fro", 3), 3);
 		char got[3];
@@ -42,7 +43,8 @@ TEST(tcp_connect, refused)
 TEST(tcp_connect, again_after_a_refusal)
 {
 	FOR_FAMILIES(family) {
-		int nobody = socket_bound(family, SOCK_STREAM), fd = socket_new(family, SOCK_STREAM);
+		int nobody = socket_bound(family, SOCK_STREAM),
+		    fd = socket_new(family, SOCK_STREAM);
 		int listener = listener_new(family, 1);
 
 		CHECK_ERRNO(connect_to(fd, local_address(nobody)), ECONNREFUSED);

@@ -503,7 +503,8 @@ TEST(tcp_listen, deferred_for_a_time)
 /* Linux counts it in repeated requests, after 1, 3, 7, ... seconds. */
 TEST(tcp_listen, deferred_how_long)
 {
-	static const int set[] = { 0, 1, 2, 3, 4, 7, 8, 100, -1 }, got[] = { 0, 1, 3, 3, 7, 7, 15, 127, 0 };
+	static const int set[] = { 0, 1, 2, 3, 4, 7, 8, 100, -1 },
+			 got[] = { 0, 1, 3, 3, 7, 7, 15, 127, 0 };
 	int fd = socket_new(AF_INET, SOCK_STREAM);
 
 	for (unsigned i = 0; i < sizeof(set) / sizeof(set[0]); i++) {

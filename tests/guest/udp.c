@@ -232,7 +232,9 @@ TEST(udp, to_the_address_it_was_sent_to)
 	CHECK_ERRNO(recv(fd[0], got, 10, MSG_DONTWAIT), EAGAIN);
 }
 
-/* Beyond the receiver's buffer they are dropped, the first ones stay, and the sender never knows. */
+/*
+ * Beyond the receiver's buffer they are dropped, the first ones stay, and the sender never knows.
+ */
 TEST(udp, overflow)
 {
 	int a = socket_new(AF_INET, SOCK_DGRAM), b = socket_new(AF_INET, SOCK_DGRAM), taken = 0;

@@ -140,8 +140,12 @@ TEST(udp_connect, queue_of_errors)
 	struct address at = local_address(nobody), whom;
 	char control[256];
 	struct iovec room = { got, sizeof(got) };
-	struct msghdr message = { .msg_name = &whom.any, .msg_namelen = sizeof(whom.in), .msg_iov = &room,
-				  .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr message = { .msg_name = &whom.any,
+				  .msg_namelen = sizeof(whom.in),
+				  .msg_iov = &room,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
 
 	CHECK_OK(close(nobody));
 	CHECK_OK(option_set(fd, IPPROTO_IP, IP_RECVERR, 1));

@@ -61,7 +61,9 @@ static void *control_add(struct message *message, int level, int type, size_t si
 {
 	struct cmsghdr *at = (void *)(message->control + message->header.msg_controllen);
 
-	*at = (struct cmsghdr){ .cmsg_len = CMSG_LEN(size), .cmsg_level = level, .cmsg_type = type };
+	*at = (struct cmsghdr){ .cmsg_len = CMSG_LEN(size),
+				.cmsg_level = level,
+				.cmsg_type = type };
 	message->header.msg_controllen += CMSG_SPACE(size);
 	return CMSG_DATA(at);
 }
@@ -164,7 +166,8 @@ static void many_init(size_t size)
 {
 	for (int i = 0; i < MANY; i++) {
 		vectors[i] = (struct iovec){ texts[i], size };
-		many[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &vectors[i], .msg_iovlen = 1 } };
+		many[i] =
+			(struct mmsghdr){ .msg_hdr = { .msg_iov = &vectors[i], .msg_iovlen = 1 } };
 	}
 }
 

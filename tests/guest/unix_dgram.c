@@ -1,5 +1,6 @@
 /*
- * AF_UNIX datagrams and sequenced packets: boundaries, truncation, who may send to whom, full queues, ends.
+ * AF_UNIX datagrams and sequenced packets: boundaries, truncation, who may send to whom, full
+ * queues, ends.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -87,7 +88,8 @@ TEST(unix_dgram, truncation)
 
 TEST(unix_dgram, vectors)
 {
-	struct iovec out[2] = { { "ab", 2 }, { "cde", 3 } }, in[2] = { { buffer, 1 }, { buffer + 10, 10 } };
+	struct iovec out[2] = { { "ab", 2 }, { "cde", 3 } },
+		     in[2] = { { buffer, 1 }, { buffer + 10, 10 } };
 	int sv[2];
 
 	pair(sv, SOCK_SEQPACKET);
@@ -118,7 +120,8 @@ TEST(unix_dgram, addresses)
 {
 	struct sockaddr_un a;
 	socklen_t size = sizeof(a);
-	int s = bound(SOCK_DGRAM, "s"), c = bound(SOCK_DGRAM, "client"), nameless = CHECK_OK(socket(AF_UNIX, SOCK_DGRAM, 0));
+	int s = bound(SOCK_DGRAM, "s"), c = bound(SOCK_DGRAM, "client"),
+	    nameless = CHECK_OK(socket(AF_UNIX, SOCK_DGRAM, 0));
 
 	CHECK_EQ(sendto(c, "one", 3, 0, (void *)&a, name_of(&a, "s")), 3);
 	CHECK_EQ(sendto(nameless, "two!", 4, 0, (void *)&a, name_of(&a, "s")), 4);
@@ -149,7 +152,8 @@ TEST(unix_dgram, connected)
 	struct sockaddr_un a;
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
 	socklen_t size = sizeof(a);
-	int s = bound(SOCK_DGRAM, "s"), c = bound(SOCK_DGRAM, "c"), other = CHECK_OK(socket(AF_UNIX, SOCK_DGRAM, 0));
+	int s = bound(SOCK_DGRAM, "s"), c = bound(SOCK_DGRAM, "c"),
+	    other = CHECK_OK(socket(AF_UNIX, SOCK_DGRAM, 0));
 
 	CHECK_OK(connect_to(c, "s"));
 	CHECK_OK(getpeername(c, (void *)&a, &size));
@@ -195,7 +199,8 @@ TEST(unix_dgram, peer_gone)
 /* Nobody reads: a sender who is not its peer's peer meets a full queue soon. */
 TEST(unix_dgram, full_queue)
 {
-	int s = bound(SOCK_DGRAM, "s"), c = CHECK_OK(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0)), n = 0;
+	int s = bound(SOCK_DGRAM, "s"),
+	    c = CHECK_OK(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0)), n = 0;
 
 	CHECK_OK(connect_to(c, "s"));
 	CHECK_EQ(ready(c), POLLOUT);

@@ -1,5 +1,6 @@
 /*
- * AF_UNIX names and connections: paths, abstract names, listening and accepting, permissions, who the other is.
+ * AF_UNIX names and connections: paths, abstract names, listening and accepting, permissions, who
+ * the other is.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -365,7 +366,8 @@ TEST(unix_names, bad_names)
 
 TEST(unix_names, types_do_not_mix)
 {
-	int l = listener("s", 5), d = CHECK_OK(socket(AF_UNIX, SOCK_DGRAM, 0)), q = CHECK_OK(socket(AF_UNIX, SOCK_SEQPACKET, 0));
+	int l = listener("s", 5), d = CHECK_OK(socket(AF_UNIX, SOCK_DGRAM, 0)),
+	    q = CHECK_OK(socket(AF_UNIX, SOCK_SEQPACKET, 0));
 
 	CHECK_ERRNO(connect_to(d, "s"), EPROTOTYPE);
 	CHECK_ERRNO(connect_to(q, "s"), EPROTOTYPE);
@@ -474,7 +476,8 @@ TEST(unix_names, proc_net_unix)
 	CHECK(f && fgets(line, sizeof(line), f));
 	CHECK_STR(line, "Num       RefCount Protocol Flags    Type St Inode Path\n");
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%*x: %*x %*x %19s 0001 01 %lu %199s", flags, &inode, path) == 3 && inode == st.st_ino) {
+		if (sscanf(line, "%*x: %*x %*x %19s 0001 01 %lu %199s", flags, &inode, path) == 3 &&
+		    inode == st.st_ino) {
 			CHECK_STR(path, "visible");
 			CHECK_STR(flags, "00010000");
 			found++;

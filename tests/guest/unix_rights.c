@@ -48,7 +48,8 @@ struct got {
 /* Receives at most n bytes, with room for so many descriptors. */
 static struct got receive(int s, size_t n, int room, int flags)
 {
-	static _Alignas(8) char control[CMSG_SPACE(300 * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
+	static _Alignas(
+		8) char control[CMSG_SPACE(300 * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
 	struct iovec v = { buffer, n };
 	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = room ? control : NULL,
 			    .msg_controllen = room ? CMSG_LEN((size_t)room * sizeof(int)) : 0 };
@@ -307,7 +308,10 @@ TEST(unix_rights, bad_control_data)
 {
 	_Alignas(8) char control[64] = { 0 };
 	struct iovec v = { "x", 1 };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = CMSG_LEN(4) };
+	struct msghdr m = { .msg_iov = &v,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = CMSG_LEN(4) };
 	struct cmsghdr *c = (void *)control;
 	int sv[2], bad = 999, minus = -1;
 
@@ -383,7 +387,8 @@ TEST(unix_rights, circles)
 			CHECK_OK(close(a[j]));
 			CHECK_OK(close(b[j]));
 		}
-		pair(a, types[i]);		/* the end of any socket makes Linux look for circles */
+		/* the end of any socket makes Linux look for circles */
+		pair(a, types[i]);
 		CHECK_OK(close(a[0]));
 		CHECK_OK(close(a[1]));
 		CHECK_EQ(read(p[0], buffer, 1), 0);
@@ -435,7 +440,7 @@ TEST(unix_rights, limit_of_those_on_the_way)
 	}
 }
 
-/* --- credentials -------------------------------------------------------------------------------------------- */
+/* --- credentials -------------------------------------------------------------------------- */
 
 static void want_creds(int s, int on)
 {
@@ -474,7 +479,10 @@ TEST(unix_rights, credentials)
 	}
 }
 
-/* What different writers wrote to a stream is not glued together when the reader wants to know who it was. */
+/*
+ * What different writers wrote to a stream is not glued together when the reader wants to know who
+ * it was.
+ */
 TEST(unix_rights, credentials_part_a_stream)
 {
 	struct got g;
@@ -499,7 +507,10 @@ static ssize_t send_cred(int s, pid_t pid, uid_t uid, gid_t gid)
 {
 	_Alignas(8) char control[CMSG_SPACE(sizeof(struct ucred))] = { 0 };
 	struct iovec v = { "x", 1 };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr m = { .msg_iov = &v,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
 	struct ucred u = { pid, uid, gid };
 	struct cmsghdr *c = (void *)control;
 

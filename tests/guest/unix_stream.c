@@ -1,5 +1,6 @@
 /*
- * AF_UNIX stream sockets: bytes, ends, errors, readiness, timeouts, and what recv and send can be told.
+ * AF_UNIX stream sockets: bytes, ends, errors, readiness, timeouts, and what recv and send can be
+ * told.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -47,7 +48,8 @@ TEST(unix_stream, bytes_both_ways)
 
 TEST(unix_stream, vectors)
 {
-	struct iovec out[3] = { { "ab", 2 }, { NULL, 0 }, { "cde", 3 } }, in[2] = { { buffer, 1 }, { buffer + 10, 9 } };
+	struct iovec out[3] = { { "ab", 2 }, { NULL, 0 }, { "cde", 3 } },
+		     in[2] = { { buffer, 1 }, { buffer + 10, 9 } };
 	struct msghdr m = { .msg_iov = out, .msg_iovlen = 3 };
 	int sv[2];
 
@@ -420,7 +422,8 @@ TEST(unix_stream, interrupted)
 				CHECK_EQ(recvmsg(sv[0], &m, 0), 1);
 			} else {
 				if (i & 2)
-					CHECK_OK(setsockopt(sv[0], SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)));
+					CHECK_OK(setsockopt(sv[0], SOL_SOCKET, SO_RCVTIMEO, &t,
+							    sizeof(t)));
 				CHECK_ERRNO(recvmsg(sv[0], &m, 0), EINTR);
 				CHECK_ERRNO(recv(sv[0], buffer, 10, 0), EINTR);
 			}
@@ -679,7 +682,8 @@ TEST(unix_stream, echo_between_threads)
 
 	for (int i = 0; i < PAIRS; i++) {
 		pair(sv[i], i & 1 ? SOCK_SEQPACKET : SOCK_STREAM);
-		CHECK_EQ(pthread_create(&thread[i], NULL, thread_echo, (void *)(intptr_t)sv[i][1]), 0);
+		CHECK_EQ(pthread_create(&thread[i], NULL, thread_echo, (void *)(intptr_t)sv[i][1]),
+			 0);
 	}
 	for (int round = 0; round < 200; round++) {
 		for (int i = 0; i < PAIRS; i++)

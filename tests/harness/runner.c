@@ -94,7 +94,8 @@ static void machine_prepare(void)
 
 #define TEXT_SIZE 4096
 
-// What was there before and after a program. Static and touched from the start, so that looking changes nothing.
+// What was there before and after a program. Static and touched from the start, so that looking
+// changes nothing.
 static char objects_before[TEXT_SIZE] = "none", objects_after[TEXT_SIZE] = "none";
 
 // Reads the text of OBJECTS, or an empty one.

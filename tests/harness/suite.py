@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """make test: everything, in order, one line per group; at the end `N passed, N failed`.
 
+    style       lines and licences of the sources (style.py)
     host        build/tests/host/*: logic and data structures under ASan and UBSan
     oracle      the guest programs here on this host: a test that fails on Linux is a bad test.
                 The tests that passed or were skipped here are those expected in the guest
@@ -29,6 +30,7 @@ import hostile
 import machine
 import sessions
 import ssh
+import style
 from console import Console, ConsoleError
 
 LINE = re.compile(r"^(ok|not ok|skip) ([\w./+-]+)(?:[ :]+(.*))?$", re.M)
@@ -406,7 +408,8 @@ def stage_machines(options, report):
 
 # --- the whole ----------------------------------------------------------------------------
 
-STAGES = ["host", "kernel", "oracle", "guest", "session", "ssh", "hostile", "machines"]
+STAGES = ["style", "host", "kernel", "oracle", "guest", "session", "ssh", "hostile",
+          "machines"]
 
 
 def options_parse():
@@ -437,6 +440,8 @@ def main():
     options, report = options_parse(), Report()
     vm = make_vm(options, options.smp[-1])
     print("  TEST    in QEMU: %s" % vm.describe())
+    if "style" in options.stages and not options.only:
+        style.stage(report)
     if "host" in options.stages:
         stage_host(options, report)
     if "kernel" in options.stages:

@@ -3,8 +3,9 @@
  *
  *	wire connect|read|close|udp ADDRESS PORT [NAME=VALUE...]
  *
- * prints one line: what the call gave and how many milliseconds it took. Values: syncnt, user_timeout (ms), keep (seconds, for idle time, interval; two probes),
- * linger (seconds), recverr, nonblock, bytes (to be written before), then (milliseconds: the call is interrupted by a signal).
+ * prints one line: what the call gave and how many milliseconds it took. Values: syncnt,
+ *user_timeout (ms), keep (seconds, for idle time, interval; two probes), linger (seconds), recverr,
+ *nonblock, bytes (to be written before), then (milliseconds: the call is interrupted by a signal).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -49,10 +50,20 @@ static long milliseconds(void)
 
 static const char *name_of(int error)
 {
-	static const struct { int error; const char *name; } names[] = {
-		{ 0, "0" }, { ECONNREFUSED, "ECONNREFUSED" }, { EHOSTUNREACH, "EHOSTUNREACH" }, { ENETUNREACH, "ENETUNREACH" },
-		{ ETIMEDOUT, "ETIMEDOUT" }, { ECONNRESET, "ECONNRESET" }, { EPIPE, "EPIPE" }, { EAGAIN, "EAGAIN" },
-		{ EINPROGRESS, "EINPROGRESS" }, { ENOPROTOOPT, "ENOPROTOOPT" }, { EPROTO, "EPROTO" }, { EINTR, "EINTR" },
+	static const struct { int error; const char *name;
+	} names[] = {
+		{ 0, "0" },
+		{ ECONNREFUSED, "ECONNREFUSED" },
+		{ EHOSTUNREACH, "EHOSTUNREACH" },
+		{ ENETUNREACH, "ENETUNREACH" },
+		{ ETIMEDOUT, "ETIMEDOUT" },
+		{ ECONNRESET, "ECONNRESET" },
+		{ EPIPE, "EPIPE" },
+		{ EAGAIN, "EAGAIN" },
+		{ EINPROGRESS, "EINPROGRESS" },
+		{ ENOPROTOOPT, "ENOPROTOOPT" },
+		{ EPROTO, "EPROTO" },
+		{ EINTR, "EINTR" },
 		{ EMSGSIZE, "EMSGSIZE" },
 	};
 	static char number[16];
@@ -67,7 +78,11 @@ static const char *name_of(int error)
 
 static void say(long result, long began)
 {
-	printf("%s %ld\n", result < 0 ? name_of(errno) : result ? "data" : "0", milliseconds() - began);
+	printf("%s %ld\n",
+	       result < 0 ? name_of(errno) :
+	       result     ? "data" :
+			    "0",
+	       milliseconds() - began);
 }
 
 static void set(int fd, int level, int name, long value)
@@ -121,14 +136,18 @@ static void queue_show(int fd)
 {
 	char control[512];
 	struct iovec v = { block, sizeof block };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+	struct msghdr m = { .msg_iov = &v,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof control };
 	long n = recvmsg(fd, &m, MSG_ERRQUEUE);
 
 	for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
 		struct sock_extended_err e;
 
 		memcpy(&e, CMSG_DATA(c), sizeof e);
-		printf("%s origin %d type %d code %d, %ld bytes ", name_of((int)e.ee_errno), e.ee_origin, e.ee_type, e.ee_code, n);
+		printf("%s origin %d type %d code %d, %ld bytes ", name_of((int)e.ee_errno),
+		       e.ee_origin, e.ee_type, e.ee_code, n);
 	}
 }
 
@@ -182,7 +201,8 @@ static void tcp(const char *action, const struct sockaddr_in *to)
 		return;
 	}
 	while (bytes > 0)
-		bytes -= write(fd, block, (size_t)bytes < sizeof block ? (size_t)bytes : sizeof block);
+		bytes -= write(fd, block,
+			       (size_t)bytes < sizeof block ? (size_t)bytes : sizeof block);
 	interrupt_after(option("then", 0));
 	began = milliseconds();
 	if (!strcmp(action, "close"))

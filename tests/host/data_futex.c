@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Futexes against a model that counts waiters; clocks and sleeping; the heap of deadlines against a sorted scan. */
+/*
+ * Futexes against a model that counts waiters; clocks and sleeping; the heap of deadlines against a
+ * sorted scan.
+ */
 #include "data_mock.h"
 #include "core/timer.h"
 #include "data/futex.h"
@@ -9,7 +12,8 @@
 
 static uint32_t word[4] __attribute__((aligned(16)));
 
-static int64_t futex(unsigned n, const uint32_t *w, uint32_t op, uint64_t value, uint64_t timeout, const uint32_t *w2, uint64_t v3)
+static int64_t futex(unsigned n, const uint32_t *w, uint32_t op, uint64_t value, uint64_t timeout,
+		     const uint32_t *w2, uint64_t v3)
 {
 	return mock_call(n, op_futex, P(w), op, value, timeout, P(w2), v3);
 }
@@ -24,11 +28,14 @@ static void test_futex(void)
 {
 	struct timespec ts = { 0, 500 };
 
-	CHECK(futex(0, word, FUTEX_WAIT, 1, 0, NULL, 0) == -EAGAIN && futex(0, word, FUTEX_WAKE, 1, 0, NULL, 0) == 0);
+	CHECK(futex(0, word, FUTEX_WAIT, 1, 0, NULL, 0) == -EAGAIN &&
+	      futex(0, word, FUTEX_WAKE, 1, 0, NULL, 0) == 0);
 	CHECK(mock_call(0, op_futex, P(word) + 1, FUTEX_WAKE, 1, 0, 0, 0) == -EINVAL);
 	CHECK(mock_call(0, op_futex, USER_END, FUTEX_WAKE, 1, 0, 0, 0) == -EFAULT);
-	CHECK(futex(0, word, 6, 0, 0, NULL, 0) == -ENOSYS && futex(0, word, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 0, 0, NULL, 0) == -ENOSYS);
-	CHECK(futex(0, word, FUTEX_WAIT_BITSET, 0, 0, NULL, 0) == -EINVAL && futex(0, word, FUTEX_WAKE_BITSET, 0, 0, NULL, 0) == -EINVAL);
+	CHECK(futex(0, word, 6, 0, 0, NULL, 0) == -ENOSYS &&
+	      futex(0, word, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 0, 0, NULL, 0) == -ENOSYS);
+	CHECK(futex(0, word, FUTEX_WAIT_BITSET, 0, 0, NULL, 0) == -EINVAL &&
+	      futex(0, word, FUTEX_WAKE_BITSET, 0, 0, NULL, 0) == -EINVAL);
 	for (unsigned i = 1; i <= 5; i++)
 		CHECK(futex(i, word, FUTEX_WAIT | PRIVATE, 0, 0, NULL, 0) == NOTHING);
 	CHECK(futex(0, word, FUTEX_WAKE | PRIVATE, 0, 0, NULL, 0) == 1);	/* even for 0 */
@@ -43,8 +50,10 @@ static void test_futex(void)
 	expect(3, 0);
 	expect(4, 0);
 	/* Bitsets. */
-	CHECK(futex(1, word, FUTEX_WAIT_BITSET, 0, 0, NULL, 1) == NOTHING && futex(2, word, FUTEX_WAIT_BITSET, 0, 0, NULL, 2) == NOTHING);
-	CHECK(futex(0, word, FUTEX_WAKE_BITSET, 9, 0, NULL, 4) == 0 && futex(0, word, FUTEX_WAKE_BITSET, 9, 0, NULL, 2) == 1);
+	CHECK(futex(1, word, FUTEX_WAIT_BITSET, 0, 0, NULL, 1) == NOTHING &&
+	      futex(2, word, FUTEX_WAIT_BITSET, 0, 0, NULL, 2) == NOTHING);
+	CHECK(futex(0, word, FUTEX_WAKE_BITSET, 9, 0, NULL, 4) == 0 &&
+	      futex(0, word, FUTEX_WAKE_BITSET, 9, 0, NULL, 2) == 1);
 	expect(2, 0);
 	/* Signals and timeouts. */
 	mock_interrupt(1);
@@ -62,7 +71,8 @@ static void test_futex(void)
 	mock_settle();
 	expect(1, -ETIMEDOUT);
 	ts.nanoseconds = mock_now + 5000 + 100;	/* realtime is 5000 ahead */
-	CHECK(futex(1, word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, P(&ts), NULL, 1) == NOTHING);
+	CHECK(futex(1, word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, P(&ts), NULL, 1) ==
+	      NOTHING);
 	mock_time(mock_now + 100);
 	mock_settle();
 	expect(1, -ETIMEDOUT);
@@ -72,11 +82,16 @@ static void test_futex(void)
 	CHECK(futex(1, word, FUTEX_WAIT, 0, P(&ts), NULL, 1) == -EINVAL);
 	/* WAKE_OP: word[1] += 5, then compare the old value with 7. */
 	word[1] = 8;
-	CHECK(futex(1, word, FUTEX_WAIT, 0, 0, NULL, 0) == NOTHING && futex(2, word + 1, FUTEX_WAIT, 8, 0, NULL, 0) == NOTHING);
-	CHECK(futex(0, word, FUTEX_WAKE_OP, 1, 1, word + 1, 1u << 28 | 4u << 24 | 5u << 12 | 7) == 2 && word[1] == 13);
+	CHECK(futex(1, word, FUTEX_WAIT, 0, 0, NULL, 0) == NOTHING &&
+	      futex(2, word + 1, FUTEX_WAIT, 8, 0, NULL, 0) == NOTHING);
+	CHECK(futex(0, word, FUTEX_WAKE_OP, 1, 1, word + 1, 1u << 28 | 4u << 24 | 5u << 12 | 7) ==
+		      2 &&
+	      word[1] == 13);
 	expect(1, 0);
 	expect(2, 0);
-	CHECK(futex(0, word, FUTEX_WAKE_OP, 1, 1, word + 1, 3u << 28 | 8u << 28 | 0u << 24 | 3u << 12 | 1) == 0 && word[1] == 5);
+	CHECK(futex(0, word, FUTEX_WAKE_OP, 1, 1, word + 1,
+		    3u << 28 | 8u << 28 | 0u << 24 | 3u << 12 | 1) == 0 &&
+	      word[1] == 5);
 	CHECK(futex(0, word, FUTEX_WAKE_OP, 1, 1, word + 1, 7u << 28) == -ENOSYS);
 	memset(word, 0, sizeof(word));
 	mock_leak_check();
@@ -110,13 +125,17 @@ static void test_random(unsigned faults)
 			woken = expected;
 		} else {
 			unsigned to = rnd(4), move = rnd(5), all = waiting[w];
-			unsigned wake = all < k ? all : k, moved = all - wake < move ? all - wake : move;
+			unsigned wake = all < k ? all : k,
+				 moved = all - wake < move ? all - wake : move;
 
-			CHECK(futex(0, &word[w], FUTEX_REQUEUE | PRIVATE, k, move, &word[to], 0) == wake + moved);
+			CHECK(futex(0, &word[w], FUTEX_REQUEUE | PRIVATE, k, move, &word[to], 0) ==
+			      wake + moved);
 			woken = wake;
 			for (unsigned i = 1; i < CALLS; i++)
 				if (mock_busy(i) && calls[i].result == NOTHING)
-					waits_on[i] = (unsigned)((calls[i].thread.progress.aux[1] - P(word)) / 4);
+					waits_on[i] = (unsigned)((calls[i].thread.progress.aux[1] -
+								  P(word)) /
+								 4);
 			waiting[w] -= moved;
 			waiting[to] += moved;
 		}
@@ -152,23 +171,29 @@ static void test_time(void)
 	mock_settle();
 	expect(1, 0);
 	ts.nanoseconds = mock_now + 50;
-	CHECK(mock_call(1, op_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, P(&ts), P(&left), 0, 0) == NOTHING);
+	CHECK(mock_call(1, op_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, P(&ts), P(&left), 0,
+			0) == NOTHING);
 	mock_interrupt(1);
 	mock_settle();
 	CHECK(calls[1].result == -K_RESTART_NOHAND && left.nanoseconds == 600);
 	mock_forget(1);
-	CHECK(mock_call(1, op_clock_nanosleep, CLOCK_REALTIME, TIMER_ABSTIME, P(&ts), 0, 0, 0) == 0);
-	CHECK(mock_call(1, op_clock_nanosleep, CLOCK_MONOTONIC_RAW, 0, P(&ts), 0, 0, 0) == -EOPNOTSUPP);
+	CHECK(mock_call(1, op_clock_nanosleep, CLOCK_REALTIME, TIMER_ABSTIME, P(&ts), 0, 0, 0) ==
+	      0);
+	CHECK(mock_call(1, op_clock_nanosleep, CLOCK_MONOTONIC_RAW, 0, P(&ts), 0, 0, 0) ==
+	      -EOPNOTSUPP);
 	CHECK(mock_call(1, op_clock_nanosleep, 77, 0, P(&ts), 0, 0, 0) == -EINVAL);
-	CHECK(mock_call(1, op_clock_nanosleep, CLOCK_PROCESS_CPUTIME_ID, 0, P(&ts), 0, 0, 0) == OP_DECLINE);
+	CHECK(mock_call(1, op_clock_nanosleep, CLOCK_PROCESS_CPUTIME_ID, 0, P(&ts), 0, 0, 0) ==
+	      OP_DECLINE);
 	ts = (struct timespec){ INT64_MAX, 0 };
 	CHECK(mock_call(1, op_nanosleep, P(&ts), 0, 0, 0, 0, 0) == NOTHING);
 	mock_kill(1);
 	mock_forget(1);
-	CHECK(mock_call(1, op_clock_gettime, CLOCK_REALTIME, P(&ts), 0, 0, 0, 0) == 0 && ts.nanoseconds == mock_now + 5000);
+	CHECK(mock_call(1, op_clock_gettime, CLOCK_REALTIME, P(&ts), 0, 0, 0, 0) == 0 &&
+	      ts.nanoseconds == mock_now + 5000);
 	CHECK(mock_call(1, op_clock_gettime, P(-6), P(&ts), 0, 0, 0, 0) == OP_DECLINE);
 	CHECK(mock_call(1, op_clock_gettime, 33, P(&ts), 0, 0, 0, 0) == -EINVAL);
-	CHECK(mock_call(1, op_clock_getres, CLOCK_REALTIME_COARSE, P(&ts), 0, 0, 0, 0) == 0 && ts.nanoseconds == 4000000);
+	CHECK(mock_call(1, op_clock_getres, CLOCK_REALTIME_COARSE, P(&ts), 0, 0, 0, 0) == 0 &&
+	      ts.nanoseconds == 4000000);
 	CHECK(mock_call(1, op_pause_forever, 0, 0, 0, 0, 0, 0) == NOTHING);
 	mock_interrupt(1);
 	CHECK(calls[1].result == -K_RESTART_NOHAND);

@@ -51,7 +51,7 @@ uint32_t rnd(uint32_t below)
 	return below ? (seed >> 8) % below : 0;
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------------- */
 
 void *kmalloc(size_t n) { return malloc(n ? n : 1); }
 void *kzalloc(size_t n) { return calloc(1, n ? n : 1); }
@@ -102,7 +102,8 @@ static int64_t fault(struct thread *t)
 
 static bool bad(uint64_t at, uint64_t n)
 {
-	return at + n > USER_END || (bad_address && at < bad_address + PAGE_SIZE && at + n > bad_address);
+	return at + n > USER_END ||
+	       (bad_address && at < bad_address + PAGE_SIZE && at + n > bad_address);
 }
 
 int64_t user_read(struct thread *t, void *to, uint64_t from, uint64_t n)
@@ -171,7 +172,7 @@ bool space_identify(struct space *s, uint64_t address, struct mobject **m, uint6
 	return true;
 }
 
-/* --- memory objects -------------------------------------------------------------------------------------------- */
+/* --- memory objects ----------------------------------------------------------------------- */
 
 #define MOBJECT_MAX (1u << 20)
 
@@ -227,7 +228,8 @@ int64_t mobject_page(struct mobject *m, struct thread *t, uint64_t index, bool w
 }
 
 /* Stops anywhere: after some bytes it returns them, and waits only if there were none. */
-static int64_t piecewise(struct thread *t, unsigned char *object, uint64_t user, uint64_t n, bool write)
+static int64_t piecewise(struct thread *t, unsigned char *object, uint64_t user, uint64_t n,
+			 bool write)
 {
 	uint64_t done = 0;
 
@@ -250,14 +252,16 @@ static int64_t piecewise(struct thread *t, unsigned char *object, uint64_t user,
 	return (int64_t)done;
 }
 
-int64_t mobject_read_user(struct mobject *m, struct thread *t, uint64_t offset, uint64_t to, uint64_t n)
+int64_t mobject_read_user(struct mobject *m, struct thread *t, uint64_t offset, uint64_t to,
+			  uint64_t n)
 {
 	if (offset >= m->size)
 		return 0;
 	return piecewise(t, m->data + offset, to, smaller(n, m->size - offset), false);
 }
 
-int64_t mobject_write_user(struct mobject *m, struct thread *t, uint64_t offset, uint64_t from, uint64_t n)
+int64_t mobject_write_user(struct mobject *m, struct thread *t, uint64_t offset, uint64_t from,
+			   uint64_t n)
 {
 	int64_t r;
 
@@ -284,9 +288,13 @@ void mobject_append_end(struct mobject *m, struct thread *t)
 	wait_queue_wake(&m->append_waiters, INT32_MAX);
 }
 
-/* --- what object.c, handle.c, the data plane and the timer expect of the rest ---------------------------------------- */
+/* --- what object.c, handle.c, the data plane and the timer expect of the rest ------------- */
 
-#define UNUSED_DESTROY(what) void what##_destroy(struct object *o) { check_failed(#what, __FILE__, o->type != 0); }
+#define UNUSED_DESTROY(what)                                                                       \
+	void what##_destroy(struct object *o)                                                      \
+	{                                                                                          \
+		check_failed(#what, __FILE__, o->type != 0);                                       \
+	}
 UNUSED_DESTROY(space) UNUSED_DESTROY(task) UNUSED_DESTROY(thread) UNUSED_DESTROY(endpoint)
 UNUSED_DESTROY(notification) UNUSED_DESTROY(irq) UNUSED_DESTROY(ioport) UNUSED_DESTROY(routes)
 
@@ -324,7 +332,11 @@ bool mock_notice(struct k_message *m)
 void endpoint_abandon(struct endpoint *e) { (void)e; }
 void thread_retire(struct thread *t) { (void)t; }
 void task_handle_goes(struct task *t) { (void)t; }
-void notice_init(struct notice *n, void (*fill)(struct notice *, struct k_message *)) { n->fill = fill; list_init(&n->link); }
+void notice_init(struct notice *n, void (*fill)(struct notice *, struct k_message *))
+{
+	n->fill = fill;
+	list_init(&n->link);
+}
 void sched_timer_changed(void) {}
 int64_t time_now(void) { return mock_now; }
 uint64_t time_realtime_offset(void) { return 5000; }
@@ -352,7 +364,7 @@ struct source *mock_source(void)
 	return s;
 }
 
-/* --- waiting -------------------------------------------------------------------------------------------------------- */
+/* --- waiting ------------------------------------------------------------------------------ */
 
 static struct call *call_of(struct thread *t)
 {
@@ -492,7 +504,7 @@ void mock_time(int64_t now)
 	timer_expire(now);
 }
 
-/* --- running ----------------------------------------------------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------------------------ */
 
 static void call_run(struct call *c)
 {
@@ -514,7 +526,8 @@ static void call_run(struct call *c)
 		call_ended(c, r);
 }
 
-void mock_start(unsigned n, op_function *op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+void mock_start(unsigned n, op_function *op, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+		uint64_t e, uint64_t f)
 {
 	struct call *k = &calls[n];
 
@@ -554,7 +567,8 @@ void mock_settle(void)
 		;
 }
 
-int64_t mock_call(unsigned n, op_function *op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+int64_t mock_call(unsigned n, op_function *op, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+		  uint64_t e, uint64_t f)
 {
 	int64_t r;
 
@@ -607,7 +621,8 @@ void mock_leak_check(void)
 	CHECK(timer_next() == K_FOREVER);
 }
 
-int mock_open(enum k_plane plane, uint32_t status, struct object *o, struct object *o2, struct source *s)
+int mock_open(enum k_plane plane, uint32_t status, struct object *o, struct object *o2,
+	      struct source *s)
 {
 	struct k_description k = { .status = status, .plane = plane };
 	struct description *d;

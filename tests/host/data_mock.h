@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A kernel core for testing kernel/data on the host: threads are records whose operation is run, left alone while it is
- * blocked, and run again when woken, as the real core does. Faults (absent pages, short memory, preemption, signals, kills)
- * come at random. User memory is the host's own.
+ * A kernel core for testing kernel/data on the host: threads are records whose operation is run,
+ * left alone while it is blocked, and run again when woken, as the real core does. Faults (absent
+ * pages, short memory, preemption, signals, kills) come at random. User memory is the host's own.
  */
 #ifndef TESTS_DATA_MOCK_H
 #define TESTS_DATA_MOCK_H
@@ -53,11 +53,14 @@ extern struct task mock_task;
 
 void mock_init(void);
 /* A pipe end, stream or whatever, in a new slot of the table. */
-int mock_open(enum k_plane plane, uint32_t status, struct object *o, struct object *o2, struct source *s);
+int mock_open(enum k_plane plane, uint32_t status, struct object *o, struct object *o2,
+	      struct source *s);
 struct description *mock_description(int fd);
 /* Starts a call on thread n (idle), and runs it until it ends or blocks. */
-int64_t mock_call(unsigned n, op_function *op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
-void mock_start(unsigned n, op_function *op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
+int64_t mock_call(unsigned n, op_function *op, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+		  uint64_t e, uint64_t f);
+void mock_start(unsigned n, op_function *op, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+		uint64_t e, uint64_t f);
 bool mock_busy(unsigned n);
 /* Runs one ready call, chosen at random, for one step; false if there is none. */
 bool mock_step(void);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Pipes: exact results of single calls, then random traffic against the promises (order, atomicity, no lost wake-up). */
+/*
+ * Pipes: exact results of single calls, then random traffic against the promises (order, atomicity,
+ * no lost wake-up).
+ */
 #include "data_mock.h"
 #include "data/pipe.h"
 
@@ -17,8 +20,14 @@ static void pipe_pair(size_t capacity, bool packets, uint32_t status, int *fd)
 	object_put(pipe_object(p));
 }
 
-static int64_t do_read(int fd, void *to, uint64_t n) { return mock_call(0, op_read, P(fd), P(to), n, 0, 0, 0); }
-static int64_t do_write(int fd, const void *from, uint64_t n) { return mock_call(0, op_write, P(fd), P(from), n, 0, 0, 0); }
+static int64_t do_read(int fd, void *to, uint64_t n)
+{
+	return mock_call(0, op_read, P(fd), P(to), n, 0, 0, 0);
+}
+static int64_t do_write(int fd, const void *from, uint64_t n)
+{
+	return mock_call(0, op_write, P(fd), P(from), n, 0, 0, 0);
+}
 static void do_close(int fd) { CHECK(mock_call(0, op_close, P(fd), 0, 0, 0, 0, 0) == 0); }
 
 static void test_basics(void)
@@ -29,7 +38,8 @@ static void test_basics(void)
 	CHECK(do_read(fd[0], out, 10) == -EAGAIN);
 	CHECK(do_read(fd[0], out, 0) == 0);
 	CHECK(do_read(fd[1], out, 1) == -EBADF && do_write(fd[0], out, 1) == -EBADF);
-	CHECK(do_write(fd[1], "hello", 5) == 5 && do_read(fd[0], out, 3) == 3 && do_read(fd[0], out + 3, 9) == 2);
+	CHECK(do_write(fd[1], "hello", 5) == 5 && do_read(fd[0], out, 3) == 3 &&
+	      do_read(fd[0], out + 3, 9) == 2);
 	CHECK(!memcmp(out, "hello", 5));
 	CHECK(do_read(fd[0], (void *)USER_END, 1) == -EFAULT);
 	CHECK(mock_call(0, op_lseek, P(fd[0]), 0, 7, 0, 0, 0) == -EINVAL);
@@ -41,7 +51,8 @@ static void test_basics(void)
 	CHECK(do_write(fd[1], buffer, 1) == -EAGAIN);
 	CHECK(description_ready(mock_description(fd[1])) == 0);
 	CHECK(do_read(fd[0], out, 4095) == 4095 && do_write(fd[1], buffer, 1) == -EAGAIN);
-	CHECK(do_read(fd[0], out, 1) == 1 && description_ready(mock_description(fd[1])) == POLL_OUT);
+	CHECK(do_read(fd[0], out, 1) == 1 &&
+	      description_ready(mock_description(fd[1])) == POLL_OUT);
 	CHECK(do_write(fd[1], buffer, 5000) == 4096);
 	CHECK(mock_call(0, op_fcntl, P(fd[0]), F_SETPIPE_SZ, 32768, 0, 0, 0) == -EBUSY);
 	CHECK(mock_call(0, op_fcntl, P(fd[0]), F_SETPIPE_SZ, 100000, 0, 0, 0) == 131072);
@@ -55,7 +66,8 @@ static void test_basics(void)
 	pipe_pair(4096, false, 0, fd);
 	do_close(fd[0]);
 	CHECK(description_ready(mock_description(fd[1])) == (POLL_OUT | POLLERR));
-	CHECK(do_write(fd[1], "x", 0) == 0 && do_write(fd[1], "x", 1) == OP_DECLINE && calls[0].reason == EPIPE);
+	CHECK(do_write(fd[1], "x", 0) == 0 && do_write(fd[1], "x", 1) == OP_DECLINE &&
+	      calls[0].reason == EPIPE);
 	do_close(fd[1]);
 	mock_leak_check();
 }
@@ -65,20 +77,24 @@ static void test_packets(void)
 	int fd[2];
 
 	pipe_pair(8192, true, O_NONBLOCK, fd);
-	CHECK(do_write(fd[1], "abc", 3) == 3 && do_write(fd[1], "defg", 4) == 4 && do_write(fd[1], "h", 1) == -EAGAIN);
+	CHECK(do_write(fd[1], "abc", 3) == 3 && do_write(fd[1], "defg", 4) == 4 &&
+	      do_write(fd[1], "h", 1) == -EAGAIN);
 	CHECK(do_read(fd[0], out, 2) == 2 && do_read(fd[0], out, 100) == 4 && out[0] == 'd');
-	CHECK(do_write(fd[1], buffer, 5000) == 5000 && do_read(fd[0], out, 9999) == 4096 && do_read(fd[0], out, 9999) == 904);
+	CHECK(do_write(fd[1], buffer, 5000) == 5000 && do_read(fd[0], out, 9999) == 4096 &&
+	      do_read(fd[0], out, 9999) == 904);
 	mock_leak_check();
 }
 
 static void test_vectors(void)
 {
-	uint64_t v[6] = { P("ab"), 2, P("cdef"), 0, P("ghi"), 3 }, w[4] = { P(out), 1, P(out + 10), 4 };
+	uint64_t v[6] = { P("ab"), 2, P("cdef"), 0, P("ghi"), 3 },
+		 w[4] = { P(out), 1, P(out + 10), 4 };
 	int fd[2];
 
 	pipe_pair(8192, false, O_NONBLOCK, fd);
 	CHECK(mock_call(0, op_writev, P(fd[1]), P(v), 3, 0, 0, 0) == 5);
-	CHECK(mock_call(0, op_readv, P(fd[0]), P(w), 2, 0, 0, 0) == 5 && out[0] == 'a' && !memcmp(out + 10, "bghi", 4));
+	CHECK(mock_call(0, op_readv, P(fd[0]), P(w), 2, 0, 0, 0) == 5 && out[0] == 'a' &&
+	      !memcmp(out + 10, "bghi", 4));
 	CHECK(mock_call(0, op_writev, P(fd[1]), P(v), 1025, 0, 0, 0) == -EINVAL);
 	v[1] = P(-1);
 	CHECK(mock_call(0, op_writev, P(fd[1]), P(v), 3, 0, 0, 0) == -EINVAL);
@@ -120,7 +136,7 @@ static void test_blocked(void)
 	mock_leak_check();
 }
 
-/* --- the server's side ---------------------------------------------------------------------------------------- */
+/* --- the server's side -------------------------------------------------------------------- */
 
 /* Server calls as operations of a mock thread: the pipe and the arguments are in arg[]. */
 static int64_t server_read(struct thread *t, const uint64_t *a)
@@ -137,7 +153,8 @@ static bool told(uint64_t cookie, uint64_t events)
 {
 	struct k_message m;
 
-	return mock_notice(&m) && m.kind == K_MSG_PIPE && m.cookie == cookie && m.extra[0] == events;
+	return mock_notice(&m) && m.kind == K_MSG_PIPE && m.cookie == cookie &&
+	       m.extra[0] == events;
 }
 
 static void test_server(void)
@@ -153,8 +170,10 @@ static void test_server(void)
 	CHECK(pipe_arm(p, K_PIPE_DATA) == -EINVAL && pipe_hold(p, 4) == -EINVAL);
 	pipe_bind(p, mock_endpoint, 5);
 	CHECK(!pipe_arm(p, K_PIPE_DATA) && !mock_notice(&m));
-	CHECK(mock_call(0, server_write, P(p), P("hello"), 5, 0, 0, 0) == 5 && told(5, K_PIPE_DATA | K_PIPE_ROOM));
-	CHECK(mock_call(0, server_read, P(p), P(out), 9, K_PIPE_PEEK, 2, 0) == 3 && !memcmp(out, "llo", 3));
+	CHECK(mock_call(0, server_write, P(p), P("hello"), 5, 0, 0, 0) == 5 &&
+	      told(5, K_PIPE_DATA | K_PIPE_ROOM));
+	CHECK(mock_call(0, server_read, P(p), P(out), 9, K_PIPE_PEEK, 2, 0) == 3 &&
+	      !memcmp(out, "llo", 3));
 	CHECK(do_read(fd, out, 9) == 5 && !mock_notice(&m));
 	CHECK(!pipe_arm(p, K_PIPE_NO_READERS));
 	do_close(fd);
@@ -165,14 +184,18 @@ static void test_server(void)
 	CHECK(!pipe_arm(p, K_PIPE_NO_WRITERS));
 	do_close(fd);
 	CHECK(told(5, K_PIPE_DATA | K_PIPE_ROOM | K_PIPE_NO_WRITERS));
-	CHECK(mock_call(0, server_read, P(p), P(out), 9, 0, 0, 0) == 3 && mock_call(0, server_read, P(p), P(out), 9, 0, 0, 0) == 0);
+	CHECK(mock_call(0, server_read, P(p), P(out), 9, 0, 0, 0) == 3 &&
+	      mock_call(0, server_read, P(p), P(out), 9, 0, 0, 0) == 0);
 	CHECK(!pipe_arm(p, K_PIPE_ROOM));	/* under way when the pipe goes */
 	object_put(pipe_object(p));
 	CHECK(!mock_notice(&m));
 	mock_leak_check();
 }
 
-/* A payer who is nearly out of memory: two pages a pipe, in the end one, nothing lost, all of it again when things are better. */
+/*
+ * A payer who is nearly out of memory: two pages a pipe, in the end one, nothing lost, all of it
+ * again when things are better.
+ */
 static void test_scarce(void)
 {
 	struct account poor = { .limit.frames = 100, .object.references = 1 };
@@ -186,19 +209,24 @@ static void test_scarce(void)
 	w = mock_open(K_PLANE_PIPE_WRITE, 1 | O_NONBLOCK, pipe_object(p), NULL, NULL);
 	CHECK(do_write(w, pages, 3 * PAGE_SIZE) == 3 * PAGE_SIZE);
 	poor.frames = 76;
-	CHECK(do_write(w, pages, 1) == -EAGAIN && !(description_ready(mock_description(w)) & POLL_OUT));
+	CHECK(do_write(w, pages, 1) == -EAGAIN &&
+	      !(description_ready(mock_description(w)) & POLL_OUT));
 	pipe_info(p, &info);
 	CHECK(!info.room && info.bytes == 3 * PAGE_SIZE && info.capacity == 8 * PAGE_SIZE);
 	CHECK(do_read(r, pages, 2 * PAGE_SIZE) == 2 * PAGE_SIZE);
 	CHECK(do_write(w, pages, 4 * PAGE_SIZE) == PAGE_SIZE);
 	for (int i = 0; i < 50; i++)
-		CHECK(do_read(r, pages, PAGE_SIZE) == PAGE_SIZE && do_write(w, pages, PAGE_SIZE) == PAGE_SIZE);
+		CHECK(do_read(r, pages, PAGE_SIZE) == PAGE_SIZE &&
+		      do_write(w, pages, PAGE_SIZE) == PAGE_SIZE);
 	poor.frames = 90;	/* now one page, which has to be read to its end */
-	CHECK(do_write(w, pages, 1) == -EAGAIN && do_read(r, pages, PAGE_SIZE + 1) == PAGE_SIZE + 1);
+	CHECK(do_write(w, pages, 1) == -EAGAIN &&
+	      do_read(r, pages, PAGE_SIZE + 1) == PAGE_SIZE + 1);
 	CHECK(do_write(w, pages, 1) == -EAGAIN && do_read(r, pages, PAGE_SIZE) == PAGE_SIZE - 1);
-	CHECK(description_ready(mock_description(w)) & POLL_OUT && do_write(w, pages, 4 * PAGE_SIZE) == PAGE_SIZE);
+	CHECK(description_ready(mock_description(w)) & POLL_OUT &&
+	      do_write(w, pages, 4 * PAGE_SIZE) == PAGE_SIZE);
 	poor.frames = 75;
-	CHECK(do_write(w, pages, 4 * PAGE_SIZE) == 4 * PAGE_SIZE && do_write(w, pages, PAGE_SIZE) == PAGE_SIZE);
+	CHECK(do_write(w, pages, 4 * PAGE_SIZE) == 4 * PAGE_SIZE &&
+	      do_write(w, pages, PAGE_SIZE) == PAGE_SIZE);
 	pipe_bind(p, mock_endpoint, 6);
 	poor.frames = 76;
 	CHECK(!pipe_arm(p, K_PIPE_ROOM) && do_read(r, pages, 4 * PAGE_SIZE) == 4 * PAGE_SIZE);
@@ -210,8 +238,9 @@ static void test_scarce(void)
 }
 
 /*
- * A server echoes what users write, driven by its notices alone: it reads only after DATA, writes on only after ROOM. Whatever
- * faults come, the bytes come back, in order, and it is never left without a notice.
+ * A server echoes what users write, driven by its notices alone: it reads only after DATA, writes
+ * on only after ROOM. Whatever faults come, the bytes come back, in order, and it is never left
+ * without a notice.
  */
 static void test_echo(unsigned faults)
 {
@@ -234,15 +263,18 @@ static void test_echo(unsigned faults)
 	CHECK(!pipe_arm(in, K_PIPE_DATA));
 	while (got < sizeof(buffer)) {
 		if (!mock_busy(1) && sent < sizeof(buffer))
-			mock_start(1, op_write, P(to), P(buffer + sent), smaller(1 + rnd(30000), sizeof(buffer) - sent), 0, 0, 0);
+			mock_start(1, op_write, P(to), P(buffer + sent),
+				   smaller(1 + rnd(30000), sizeof(buffer) - sent), 0, 0, 0);
 		if (!mock_busy(2))
-			mock_start(2, op_read, P(from), P(out + got), smaller(1 + rnd(30000), sizeof(buffer) - got), 0, 0, 0);
+			mock_start(2, op_read, P(from), P(out + got),
+				   smaller(1 + rnd(30000), sizeof(buffer) - got), 0, 0, 0);
 		if (!mock_busy(3) && mock_notice(&m)) {
 			CHECK(m.kind == K_MSG_PIPE && m.cookie == (held ? 2 : 1));
 			if (held)
 				mock_start(3, server_write, P(back), P(server + at), held, 0, 0, 0);
 			else
-				mock_start(3, server_read, P(in), P(server), 1 + rnd(sizeof(server)), 0, 0, 0);
+				mock_start(3, server_read, P(in), P(server),
+					   1 + rnd(sizeof(server)), 0, 0, 0);
 		}
 		mock_step();
 		for (unsigned i = 1; i <= 3; i++) {
@@ -275,7 +307,7 @@ static void test_echo(unsigned faults)
 	mock_leak_check();
 }
 
-/* --- sockets -------------------------------------------------------------------------------------------------- */
+/* --- sockets ------------------------------------------------------------------------------ */
 
 static void test_socket(void)
 {
@@ -288,7 +320,8 @@ static void test_socket(void)
 	fd = mock_open(K_PLANE_SOCKET, 2, pipe_object(in), pipe_object(to), s);
 	CHECK(!pipe_hold(in, K_PIPE_WRITER) && !pipe_hold(to, K_PIPE_READER));
 	CHECK(description_ready(mock_description(fd)) == 0);
-	CHECK(do_read(fd, out, 1) == OP_DECLINE && calls[0].reason == 0 && do_write(fd, out, 1) == OP_DECLINE);
+	CHECK(do_read(fd, out, 1) == OP_DECLINE && calls[0].reason == 0 &&
+	      do_write(fd, out, 1) == OP_DECLINE);
 	source_update(s, POLLOUT | 0x80000000u, K_SOURCE_DECLINE_READ, false);
 	CHECK(description_ready(mock_description(fd)) == POLL_OUT);
 	CHECK(mock_call(1, op_recvfrom, P(fd), P(out), 10, 0, 0, 0) == NOTHING);
@@ -325,7 +358,7 @@ static void test_socket(void)
 	mock_leak_check();
 }
 
-/* --- random ------------------------------------------------------------------------------------------------- */
+/* --- random ------------------------------------------------------------------------------- */
 
 struct record {
 	uint32_t magic, writer, sequence, size;
@@ -337,7 +370,8 @@ static uint32_t sequence[WRITERS], seen[WRITERS];
 
 static void record_make(unsigned w)
 {
-	struct record r = { 0x51, w, sequence[w]++, (uint32_t)sizeof(r) + rnd(PIPE_BUF - sizeof(r) + 1) };
+	struct record r = { 0x51, w, sequence[w]++,
+			    (uint32_t)sizeof(r) + rnd(PIPE_BUF - sizeof(r) + 1) };
 
 	for (uint32_t i = sizeof(r); i < r.size; i++)
 		wbuf[w][i] = (char)(w * 31 + r.sequence + i);
@@ -360,7 +394,9 @@ static void stream_check(void)
 	}
 }
 
-/* Records of several writers stay whole and in order, whatever happens; calls 0..4 write, 5 reads. */
+/*
+ * Records of several writers stay whole and in order, whatever happens; calls 0..4 write, 5 reads.
+ */
 static void test_atomic(unsigned faults)
 {
 	struct description *w;
@@ -379,7 +415,8 @@ static void test_atomic(unsigned faults)
 			mock_start(5, op_read, P(fd[0]), P(out), 1 + rnd(20000), 0, 0, 0);
 		else if (n < WRITERS && !mock_busy(n)) {
 			record_make(n);
-			mock_start(n, op_write, P(fd[1]), P(wbuf[n]), ((struct record *)wbuf[n])->size, 0, 0, 0);
+			mock_start(n, op_write, P(fd[1]), P(wbuf[n]),
+				   ((struct record *)wbuf[n])->size, 0, 0, 0);
 		}
 		if (!rnd(20))
 			mock_interrupt(rnd(WRITERS + 1));
@@ -412,7 +449,10 @@ static void test_atomic(unsigned faults)
 	mock_leak_check();
 }
 
-/* Everybody reads, writes, is interrupted and killed: whoever still waits when all is quiet has nothing to wait for. */
+/*
+ * Everybody reads, writes, is interrupted and killed: whoever still waits when all is quiet has
+ * nothing to wait for.
+ */
 static void test_wakeups(unsigned faults)
 {
 	struct pipe *p;
@@ -426,8 +466,8 @@ static void test_wakeups(unsigned faults)
 		for (unsigned i = 0; i < 8; i++) {
 			if (mock_busy(i) || rnd(3))
 				continue;
-			mock_start(i, i & 1 ? op_write : op_read, P(fd[i & 1]), P(i & 1 ? buffer : out),
-				   1 + rnd(rnd(2) ? 300 : 20000), 0, 0, 0);
+			mock_start(i, i & 1 ? op_write : op_read, P(fd[i & 1]),
+				   P(i & 1 ? buffer : out), 1 + rnd(rnd(2) ? 300 : 20000), 0, 0, 0);
 		}
 		for (unsigned i = rnd(6); i; i--)
 			mock_step();
@@ -436,7 +476,8 @@ static void test_wakeups(unsigned faults)
 		if (!rnd(3))
 			mock_interrupt(rnd(8));
 		mock_settle();
-		for (unsigned i = 0; i < 8; i++)	/* stopped ones have passed on what they were woken for */
+		/* stopped ones have passed on what they were woken for */
+		for (unsigned i = 0; i < 8; i++)
 			CHECK(!mock_busy(i) || !calls[i].ready);
 		for (unsigned i = 0; i < 8; i++) {
 			struct call *c = &calls[i];
@@ -473,9 +514,11 @@ static void test_stream(unsigned faults)
 	pipe_pair(PAGE_SIZE << rnd(5), false, 0, fd);
 	while (got < sizeof(buffer)) {
 		if (!mock_busy(1) && sent < sizeof(buffer))
-			mock_start(1, op_write, P(fd[1]), P(buffer + sent), smaller(1 + rnd(200000), sizeof(buffer) - sent), 0, 0, 0);
+			mock_start(1, op_write, P(fd[1]), P(buffer + sent),
+				   smaller(1 + rnd(200000), sizeof(buffer) - sent), 0, 0, 0);
 		if (!mock_busy(2))
-			mock_start(2, op_read, P(fd[0]), P(out + got), smaller(1 + rnd(30000), sizeof(buffer) - got), 0, 0, 0);
+			mock_start(2, op_read, P(fd[0]), P(out + got),
+				   smaller(1 + rnd(30000), sizeof(buffer) - got), 0, 0, 0);
 		if (!rnd(9))
 			mock_interrupt(1 + rnd(2));
 		mock_step();

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* poll, select and epoll: single calls, then random events; whoever waits when all is quiet has nothing to report. */
+/*
+ * poll, select and epoll: single calls, then random events; whoever waits when all is quiet has
+ * nothing to report.
+ */
 #include "data_mock.h"
 #include "data/pipe.h"
 
@@ -48,7 +51,8 @@ static void finish(unsigned n)
 
 static void test_poll(void)
 {
-	struct pollfd p[4] = { { .fd = 99, .events = POLLIN }, { .fd = -3, .events = POLLIN, .revents = 9 } };
+	struct pollfd p[4] = { { .fd = 99, .events = POLLIN },
+			       { .fd = -3, .events = POLLIN, .revents = 9 } };
 	struct timespec ts = { 0, 5000 };
 	struct source *s;
 	int fd[2];
@@ -56,8 +60,10 @@ static void test_poll(void)
 	pipe_pair(fd);
 	p[2] = (struct pollfd){ .fd = fd[0], .events = POLLIN };
 	p[3] = (struct pollfd){ .fd = source_fd(&s), .events = POLLIN | POLLPRI };
-	CHECK(call(op_poll, P(p), 4, 0, 0, 0) == 1 && p[0].revents == POLLNVAL && !p[1].revents && !p[2].revents);
-	CHECK(call(op_poll, P(p), 2000, 0, 0, 0) == -EINVAL && call(op_poll, USER_END, 1, 0, 0, 0) == -EFAULT);
+	CHECK(call(op_poll, P(p), 4, 0, 0, 0) == 1 && p[0].revents == POLLNVAL && !p[1].revents &&
+	      !p[2].revents);
+	CHECK(call(op_poll, P(p), 2000, 0, 0, 0) == -EINVAL &&
+	      call(op_poll, USER_END, 1, 0, 0, 0) == -EFAULT);
 	CHECK(call(op_poll, P(p + 1), 3, 0, 0, 0) == 0);
 	CHECK(mock_call(1, op_poll, P(p + 1), 3, P(-1), 0, 0, 0) == NOTHING);
 	source_update(s, POLLOUT, 0, true);
@@ -84,7 +90,8 @@ static void test_poll(void)
 	/* A closed descriptor stays watched; the writer's end makes it ready. */
 	CHECK(mock_call(1, op_poll, P(p + 1), 3, P(-1), 0, 0, 0) == NOTHING);
 	call(op_close, P(fd[0]), 0, 0, 0, 0);
-	CHECK(call(op_write, P(fd[1]), P(&byte), 1, 0, 0) == 1 && calls[1].result == 1 && p[2].revents == POLLIN);
+	CHECK(call(op_write, P(fd[1]), P(&byte), 1, 0, 0) == 1 && calls[1].result == 1 &&
+	      p[2].revents == POLLIN);
 	mock_forget(1);
 	/* ppoll: a mask declines, the remaining time comes back. */
 	CHECK(call(op_ppoll, P(p + 3), 1, P(&ts), P(&ts), 8) == OP_DECLINE);
@@ -117,7 +124,8 @@ static void test_select(void)
 	in[0] = 1ul << fd[0] | 1ul << sfd;
 	to[0] = 1ul << fd[1];
 	except[0] = 1ul << sfd;
-	CHECK(call(op_select, 64, P(in), P(to), P(except), P(&tv)) == 1 && !in[0] && to[0] == 1ul << fd[1] && !except[0]);
+	CHECK(call(op_select, 64, P(in), P(to), P(except), P(&tv)) == 1 && !in[0] &&
+	      to[0] == 1ul << fd[1] && !except[0]);
 	CHECK(call(op_select, P(-1), 0, 0, 0, 0) == -EINVAL);
 	in[0] = 1ul << 40;
 	CHECK(call(op_select, 64, P(in), 0, 0, 0) == -EBADF && in[0] == 1ul << 40);
@@ -134,7 +142,8 @@ static void test_select(void)
 	mock_time(mock_now + 1500000000);
 	mock_interrupt(1);
 	mock_settle();
-	CHECK(calls[1].result == -K_RESTART_NOHAND && tv.seconds == 2 && tv.microseconds == 0 && in[0] == 1ul << sfd);
+	CHECK(calls[1].result == -K_RESTART_NOHAND && tv.seconds == 2 && tv.microseconds == 0 &&
+	      in[0] == 1ul << sfd);
 	mock_resume(1);
 	mock_settle();
 	mock_time(mock_now + 2000000000);
@@ -160,14 +169,20 @@ static void test_epoll(void)
 {
 	struct epoll_event e[40];
 	struct source *s, *many[40];
-	int ep = epoll_fd(), fd = source_fd(&s), null = mock_open(K_PLANE_NULL, 2, NULL, NULL, NULL), copy;
+	int ep = epoll_fd(), fd = source_fd(&s),
+	    null = mock_open(K_PLANE_NULL, 2, NULL, NULL, NULL), copy;
 
-	CHECK(control(ep, EPOLL_CTL_ADD, null, POLLIN, 0) == -EPERM && control(ep, EPOLL_CTL_ADD, 99, POLLIN, 0) == -EBADF);
-	CHECK(control(fd, EPOLL_CTL_ADD, ep, POLLIN, 0) == -EINVAL && control(ep, EPOLL_CTL_ADD, ep, POLLIN, 0) == -EINVAL);
-	CHECK(control(ep, EPOLL_CTL_MOD, fd, POLLIN, 0) == -ENOENT && control(ep, EPOLL_CTL_DEL, fd, 0, 0) == -ENOENT);
-	CHECK(control(ep, 9, fd, POLLIN, 0) == -EINVAL && control(ep, EPOLL_CTL_ADD, fd, POLLIN, 7) == 0);
+	CHECK(control(ep, EPOLL_CTL_ADD, null, POLLIN, 0) == -EPERM &&
+	      control(ep, EPOLL_CTL_ADD, 99, POLLIN, 0) == -EBADF);
+	CHECK(control(fd, EPOLL_CTL_ADD, ep, POLLIN, 0) == -EINVAL &&
+	      control(ep, EPOLL_CTL_ADD, ep, POLLIN, 0) == -EINVAL);
+	CHECK(control(ep, EPOLL_CTL_MOD, fd, POLLIN, 0) == -ENOENT &&
+	      control(ep, EPOLL_CTL_DEL, fd, 0, 0) == -ENOENT);
+	CHECK(control(ep, 9, fd, POLLIN, 0) == -EINVAL &&
+	      control(ep, EPOLL_CTL_ADD, fd, POLLIN, 7) == 0);
 	CHECK(control(ep, EPOLL_CTL_ADD, fd, POLLIN, 7) == -EEXIST);
-	CHECK(ep_wait(ep, e, 0, 0) == -EINVAL && ep_wait(fd, e, 1, 0) == -EINVAL && ep_wait(ep, e, 1, 0) == 0);
+	CHECK(ep_wait(ep, e, 0, 0) == -EINVAL && ep_wait(fd, e, 1, 0) == -EINVAL &&
+	      ep_wait(ep, e, 1, 0) == 0);
 	CHECK(call(op_epoll_wait, P(ep), USER_END, 1, 0, 0) == -EFAULT);
 	source_update(s, POLLIN, 0, false);
 	for (int i = 0; i < 3; i++)	/* level */
@@ -177,9 +192,11 @@ static void test_epoll(void)
 	CHECK(ep_wait(ep, e, 1, 0) == 1 && e[0].data == 8 && ep_wait(ep, e, 1, 0) == 0);
 	source_update(s, POLLIN, 0, true);
 	CHECK(ep_wait(ep, e, 1, 0) == 1 && ep_wait(ep, e, 1, 0) == 0);
-	CHECK(control(ep, EPOLL_CTL_MOD, fd, POLLIN | EPOLLONESHOT, 9) == 0 && ep_wait(ep, e, 1, 0) == 1);
+	CHECK(control(ep, EPOLL_CTL_MOD, fd, POLLIN | EPOLLONESHOT, 9) == 0 &&
+	      ep_wait(ep, e, 1, 0) == 1);
 	source_update(s, POLLIN, 0, true);
-	CHECK(ep_wait(ep, e, 1, 0) == 0 && control(ep, EPOLL_CTL_MOD, fd, POLLIN, 1) == 0 && ep_wait(ep, e, 1, 0) == 1);
+	CHECK(ep_wait(ep, e, 1, 0) == 0 && control(ep, EPOLL_CTL_MOD, fd, POLLIN, 1) == 0 &&
+	      ep_wait(ep, e, 1, 0) == 1);
 	/* Blocked: interrupted, timed out, woken. */
 	source_update(s, 0, POLLIN, false);
 	CHECK(mock_call(1, op_epoll_wait, P(ep), P(e), 8, P(-1), 0, 0) == NOTHING);
@@ -218,7 +235,8 @@ static void test_epoll(void)
 		CHECK(control(ep, EPOLL_CTL_ADD, source_fd(&many[i]), POLLIN, i) == 0);
 	for (unsigned i = 0; i < 40; i++)
 		source_update(many[i], POLLIN, 0, false);
-	CHECK(ep_wait(ep, e, 40, 0) == 40 && e[39].data == 39 && ep_wait(ep, e, 3, 0) == 3 && ep_wait(ep, e, 1, 0) == 1 && e[0].data == 3);
+	CHECK(ep_wait(ep, e, 40, 0) == 40 && e[39].data == 39 && ep_wait(ep, e, 3, 0) == 3 &&
+	      ep_wait(ep, e, 1, 0) == 1 && e[0].data == 3);
 	mock_leak_check();
 }
 
@@ -231,14 +249,17 @@ static void test_nesting(void)
 	for (int i = 0; i < 10; i++)
 		ep[i] = epoll_fd();
 	CHECK(control(ep[0], EPOLL_CTL_ADD, fd, POLLIN, 1) == 0);
-	CHECK(control(ep[1], EPOLL_CTL_ADD, ep[0], POLLIN, 2) == 0 && control(ep[2], EPOLL_CTL_ADD, ep[1], POLLIN | EPOLLET, 3) == 0);
-	CHECK(control(ep[0], EPOLL_CTL_ADD, ep[2], POLLIN, 0) == -ELOOP && control(ep[0], EPOLL_CTL_ADD, ep[1], POLLIN, 0) == -ELOOP);
+	CHECK(control(ep[1], EPOLL_CTL_ADD, ep[0], POLLIN, 2) == 0 &&
+	      control(ep[2], EPOLL_CTL_ADD, ep[1], POLLIN | EPOLLET, 3) == 0);
+	CHECK(control(ep[0], EPOLL_CTL_ADD, ep[2], POLLIN, 0) == -ELOOP &&
+	      control(ep[0], EPOLL_CTL_ADD, ep[1], POLLIN, 0) == -ELOOP);
 	CHECK(mock_call(1, op_epoll_wait, P(ep[2]), P(&e), 1, P(-1), 0, 0) == NOTHING);
 	source_update(s, POLLIN, 0, false);
 	mock_settle();
 	CHECK(calls[1].result == 1 && e.data == 3);
 	mock_forget(1);
-	CHECK(ep_wait(ep[2], &e, 1, 0) == 0 && ep_wait(ep[1], &e, 1, 0) == 1 && ep_wait(ep[0], &e, 1, 0) == 1);
+	CHECK(ep_wait(ep[2], &e, 1, 0) == 0 && ep_wait(ep[1], &e, 1, 0) == 1 &&
+	      ep_wait(ep[0], &e, 1, 0) == 1);
 	source_update(s, POLLIN, 0, true);
 	CHECK(ep_wait(ep[2], &e, 1, 0) == 1);
 	for (int i = 3; i < 5; i++)		/* five on top of each other, as Linux has it */
@@ -250,7 +271,7 @@ static void test_nesting(void)
 	mock_leak_check();
 }
 
-/* --- random ------------------------------------------------------------------------------------------------- */
+/* --- random ------------------------------------------------------------------------------- */
 
 #define SOURCES 6
 #define PIPES 3
@@ -282,7 +303,8 @@ static void world_event(unsigned n)
 		break;
 	default:
 		finish(n);
-		mock_start(n, rnd(2) ? op_read : op_write, P(fds[p + (int)rnd(2)]), P(data), 1 + rnd(5000), 0, 0, 0);
+		mock_start(n, rnd(2) ? op_read : op_write, P(fds[p + (int)rnd(2)]), P(data),
+			   1 + rnd(5000), 0, 0, 0);
 	}
 }
 
@@ -297,7 +319,8 @@ static void test_poll_random(unsigned faults)
 			if (mock_busy(i))
 				continue;
 			for (int k = 0; k < 8; k++)
-				p[i][k] = (struct pollfd){ .fd = fds[rnd(FDS)], .events = (uint16_t)rnd(8) };
+				p[i][k] = (struct pollfd){ .fd = fds[rnd(FDS)],
+							   .events = (uint16_t)rnd(8) };
 			mock_start(i, op_poll, P(p[i]), 1 + rnd(8), P(-1), 0, 0, 0);
 		}
 		for (unsigned i = rnd(8); i; i--)
@@ -313,7 +336,8 @@ static void test_poll_random(unsigned faults)
 			uint32_t ready = 0;
 
 			for (uint32_t k = 0; k < c->arg[1]; k++)
-				ready += !!(description_ready(mock_description(p[i][k].fd)) & (p[i][k].events | POLLERR | POLLHUP));
+				ready += !!(description_ready(mock_description(p[i][k].fd)) &
+					    (p[i][k].events | POLLERR | POLLHUP));
 			if (c->result == NOTHING)
 				CHECK(!ready);
 			else if (c->stopped && rnd(2))
@@ -328,7 +352,10 @@ static void test_poll_random(unsigned faults)
 	mock_leak_check();
 }
 
-/* The model: which level-triggered members are ready; for edges, whether an event came since the last report. */
+/*
+ * The model: which level-triggered members are ready; for edges, whether an event came since the
+ * last report.
+ */
 static void test_epoll_random(unsigned faults)
 {
 	static struct epoll_event e[6][40];
@@ -343,7 +370,8 @@ static void test_epoll_random(unsigned faults)
 		fault_rate = 0;
 		if (rnd(3) && !events[w][f]) {
 			events[w][f] = rnd(8) | POLLERR | POLLHUP;
-			CHECK(!control(ep[w], EPOLL_CTL_ADD, fds[f], events[w][f] | (rnd(4) ? 0 : EPOLLET), f));
+			CHECK(!control(ep[w], EPOLL_CTL_ADD, fds[f],
+				       events[w][f] | (rnd(4) ? 0 : EPOLLET), f));
 		} else if (!rnd(3) && events[w][f]) {
 			events[w][f] = 0;
 			CHECK(!control(ep[w], EPOLL_CTL_DEL, fds[f], 0, 0));
@@ -351,7 +379,8 @@ static void test_epoll_random(unsigned faults)
 		fault_rate = faults;
 		for (unsigned i = 1; i < 6; i++)
 			if (!mock_busy(i))
-				mock_start(i, op_epoll_wait, P(ep[i & 1]), P(e[i]), 1 + rnd(rnd(2) ? 3 : 40), P(-1), 0, 0);
+				mock_start(i, op_epoll_wait, P(ep[i & 1]), P(e[i]),
+					   1 + rnd(rnd(2) ? 3 : 40), P(-1), 0, 0);
 		world_event(10);
 		for (unsigned i = rnd(9); i; i--)
 			mock_step();
@@ -370,7 +399,8 @@ static void test_epoll_random(unsigned faults)
 				uint32_t ready = description_ready(d) & events[i & 1][k];
 
 				/* A ready edge member may have been reported already. */
-				CHECK(!ready || !waitset_ready(mock_description(ep[i & 1])->waitset));
+				CHECK(!ready ||
+				      !waitset_ready(mock_description(ep[i & 1])->waitset));
 			}
 			CHECK(!waitset_ready(mock_description(ep[i & 1])->waitset));
 		}

@@ -1,7 +1,8 @@
 /*
- * How the supervisor finds devices (posix/supervisor/{pci,virtio,device}.c), over a machine that is played here: one with an
- * ordinary virtio device, and thousands whose configuration spaces and command lines are garbage, or nearly right. Whatever devices say,
- * the walk ends, no RAM and no interrupt controller is taken for registers, and no handle is left over.
+ * How the supervisor finds devices (posix/supervisor/{pci,virtio,device}.c), over a machine that is
+ * played here: one with an ordinary virtio device, and thousands whose configuration spaces and
+ * command lines are garbage, or nearly right. Whatever devices say, the walk ends, no RAM and no
+ * interrupt controller is taken for registers, and no handle is left over.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -60,7 +61,7 @@ static long handle_new(int kind, uint64_t address, uint64_t size)
 	FAIL("too many handles");
 }
 
-/* --- configuration space ------------------------------------------------------------------------------------ */
+/* --- configuration space ------------------------------------------------------------------ */
 
 static uint8_t *space_at(uint32_t address)
 {
@@ -85,12 +86,14 @@ static void port_out(unsigned offset, unsigned width, uint32_t value)
 		return;
 	offset = (machine.address & 0xfc) + (offset - 4);
 	if (offset >= 0x10 && offset < 0x28) {
-		struct function *f = (struct function *)(void *)(space - offsetof(struct function, space));
+		struct function *f =
+			(struct function *)(void *)(space - offsetof(struct function, space));
 		uint32_t old;
 
 		CHECK_EQ(width, 4);
 		memcpy(&old, space + offset, 4);
-		value = (value & ~f->fixed[(offset - 0x10) / 4]) | (old & f->fixed[(offset - 0x10) / 4]);
+		value = (value & ~f->fixed[(offset - 0x10) / 4]) |
+			(old & f->fixed[(offset - 0x10) / 4]);
 	}
 	memcpy(space + offset, &value, width);
 }
@@ -112,7 +115,7 @@ static uint32_t port_in(unsigned offset, unsigned width)
 	return value;
 }
 
-/* --- the kernel --------------------------------------------------------------------------------------------- */
+/* --- the kernel --------------------------------------------------------------------------- */
 
 static bool is_ram(uint64_t address, uint64_t size)
 {
@@ -125,7 +128,8 @@ static long map_registers(struct k_map *map)
 	CHECK(map->size <= handles[map->object].size);
 	/* what is mapped can be written to: it must be nothing but a device's */
 	CHECK(handles[map->object].address >= RAM_END);
-	CHECK(handles[map->object].address >= 0xfef00000ul || handles[map->object].address + handles[map->object].size <= 0xfec00000ul);
+	CHECK(handles[map->object].address >= 0xfef00000ul ||
+	      handles[map->object].address + handles[map->object].size <= 0xfec00000ul);
 	map->address = (uint64_t)(uintptr_t)aligned_alloc(PAGE, map->size);
 	memset((void *)(uintptr_t)map->address, machine.reset_reads, map->size);
 	memcpy((void *)(uintptr_t)(map->address + 0xe00), machine.slot, sizeof(machine.slot));
@@ -141,17 +145,24 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 	case K_NATIVE_ioport_in: *(uint32_t *)d = port_in((unsigned)b, (unsigned)c); return 0;
 	case K_NATIVE_mobject_physical:
 		CHECK(!(b & (PAGE - 1)) && !((uint64_t)c & (PAGE - 1)));
-		return (uint64_t)b > 1ul << 52 ? -EINVAL : handle_new(OBJECT, (uint64_t)b, (uint64_t)c);
-	case K_NATIVE_mobject_read: return is_ram(handles[a].address, handles[a].size) ? 1 : -EINVAL;
+		return (uint64_t)b > 1ul << 52 ? -EINVAL :
+						 handle_new(OBJECT, (uint64_t)b, (uint64_t)c);
+	case K_NATIVE_mobject_read:
+		return is_ram(handles[a].address, handles[a].size) ? 1 : -EINVAL;
 	case K_NATIVE_space_map: return map_registers((struct k_map *)a);
 	case K_NATIVE_space_unmap: free((void *)b); return 0;
-	case K_NATIVE_handle_duplicate: return handle_new(handles[a].kind, handles[a].address, handles[a].size);
+	case K_NATIVE_handle_duplicate:
+		return handle_new(handles[a].kind, handles[a].address, handles[a].size);
 	case K_NATIVE_handle_close: CHECK(handles[a].kind); handles[a].kind = FREE; return 0;
 	case K_NATIVE_task_install: return 100 + b;
 	case K_NATIVE_notification_create: return handle_new(OTHER, 0, 0);
 	case K_NATIVE_irq_create: return (unsigned long)b < 256 ? handle_new(OTHER, 0, 0) : -EINVAL;
-	case K_NATIVE_irq_message: *(struct k_irq_message *)b = (struct k_irq_message){ 0xfee00000, 0x41, 0 }; return 0;
-	case K_NATIVE_system_info: strcpy(((struct k_system_info *)a)->command_line, machine.command_line); return 0;
+	case K_NATIVE_irq_message:
+		*(struct k_irq_message *)b = (struct k_irq_message){ 0xfee00000, 0x41, 0 };
+		return 0;
+	case K_NATIVE_system_info:
+		strcpy(((struct k_system_info *)a)->command_line, machine.command_line);
+		return 0;
 	}
 	FAIL("unexpected call %ld", n - K_NATIVE_BASE);
 }
@@ -161,14 +172,15 @@ void srv_log(const char *format, ...)
 	(void)format;
 }
 
-/* --- machines ----------------------------------------------------------------------------------------------- */
+/* --- machines ----------------------------------------------------------------------------- */
 
 static void put(uint8_t *space, unsigned offset, unsigned width, uint32_t value)
 {
 	memcpy(space + offset, &value, width);
 }
 
-static void capability(uint8_t *space, unsigned at, unsigned next, unsigned type, unsigned bar, uint32_t offset, uint32_t size)
+static void capability(uint8_t *space, unsigned at, unsigned next, unsigned type, unsigned bar,
+		       uint32_t offset, uint32_t size)
 {
 	put(space, at, 4, 0x09 | next << 8 | 20u << 16 | type << 24);
 	put(space, at + 4, 1, bar);
@@ -299,7 +311,8 @@ TEST(devices, slots)
 
 	begin();
 	memcpy(machine.slot, (uint32_t[]){ MMIO_MAGIC, 2, 1 }, sizeof(machine.slot));
-	strcpy(machine.command_line, "a virtio_mmio.device=4K@0x1000:1 virtio_mmio.device=512@0xfeb00e00:12 virtio_mmio.device=");
+	strcpy(machine.command_line,
+	       "a virtio_mmio.device=4K@0x1000:1 virtio_mmio.device=512@0xfeb00e00:12 virtio_mmio.device=");
 	CHECK_EQ(try(&d, "virtio-net", 2), 0);	/* not the first: that is RAM */
 	CHECK_EQ(d.vectors, 1);
 	CHECK_EQ(d.line, 12);
@@ -325,24 +338,30 @@ TEST(devices, hostile)
 		machine.functions = 1 + test_below(&seed, FUNCTIONS);
 		machine.reset_reads = test_below(&seed, 16) ? 0 : 0xff;
 		memcpy(machine.slot, (uint32_t[]){ MMIO_MAGIC, 2, 1 }, sizeof(machine.slot));
-		snprintf(machine.command_line, sizeof(machine.command_line), "virtio_mmio.device=%#x@%#llx:%u %.*s", test_below(&seed, 0x2000),
-			 (unsigned long long)(test_random(&seed) >> test_below(&seed, 64)), test_below(&seed, 300), (int)test_below(&seed, 60),
+		snprintf(machine.command_line, sizeof(machine.command_line),
+			 "virtio_mmio.device=%#x@%#llx:%u %.*s", test_below(&seed, 0x2000),
+			 (unsigned long long)(test_random(&seed) >> test_below(&seed, 64)),
+			 test_below(&seed, 300), (int)test_below(&seed, 60),
 			 "virtio_mmio.device=999999999999999999999@99999999999999999999:-1");
 		for (unsigned i = 0; i < machine.functions; i++) {
 			struct function *f = &machine.function[i];
 
-			virtio_net(f, test_below(&seed, 2) ? test_below(&seed, 0x100) : test_below(&seed, 0x10000));
+			virtio_net(f, test_below(&seed, 2) ? test_below(&seed, 0x100) :
+							     test_below(&seed, 0x10000));
 			if (!test_below(&seed, 4))
-				put(f->space, 0x0c, 4, test_below(&seed, 2) << 23 | 1 << 16);	/* a bridge */
+				put(f->space, 0x0c, 4,
+				    test_below(&seed, 2) << 23 | 1 << 16); /* a bridge */
 			for (unsigned n = test_below(&seed, 8); n; n--)
-				f->space[(test_below(&seed, 2) ? 4 : 0x40) + test_below(&seed, 0x70)] = (uint8_t)test_random(&seed);
+				f->space[(test_below(&seed, 2) ? 4 : 0x40) +
+					 test_below(&seed, 0x70)] = (uint8_t)test_random(&seed);
 			if (!test_below(&seed, 8))
 				for (unsigned b = 4; b < 256; b++)
 					f->space[b] = (uint8_t)test_random(&seed);
 			if (!test_below(&seed, 4))
 				f->fixed[test_below(&seed, 6)] = (uint32_t)test_random(&seed);
 		}
-		found += !try(&d, test_below(&seed, 8) ? "virtio-net" : "virtio-9p", 1 + test_below(&seed, 4));
+		found += !try(&d, test_below(&seed, 8) ? "virtio-net" : "virtio-9p",
+			      1 + test_below(&seed, 4));
 	}
 	CHECK(found > 10 || test_rounds(4000) < 4000);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel, played for a server under test (kernel_mock.h). Single-threaded and simple: all calls arrive through k_syscall6(). */
+/*
+ * The kernel, played for a server under test (kernel_mock.h). Single-threaded and simple: all calls
+ * arrive through k_syscall6().
+ */
 #include "kernel_mock.h"
 
 #include <errno.h>
@@ -57,7 +60,7 @@ const char *__asan_default_options(void)
 	return "detect_leaks=0";
 }
 
-/* --- objects ------------------------------------------------------------------------------------------------ */
+/* --- objects ------------------------------------------------------------------------------ */
 
 #define PIPES 256
 static struct mock_object *pipes[PIPES];
@@ -136,7 +139,8 @@ static struct mock_caller *caller_of(uint64_t call)
 
 static void resize(struct mock_object *o, uint64_t size)
 {
-	uint64_t had = o->size < DATA_MAX ? o->size : DATA_MAX, room = size < DATA_MAX ? size : DATA_MAX;
+	uint64_t had = o->size < DATA_MAX ? o->size : DATA_MAX,
+		 room = size < DATA_MAX ? size : DATA_MAX;
 
 	if (!o->arena) {
 		o->data = realloc(o->data, room ? room : 1);
@@ -146,12 +150,13 @@ static void resize(struct mock_object *o, uint64_t size)
 	o->size = size;
 }
 
-/* --- pipes -------------------------------------------------------------------------------------------------- */
+/* --- pipes -------------------------------------------------------------------------------- */
 
 static void pipe_event(struct mock_object *p)
 {
-	uint32_t now = (p->size ? K_PIPE_DATA : 0) | (p->capacity - p->size >= p->capacity / 2 ? K_PIPE_ROOM : 0) | (p->readers ? 0 : K_PIPE_NO_READERS) |
-		(p->writers ? 0 : K_PIPE_NO_WRITERS);
+	uint32_t now = (p->size ? K_PIPE_DATA : 0) |
+		       (p->capacity - p->size >= p->capacity / 2 ? K_PIPE_ROOM : 0) |
+		       (p->readers ? 0 : K_PIPE_NO_READERS) | (p->writers ? 0 : K_PIPE_NO_WRITERS);
 
 	if (now & p->armed) {
 		p->armed = 0;
@@ -218,8 +223,13 @@ static long pipe_native(long n, struct mock_object *p, long b, long c, long d, l
 	case K_NATIVE_pipe_write:
 		return pipe_put(p, (const void *)b, (uint64_t)c);
 	case K_NATIVE_pipe_info:
-		*(struct k_pipe_info *)b = (struct k_pipe_info){ .bytes = p->size, .room = p->capacity - p->size, .capacity = p->capacity, .readers = p->readers,
-			.writers = p->writers, .put = p->taken + p->size, .taken = p->taken };
+		*(struct k_pipe_info *)b = (struct k_pipe_info){ .bytes = p->size,
+								 .room = p->capacity - p->size,
+								 .capacity = p->capacity,
+								 .readers = p->readers,
+								 .writers = p->writers,
+								 .put = p->taken + p->size,
+								 .taken = p->taken };
 		return 0;
 	case K_NATIVE_pipe_bind:
 		p->cookie = (uint64_t)c;
@@ -253,7 +263,7 @@ static struct mock_object *pipe_noticed(void)
 	return NULL;
 }
 
-/* --- powers over callers ------------------------------------------------------------------------------------ */
+/* --- powers over callers ------------------------------------------------------------------ */
 
 static struct {
 	uint64_t base, size;
@@ -404,7 +414,7 @@ static long attached(struct mock_caller *c, long i)
 	return give(o);
 }
 
-/* --- receive ------------------------------------------------------------------------------------------------ */
+/* --- receive ------------------------------------------------------------------------------ */
 
 static long receive(const struct k_answer *a, struct k_message *m)
 {
@@ -432,7 +442,7 @@ static long receive(const struct k_answer *a, struct k_message *m)
 	return 0;
 }
 
-/* --- objects by call ---------------------------------------------------------------------------------------- */
+/* --- objects by call ---------------------------------------------------------------------- */
 
 static long description_create(const struct k_description *d)
 {
@@ -466,7 +476,9 @@ static long take(struct mock_caller *c, long fd)
 
 static long install_now(struct mock_caller *c, long h, long flags, long min)
 {
-	const struct k_answer_install i = { .handle = (int32_t)h, .flags = (uint32_t)flags, .min = (uint32_t)min };
+	const struct k_answer_install i = { .handle = (int32_t)h,
+					    .flags = (uint32_t)flags,
+					    .min = (uint32_t)min };
 	int64_t result = -ESRCH;
 	long e = c ? install(c, &i, &result) : 0;
 
@@ -524,8 +536,10 @@ static long space_map(struct k_map *m)
 	if (!o)
 		return -EBADF;
 	if (m->address == STATE_BASE) {
-		if (!arena_mapped && mmap((void *)STATE_BASE, 256u << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
-					  -1, 0) == MAP_FAILED)
+		if (!arena_mapped &&
+		    mmap((void *)STATE_BASE, 256u << 20, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+			 0) == MAP_FAILED)
 			return -ENOMEM;
 		arena_mapped = true;
 		o->arena = true;
@@ -548,13 +562,16 @@ static long descriptions(uint64_t *from, uint64_t *cookies, size_t max)
 	}
 	for (unsigned i = 0; i < caller_count; i++) {
 		for (int fd = -2; fd < MOCK_FDS; fd++) {
-			struct mock_object *o = fd == -2 ? callers[i]->cwd : fd == -1 ? callers[i]->root : callers[i]->fd[fd];
+			struct mock_object *o = fd == -2 ? callers[i]->cwd :
+						fd == -1 ? callers[i]->root :
+							   callers[i]->fd[fd];
 
 			if (o && n < max)
 				cookies[n++] = o->d.cookie;
 		}
 		for (int a = 0; a < 2; a++) {
-			if (callers[i]->attached[a] && callers[i]->attached[a]->type == K_OBJECT_DESCRIPTION && n < max)
+			if (callers[i]->attached[a] &&
+			    callers[i]->attached[a]->type == K_OBJECT_DESCRIPTION && n < max)
 				cookies[n++] = callers[i]->attached[a]->d.cookie;
 		}
 	}
@@ -576,7 +593,9 @@ static long mobject_call(long n, struct mock_object *o, long b, long c, long d)
 	case K_NATIVE_mobject_punch:
 		return mobject_punch(o, (uint64_t)b, (uint64_t)c);
 	case K_NATIVE_mobject_info:
-		*(struct k_mobject_info *)b = (struct k_mobject_info){ .size = o->size, .resident = (o->size + 4095) / 4096, .mtime = o->mtime };
+		*(struct k_mobject_info *)b = (struct k_mobject_info){
+			.size = o->size, .resident = (o->size + 4095) / 4096, .mtime = o->mtime
+		};
 		return 0;
 	default:
 		return 0;
@@ -596,7 +615,8 @@ static long caller_call(long n, struct mock_caller *c, long b, long d, long e)
 	case K_NATIVE_caller_attached:
 		return attached(c, d);
 	case K_NATIVE_caller_scratch:
-		memcpy((void *)d, c->scratch, (size_t)e < c->scratch_size ? (size_t)e : c->scratch_size);
+		memcpy((void *)d, c->scratch,
+		       (size_t)e < c->scratch_size ? (size_t)e : c->scratch_size);
 		return c->scratch_size;
 	}
 	return 0;
@@ -633,7 +653,8 @@ static long handle_call(long n, long a, long b)
 }
 
 /* The caller's memory is the test's own. */
-static long caller_copy(struct mock_caller *caller, void *to, const void *from, uint64_t his, long size)
+static long caller_copy(struct mock_caller *caller, void *to, const void *from, uint64_t his,
+			long size)
 {
 	if (!caller)
 		return -ESRCH;
@@ -705,7 +726,10 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 	case K_NATIVE_clock_get:
 		return clock_ns((int)a);
 	case K_NATIVE_receive:
-		return receive(b ? (const struct k_answer *)b : e ? &plain : NULL, (struct k_message *)c);
+		return receive(b ? (const struct k_answer *)b :
+			       e ? &plain :
+				   NULL,
+			       (struct k_message *)c);
 	case K_NATIVE_answer:
 		return answer((const struct k_answer *)b);
 	case K_NATIVE_handle_close:
@@ -763,7 +787,7 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 	abort();
 }
 
-/* --- the test's side ---------------------------------------------------------------------------------------- */
+/* --- the test's side ---------------------------------------------------------------------- */
 
 void srv_round(void);
 void srv_flush(void);
@@ -824,7 +848,9 @@ static int fd_flag(int number)
 #define DEST_VFS 0
 #define DEST_NET 0
 #define DEST_NONE 0
-#define S(n, name, destination, op, flags, argument, note) case n: return (flags) ? (flags) : DEST_##destination;
+#define S(n, name, destination, op, flags, argument, note)                                         \
+	case n:                                                                                    \
+		return (flags) ? (flags) : DEST_##destination;
 #include "posix/syscall/syscalls.def"
 #undef S
 	}
@@ -860,7 +886,8 @@ static int64_t deliver(struct mock_caller *c)
 	return outcome(c);
 }
 
-int64_t mock_call_flags(struct mock_caller *c, int number, const uint64_t arg[6], uint32_t flags, const uint64_t extra[2])
+int64_t mock_call_flags(struct mock_caller *c, int number, const uint64_t arg[6], uint32_t flags,
+			const uint64_t extra[2])
 {
 	struct k_message *m = &c->message;
 	int fd = (int)arg[0];
@@ -899,7 +926,8 @@ int64_t mock_call(struct mock_caller *c, int number, const uint64_t arg[6])
 	return mock_call_flags(c, number, arg, 0, NULL);
 }
 
-int64_t mock_forward_back(struct mock_caller *c, int number, const uint64_t arg[6], const void *scratch, uint32_t size, int h)
+int64_t mock_forward_back(struct mock_caller *c, int number, const uint64_t arg[6],
+			  const void *scratch, uint32_t size, int h)
 {
 	c->message.number = number;
 	c->message.flags = K_MSGF_FORWARDED;
@@ -951,13 +979,16 @@ void mock_drain(void)
 	}
 }
 
-/* --- sockets as the kernel's shortcuts serve them ------------------------------------------------------------ */
+/* --- sockets as the kernel's shortcuts serve them ----------------------------------------- */
 
 enum { BIT_IN = 1, BIT_OUT = 4, BIT_ERR = 8, BIT_HUP = 0x10, BIT_RDHUP = 0x2000 };
 
-static int64_t declined(struct mock_caller *c, int number, int fd, const void *at, uint64_t n, uint64_t reason)
+static int64_t declined(struct mock_caller *c, int number, int fd, const void *at, uint64_t n,
+			uint64_t reason)
 {
-	return mock_call_flags(c, number, (const uint64_t[6]){ (uint64_t)fd, (uint64_t)(uintptr_t)at, n }, K_MSGF_DECLINED, (const uint64_t[2]){ 0, reason });
+	return mock_call_flags(c, number,
+			       (const uint64_t[6]){ (uint64_t)fd, (uint64_t)(uintptr_t)at, n },
+			       K_MSGF_DECLINED, (const uint64_t[2]){ 0, reason });
 }
 
 static bool is_reset(const struct mock_object *o)
@@ -969,7 +1000,9 @@ int64_t mock_read(struct mock_caller *c, int fd, void *to, uint64_t n)
 {
 	struct mock_object *o = c->fd[fd];
 
-	if (o->d.plane != K_PLANE_SOCKET || o->source->bits & (K_SOURCE_DECLINE_READ | K_SOURCE_CALLS_READ | BIT_ERR) || (!o->plane[0]->size && is_reset(o)))
+	if (o->d.plane != K_PLANE_SOCKET ||
+	    o->source->bits & (K_SOURCE_DECLINE_READ | K_SOURCE_CALLS_READ | BIT_ERR) ||
+	    (!o->plane[0]->size && is_reset(o)))
 		return declined(c, 0, fd, to, n, 0);
 	return pipe_take(o->plane[0], to, n, false, 0);
 }
@@ -979,7 +1012,8 @@ int64_t mock_write(struct mock_caller *c, int fd, const void *from, uint64_t n)
 	struct mock_object *o = c->fd[fd];
 	long r;
 
-	if (o->d.plane != K_PLANE_SOCKET || o->source->bits & (K_SOURCE_DECLINE_WRITE | K_SOURCE_CALLS_WRITE | BIT_ERR))
+	if (o->d.plane != K_PLANE_SOCKET ||
+	    o->source->bits & (K_SOURCE_DECLINE_WRITE | K_SOURCE_CALLS_WRITE | BIT_ERR))
 		return declined(c, 1, fd, from, n, 0);
 	r = pipe_put(o->plane[1], from, n);
 	return r == -EPIPE ? declined(c, 1, fd, from, n, EPIPE) : r;
@@ -991,10 +1025,15 @@ uint32_t mock_ready(struct mock_caller *c, int fd)
 	uint32_t bits = o->source->bits;
 
 	if (o->d.plane == K_PLANE_SOCKET && !(bits & K_SOURCE_DECLINE_READ))
-		bits |= (o->plane[0]->size ? BIT_IN : 0) | (o->plane[0]->writers ? 0 : BIT_IN | BIT_RDHUP);
+		bits |= (o->plane[0]->size ? BIT_IN : 0) |
+			(o->plane[0]->writers ? 0 : BIT_IN | BIT_RDHUP);
 	if (o->d.plane == K_PLANE_SOCKET && !(bits & K_SOURCE_DECLINE_WRITE))
-		bits |= o->plane[1]->capacity - o->plane[1]->size >= 4096 || !o->plane[1]->readers ? BIT_OUT : 0;
-	if (o->d.plane == K_PLANE_SOCKET && !(bits & (K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE)) && !o->plane[0]->writers && !o->plane[1]->readers)
+		bits |= o->plane[1]->capacity - o->plane[1]->size >= 4096 || !o->plane[1]->readers ?
+				BIT_OUT :
+				0;
+	if (o->d.plane == K_PLANE_SOCKET &&
+	    !(bits & (K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE)) && !o->plane[0]->writers &&
+	    !o->plane[1]->readers)
 		bits |= BIT_HUP | (is_reset(o) ? BIT_ERR : 0);
 	return bits & 0xffff;
 }

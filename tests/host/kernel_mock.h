@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stand-in for the kernel under a server's logic, for tests on the host: handles, memory objects, descriptions, and one or more
- * callers whose memory is the test's own. A test makes a "system call" with mock_call(): the message is delivered through the real
- * server loop, and what the server did with the caller is told.
+ * A stand-in for the kernel under a server's logic, for tests on the host: handles, memory objects,
+ * descriptions, and one or more callers whose memory is the test's own. A test makes a "system
+ * call" with mock_call(): the message is delivered through the real server loop, and what the
+ * server did with the caller is told.
  */
 #ifndef TESTS_HOST_KERNEL_MOCK_H
 #define TESTS_HOST_KERNEL_MOCK_H
@@ -44,15 +45,26 @@ int mock_mobject(const void *data, uint64_t size);
 /* Memory that the server maps when it asks for this object. */
 int mock_shared(void *memory);
 
-/* Makes the call and runs the server once. Returns the result; INT64_MIN if it is still held, INT64_MIN + 1 if it was forwarded to a server, + 2 to the kernel. */
+/*
+ * Makes the call and runs the server once. Returns the result; INT64_MIN if it is still held,
+ * INT64_MIN + 1 if it was forwarded to a server, + 2 to the kernel.
+ */
 #define MOCK_PARKED INT64_MIN
 #define MOCK_TO_SERVER (INT64_MIN + 1)
 #define MOCK_TO_KERNEL (INT64_MIN + 2)
 int64_t mock_call(struct mock_caller *c, int number, const uint64_t arg[6]);
-/* The same for a call that the kernel's shortcut declined, or that comes from another server (flags: K_MSGF_*). */
-int64_t mock_call_flags(struct mock_caller *c, int number, const uint64_t arg[6], uint32_t flags, const uint64_t extra[2]);
-/* Delivers the present, held or forwarded call again with other number and arguments, as a server that forwards it back. */
-int64_t mock_forward_back(struct mock_caller *c, int number, const uint64_t arg[6], const void *scratch, uint32_t size, int handle);
+/*
+ * The same for a call that the kernel's shortcut declined, or that comes from another server
+ * (flags: K_MSGF_*).
+ */
+int64_t mock_call_flags(struct mock_caller *c, int number, const uint64_t arg[6], uint32_t flags,
+			const uint64_t extra[2]);
+/*
+ * Delivers the present, held or forwarded call again with other number and arguments, as a server
+ * that forwards it back.
+ */
+int64_t mock_forward_back(struct mock_caller *c, int number, const uint64_t arg[6],
+			  const void *scratch, uint32_t size, int handle);
 /* Delivers a held call again after a restart. */
 int64_t mock_redeliver(struct mock_caller *c);
 /* Asks the server to end a held call. */
@@ -66,8 +78,9 @@ void mock_drain(void);
 int mock_dup(struct mock_caller *c, int fd);
 
 /*
- * read and write of a description with a socket's plane, as the kernel's shortcut does them: through the pipes, or, where the source says so, by
- * the server. -EAGAIN where the kernel would block.
+ * read and write of a description with a socket's plane, as the kernel's shortcut does them:
+ * through the pipes, or, where the source says so, by the server. -EAGAIN where the kernel would
+ * block.
  */
 int64_t mock_read(struct mock_caller *c, int fd, void *to, uint64_t n);
 int64_t mock_write(struct mock_caller *c, int fd, const void *from, uint64_t n);
@@ -82,7 +95,10 @@ int64_t mock_pwrite(struct mock_caller *c, int fd, const void *from, uint64_t n,
 
 /* Live objects of a type. */
 uint64_t mock_count(enum k_object_type type);
-/* Kernel calls are counted; the server dies (longjmp to mock_death) before call number mock_kill_at (0: never). */
+/*
+ * Kernel calls are counted; the server dies (longjmp to mock_death) before call number mock_kill_at
+ * (0: never).
+ */
 extern uint64_t mock_calls, mock_kill_at;
 extern jmp_buf mock_death;
 /* From now on only such ranges are a caller's memory (for arguments that are garbage). */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames that nobody should send, into lwIP and its glue: every protocol that it takes, broken in its lengths, its options, its fragments and anywhere
- * else, most of them with checksums that are right, so that they are looked at. A listener, a connection, UDP and raw receivers are there to be hit.
- * Nothing may crash, touch memory beside a block, or stay behind when it is over.
+ * Frames that nobody should send, into lwIP and its glue: every protocol that it takes, broken in
+ * its lengths, its options, its fragments and anywhere else, most of them with checksums that are
+ * right, so that they are looked at. A listener, a connection, UDP and raw receivers are there to
+ * be hit. Nothing may crash, touch memory beside a block, or stay behind when it is over.
  *
  *     net_fuzz [FRAMES [SEED]]
  */
@@ -66,7 +67,7 @@ static unsigned sum(const uint8_t *p, size_t n, uint32_t s)
 	return s;
 }
 
-/* --- who is there to be hit ----------------------------------------------------------------------------------- */
+/* --- who is there to be hit --------------------------------------------------------------- */
 
 static uint32_t next_ack, next_seq;	/* of the connection, as last seen from us */
 static unsigned connection_port;
@@ -145,13 +146,14 @@ static void close_all(void)
 	}
 }
 
-/* --- frames -------------------------------------------------------------------------------------------------- */
+/* --- frames ------------------------------------------------------------------------------- */
 
 static const uint8_t mac[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
 
 static void ether(unsigned type)
 {
-	static const uint8_t all[6] = { 255, 255, 255, 255, 255, 255 }, group[6] = { 0x33, 0x33, 0, 0, 0, 1 };
+	static const uint8_t all[6] = { 255, 255, 255, 255, 255, 255 },
+			     group[6] = { 0x33, 0x33, 0, 0, 0, 1 };
 	unsigned how = any(8);
 
 	memcpy(f, how == 0 ? all : how == 1 ? group : mac, 6);
@@ -195,8 +197,10 @@ static size_t ip4(unsigned protocol, size_t n)
 
 static size_t ip6(unsigned next, size_t n)
 {
-	static const uint8_t ours[16] = { 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0x50, 0x54, 0, 0xff, 0xfe, 0x12, 0x34, 0x56 };
-	static const uint8_t all[16] = { 0xff, 2, [15] = 1 }, solicited[16] = { 0xff, 2, [11] = 1, 0xff, 0x12, 0x34, 0x56 };
+	static const uint8_t ours[16] = { 0xfe, 0x80, 0, 0,    0,    0,    0,    0,
+					  0x50, 0x54, 0, 0xff, 0xfe, 0x12, 0x34, 0x56 };
+	static const uint8_t all[16] = { 0xff, 2, [15] = 1 },
+			     solicited[16] = { 0xff, 2, [11] = 1, 0xff, 0x12, 0x34, 0x56 };
 	size_t at = 54, extra = 0;
 	unsigned first = next;
 
@@ -248,7 +252,8 @@ static void tcp_segment(size_t at, size_t n)
 		memcpy(f + at + 20, "\x02\x04\x05\xb4", 4);
 	put16(at, any(3) ? connection_port : 1024 + any(40));
 	put16(at + 2, any(10) ? 22 : any(65536));
-	put32(at + 4, any(8) ? next_ack + (any(2) ? 0 : any(4000)) - (any(4) ? 0 : any(4000)) : (uint32_t)random64());
+	put32(at + 4, any(8) ? next_ack + (any(2) ? 0 : any(4000)) - (any(4) ? 0 : any(4000)) :
+			       (uint32_t)random64());
 	put32(at + 8, any(8) ? next_seq - any(2) * any(3000) : (uint32_t)random64());
 	f[at + 12] = (uint8_t)((5 + options / 4) << 4);
 	f[at + 13] = flags[any(sizeof flags)];
@@ -278,28 +283,32 @@ static void icmp4(size_t at, size_t n)
 	f[at] = types[any(sizeof types)];
 	f[at + 1] = (uint8_t)any(6);
 	if (n > 36 && any(2)) {	/* with a packet of ours in it */
-		memcpy(f + at + 8, "\x45\x00\x00\x30\x00\x00\x00\x00\x40\x06\x00\x00\x0a\x00\x02\x0f\x0a\x00\x02\x02\x00\x16", 22);
+		memcpy(f + at + 8,
+		       "\x45\x00\x00\x30\x00\x00\x00\x00\x40\x06\x00\x00\x0a\x00\x02\x0f\x0a\x00\x02\x02\x00\x16",
+		       22);
 		put16(at + 30, connection_port);
 	}
 }
 
 static void icmp6(size_t at, size_t n)
 {
-	static const uint8_t types[] = { 128, 129, 133, 134, 135, 136, 137, 130, 131, 132, 1, 2, 3, 4 };
+	static const uint8_t types[] = { 128, 129, 133, 134, 135, 136, 137,
+					 130, 131, 132, 1,   2,   3,   4 };
 	static const uint8_t options[] = { 1, 2, 3, 4, 5, 25, 24, 31 };
 	size_t o = at + (any(2) ? 24 : 16);
 
 	noise(at, n);
 	f[at] = types[any(sizeof types)];
 	f[at + 1] = (uint8_t)(any(4) ? 0 : any(8));
-	memcpy(f + at + 8, "\xfe\x80\x00\x00\x00\x00\x00\x00\x50\x54\x00\xff\xfe\x12\x34\x56", n >= 24 ? 16 : 0);
+	memcpy(f + at + 8, "\xfe\x80\x00\x00\x00\x00\x00\x00\x50\x54\x00\xff\xfe\x12\x34\x56",
+	       n >= 24 ? 16 : 0);
 	for (; o + 8 <= at + n; o += 8u * (f[o + 1] ? f[o + 1] : 1)) {
 		f[o] = options[any(sizeof options)];
 		f[o + 1] = (uint8_t)(any(8) ? 1 + any(4) : any(3));
 	}
 }
 
-/* --- one ------------------------------------------------------------------------------------------------------ */
+/* --- one ---------------------------------------------------------------------------------- */
 
 static void checksums(size_t at, unsigned protocol, bool six)
 {
@@ -352,11 +361,15 @@ static void frame_make(void)
 		size = any((unsigned)size) + 1;
 }
 
-/* A UDP datagram in fragments: in any order, some twice, some overlapping or with another size. They are sent here. */
+/*
+ * A UDP datagram in fragments: in any order, some twice, some overlapping or with another size.
+ * They are sent here.
+ */
 static void fragments_send(void)
 {
 	uint8_t whole[1600];
-	unsigned total = 64 + 8 * any(180), id = any(50), six = any(2), sent = 0, piece = 8 * (1 + any(40));
+	unsigned total = 64 + 8 * any(180), id = any(50), six = any(2), sent = 0,
+		 piece = 8 * (1 + any(40));
 
 	for (unsigned i = 0; i < total; i++)
 		whole[i] = (uint8_t)random64();
@@ -364,8 +377,12 @@ static void fragments_send(void)
 	whole[4] = (uint8_t)(total >> 8);
 	whole[5] = (uint8_t)total;
 	whole[6] = whole[7] = 0;
-	for (unsigned at = 0; sent < 60 && at < total + 8; at += any(8) ? piece : 8 * any(6), sent++) {
-		unsigned from = any(12) ? at : 8 * any(total / 8), n = from + piece < total ? piece : from < total ? total - from : 0;
+	for (unsigned at = 0; sent < 60 && at < total + 8;
+	     at += any(8) ? piece : 8 * any(6), sent++) {
+		unsigned from = any(12) ? at : 8 * any(total / 8), n = from + piece < total ?
+									       piece :
+								       from < total ? total - from :
+										      0;
 
 		if (!n || any(40) == 0)
 			continue;
@@ -377,8 +394,12 @@ static void fragments_send(void)
 			put16(18, n + 8);
 			f[20] = 44;
 			f[21] = 64;
-			memcpy(f + 22, "\xfe\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02", 16);
-			memcpy(f + 38, "\xfe\x80\x00\x00\x00\x00\x00\x00\x50\x54\x00\xff\xfe\x12\x34\x56", 16);
+			memcpy(f + 22,
+			       "\xfe\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02",
+			       16);
+			memcpy(f + 38,
+			       "\xfe\x80\x00\x00\x00\x00\x00\x00\x50\x54\x00\xff\xfe\x12\x34\x56",
+			       16);
 			f[54] = 17;
 			put16(56, from | (from + n < total ? 1 : 0));
 			put32(58, id);
@@ -415,8 +436,10 @@ static void listen_to_us(void)
 	while ((n = wire_next(out, NULL))) {
 		if (n < 54 || out[12] != 8 || out[13] != 0 || out[23] != 6)
 			continue;
-		next_seq = (uint32_t)out[38] << 24 | (uint32_t)out[39] << 16 | (uint32_t)out[40] << 8 | out[41];
-		next_ack = (uint32_t)out[42] << 24 | (uint32_t)out[43] << 16 | (uint32_t)out[44] << 8 | out[45];
+		next_seq = (uint32_t)out[38] << 24 | (uint32_t)out[39] << 16 |
+			   (uint32_t)out[40] << 8 | out[41];
+		next_ack = (uint32_t)out[42] << 24 | (uint32_t)out[43] << 16 |
+			   (uint32_t)out[44] << 8 | out[45];
 		next_seq += (uint32_t)(n - 34 - 4 * (size_t)(out[46] >> 4)) + (out[47] & 3 ? 1 : 0);
 		connection_port = (unsigned)out[36] << 8 | out[37];
 	}
@@ -445,12 +468,14 @@ int main(int argc, char **argv)
 			if (i / 5000 % 2)
 				interface_set_flags(eth, LX_IFF_DYNAMIC, LX_IFF_DYNAMIC);
 			else if (i)
-				interface_set_address4(eth, PP_HTONL(0x0a00020f), PP_HTONL(0xffffff00), 0);
+				interface_set_address4(eth, PP_HTONL(0x0a00020f),
+						       PP_HTONL(0xffffff00), 0);
 		}
 		if (any(60) == 0)
 			fragments_send();
 		frame_make();
-		lost += !wire_send(f, size, any(10) ? 0 : PROTO_NIC_CHECKED, any(10) ? 0 : 1 + any(600));
+		lost += !wire_send(f, size, any(10) ? 0 : PROTO_NIC_CHECKED,
+				   any(10) ? 0 : 1 + any(600));
 		wire_run(any(50) ? 0 : any(300) * 1000000ll);
 		listen_to_us();
 		if (any(3000) == 0)
@@ -464,10 +489,13 @@ int main(int argc, char **argv)
 		listen_to_us();
 	}
 	wire_restart();
-	printf("net_fuzz: %u frames, %u found no buffer, left: %zu packets, %zu objects, %u of %u buffers with the driver\n", frames, lost,
-		net_fuzz_memory.blocks, net_fuzz_memory.objects, wire_buffers(), PROTO_NIC_SLOTS);
-	printf("net_fuzz: of them TCP %u, opened %u, UDP %u, ICMP %u, reassembled %u, ICMPv6 %u, neighbours' %u\n", (unsigned)lwip_stats.mib2.tcpinsegs,
-		(unsigned)lwip_stats.mib2.tcppassiveopens, (unsigned)lwip_stats.mib2.udpindatagrams, (unsigned)lwip_stats.mib2.icmpinmsgs,
-		(unsigned)(lwip_stats.mib2.ipreasmoks + lwip_stats.mib2.ip6reasmoks), (unsigned)lwip_stats.icmp6.recv, (unsigned)lwip_stats.nd6.recv);
+	printf("net_fuzz: %u frames, %u found no buffer, left: %zu packets, %zu objects, %u of %u buffers with the driver\n",
+	       frames, lost, net_fuzz_memory.blocks, net_fuzz_memory.objects, wire_buffers(),
+	       PROTO_NIC_SLOTS);
+	printf("net_fuzz: of them TCP %u, opened %u, UDP %u, ICMP %u, reassembled %u, ICMPv6 %u, neighbours' %u\n",
+	       (unsigned)lwip_stats.mib2.tcpinsegs, (unsigned)lwip_stats.mib2.tcppassiveopens,
+	       (unsigned)lwip_stats.mib2.udpindatagrams, (unsigned)lwip_stats.mib2.icmpinmsgs,
+	       (unsigned)(lwip_stats.mib2.ipreasmoks + lwip_stats.mib2.ip6reasmoks),
+	       (unsigned)lwip_stats.icmp6.recv, (unsigned)lwip_stats.nd6.recv);
 	return net_fuzz_memory.blocks > 8 || wire_buffers() != PROTO_NIC_SLOTS;
 }

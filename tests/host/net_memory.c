@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netstack/lwip/memory.c once more, for the fuzzer: every packet and every object is a block of its own, with poisoned memory around it (packets that are
- * to be sent, in slots of netmem), so that the address sanitizer sees a byte read or written beside it. What is in use is counted; limits are
- * small, so that running out happens.
+ * netstack/lwip/memory.c once more, for the fuzzer: every packet and every object is a block of its
+ * own, with poisoned memory around it (packets that are to be sent, in slots of netmem), so that
+ * the address sanitizer sees a byte read or written beside it. What is in use is counted; limits
+ * are small, so that running out happens.
  */
 #include "memory.h"
 

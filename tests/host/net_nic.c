@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The network server's interface (netstack/lwip) over a wire that the test plays: DHCP, ARP, ping, connections, the memory of frames under way, drivers
- * that begin anew or lie, floods.
+ * The network server's interface (netstack/lwip) over a wire that the test plays: DHCP, ARP, ping,
+ * connections, the memory of frames under way, drivers that begin anew or lie, floods.
  */
 #include "test.h"
 
@@ -19,11 +19,12 @@
 
 #define SECOND 1000000000ll
 
-static const uint8_t our_mac[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 }, peer_mac[6] = { 0x52, 0x55, 10, 0, 2, 2 };
+static const uint8_t our_mac[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 },
+		     peer_mac[6] = { 0x52, 0x55, 10, 0, 2, 2 };
 static const uint8_t us[4] = { 10, 0, 2, 15 }, peer[4] = { 10, 0, 2, 2 };
 static uint8_t out[WIRE_FRAME];
 
-/* --- frames -------------------------------------------------------------------------------------------------- */
+/* --- frames ------------------------------------------------------------------------------- */
 
 static void put16(uint8_t *p, unsigned v)
 {
@@ -59,7 +60,8 @@ static unsigned sum16(const uint8_t *p, size_t n, uint32_t sum)
 	return sum;
 }
 
-static uint8_t *ip_frame(uint8_t *f, const uint8_t from[4], const uint8_t to[4], uint8_t protocol, size_t n)
+static uint8_t *ip_frame(uint8_t *f, const uint8_t from[4], const uint8_t to[4], uint8_t protocol,
+			 size_t n)
 {
 	memcpy(f, our_mac, 6);
 	memcpy(f + 6, peer_mac, 6);
@@ -83,7 +85,8 @@ static void transport_sum(uint8_t *f, size_t n, size_t at)
 
 struct tcp_options { unsigned flags; uint32_t seq, ack; unsigned window; };
 
-static size_t tcp_frame(uint8_t *f, const uint8_t from[4], unsigned port, unsigned to_port, struct tcp_options o, const void *data, size_t n)
+static size_t tcp_frame(uint8_t *f, const uint8_t from[4], unsigned port, unsigned to_port,
+			struct tcp_options o, const void *data, size_t n)
 {
 	uint8_t *t = ip_frame(f, from, us, 6, 20 + n);
 
@@ -135,11 +138,13 @@ static void arp_answer(void)
 	wire_run(0);
 }
 
-/* --- a DHCP server -------------------------------------------------------------------------------------------- */
+/* --- a DHCP server ------------------------------------------------------------------------ */
 
 static bool dhcp_answer(uint8_t type)
 {
-	static const uint8_t tail[] = { 54, 4, 10, 0, 2, 2, 1, 4, 255, 255, 255, 0, 3, 4, 10, 0, 2, 2, 6, 4, 10, 0, 2, 3, 51, 4, 0, 1, 0x51, 0x80, 255 };
+	static const uint8_t tail[] = { 54, 4, 10, 0,  2, 2, 1,    4,    255, 255, 255,
+					0,  3, 4,  10, 0, 2, 2,    6,    4,   10,  0,
+					2,  3, 51, 4,  0, 1, 0x51, 0x80, 255 };
 	uint8_t f[600] = { 0 }, *u, *d;
 	size_t n = next_ip(17, NULL);
 
@@ -186,7 +191,8 @@ TEST(net_nic, dhcp)
 	wire_run(SECOND);
 	CHECK_EQ(netif_ip4_addr(eth->netif)->addr, PP_HTONL(0x0a00020f));
 	CHECK(interface_dhcp_server(&server) && server.addr == PP_HTONL(0x0a000202));
-	CHECK(interface_name_server(0) && ip_2_ip4(interface_name_server(0))->addr == PP_HTONL(0x0a000203));
+	CHECK(interface_name_server(0) &&
+	      ip_2_ip4(interface_name_server(0))->addr == PP_HTONL(0x0a000203));
 	CHECK_EQ(eth->broadcast.addr, PP_HTONL(0x0a0002ff));
 	wire_run(3 * SECOND);
 	drain();
@@ -255,11 +261,12 @@ TEST(net_nic, checksum)
 		unsigned mine = net_checksum(data + from, (int)n), right = sum16(data + from, n, 0);
 
 		mine = (mine & 0xff) << 8 | mine >> 8;
-		CHECK(mine == right || (mine == 0xffff && right == 0) || (mine == 0 && right == 0xffff));
+		CHECK(mine == right || (mine == 0xffff && right == 0) ||
+		      (mine == 0 && right == 0xffff));
 	}
 }
 
-/* --- TCP ----------------------------------------------------------------------------------------------------- */
+/* --- TCP ---------------------------------------------------------------------------------- */
 
 static struct tcp_pcb *listener, *accepted;
 static size_t received, acked;
@@ -305,10 +312,14 @@ static err_t on_accept(void *arg, struct tcp_pcb *p, err_t e)
 
 static uint32_t their_seq, our_seq;
 
-static void tcp_put(const uint8_t from[4], unsigned port, unsigned flags, const void *data, size_t n)
+static void tcp_put(const uint8_t from[4], unsigned port, unsigned flags, const void *data,
+		    size_t n)
 {
 	uint8_t f[WIRE_FRAME];
-	size_t size = tcp_frame(f, from, port, 22, (struct tcp_options){ .flags = flags, .seq = their_seq, .ack = our_seq }, data, n);
+	size_t size =
+		tcp_frame(f, from, port, 22,
+			  (struct tcp_options){ .flags = flags, .seq = their_seq, .ack = our_seq },
+			  data, n);
 
 	CHECK(wire_send(f, size, 0, 0));
 	wire_run(0);
@@ -323,7 +334,9 @@ static void tcp_connect_in(unsigned port)
 	CHECK(next_ip(6, NULL));
 	CHECK_EQ(out[47], 0x12);
 	CHECK_EQ(get32(out + 42), 1001);
-	CHECK_EQ(sum16(out + 34, get16(out + 16) - 20, sum16(out + 26, 8, 6 + get16(out + 16) - 20)), 0xffff);
+	CHECK_EQ(sum16(out + 34, get16(out + 16) - 20,
+		       sum16(out + 26, 8, 6 + get16(out + 16) - 20)),
+		 0xffff);
 	our_seq = get32(out + 38) + 1;
 	tcp_put(peer, port, 0x10, NULL, 0);
 	CHECK(accepted);
@@ -335,7 +348,12 @@ TEST(net_nic, tcp_transfer)
 	void *buffer;
 	size_t n, total = 0;
 
-	listener = tcp_listen_with_backlog(({ struct tcp_pcb *p = tcp_new(); tcp_bind(p, IP_ADDR_ANY, 22); p; }), 128);
+	listener = tcp_listen_with_backlog(({
+						   struct tcp_pcb *p = tcp_new();
+						   tcp_bind(p, IP_ADDR_ANY, 22);
+						   p;
+					   }),
+					   128);
 	CHECK(listener);
 	tcp_accept(listener, on_accept);
 	tcp_connect_in(4000);
@@ -408,10 +426,16 @@ TEST(net_nic, lying_driver)
 	for (uint32_t i = 0; i < 8; i++)
 		sent->slot[(sent->produced + i) % PROTO_NIC_SLOTS].id = i * 77777;
 	sent->produced += 8;
-	in->slot[in->produced % PROTO_NIC_SLOTS] = (struct proto_nic_entry){ .offset = 0xfffffff0, .length = 1500, .id = 0xfffffff0 };
-	in->slot[(in->produced + 1) % PROTO_NIC_SLOTS] = (struct proto_nic_entry){ .offset = PROTO_NIC_HEADER + 2000, .length = 1500, .id = PROTO_NIC_HEADER };
-	in->slot[(in->produced + 2) % PROTO_NIC_SLOTS] = (struct proto_nic_entry){ .offset = PROTO_NIC_HEADER + 2048, .length = 0, .id = PROTO_NIC_HEADER + 2048 };
-	in->slot[(in->produced + 3) % PROTO_NIC_SLOTS] = (struct proto_nic_entry){ .offset = 64, .length = 100, .id = 64 };
+	in->slot[in->produced % PROTO_NIC_SLOTS] =
+		(struct proto_nic_entry){ .offset = 0xfffffff0, .length = 1500, .id = 0xfffffff0 };
+	in->slot[(in->produced + 1) % PROTO_NIC_SLOTS] = (struct proto_nic_entry){
+		.offset = PROTO_NIC_HEADER + 2000, .length = 1500, .id = PROTO_NIC_HEADER
+	};
+	in->slot[(in->produced + 2) % PROTO_NIC_SLOTS] = (struct proto_nic_entry){
+		.offset = PROTO_NIC_HEADER + 2048, .length = 0, .id = PROTO_NIC_HEADER + 2048
+	};
+	in->slot[(in->produced + 3) % PROTO_NIC_SLOTS] =
+		(struct proto_nic_entry){ .offset = 64, .length = 100, .id = 64 };
 	in->produced += 4;
 	wire_run(0);
 	CHECK(nic_counts()->rx_errors > errors);
@@ -422,7 +446,10 @@ TEST(net_nic, lying_driver)
 	CHECK_EQ(wire_buffers(), PROTO_NIC_SLOTS);
 }
 
-/* 10,000 SYNs that never go on, from everywhere: somebody who means it gets in, and memory stays where it is. */
+/*
+ * 10,000 SYNs that never go on, from everywhere: somebody who means it gets in, and memory stays
+ * where it is.
+ */
 TEST(net_nic, syn_flood)
 {
 	uint8_t f[WIRE_FRAME], from[4] = { 10, 0, 2, 99 };
@@ -434,7 +461,10 @@ TEST(net_nic, syn_flood)
 	accepted = NULL;
 	for (unsigned i = 0; i < 10000; i++) {
 		from[3] = (uint8_t)(100 + i % 100);
-		CHECK(wire_send(f, tcp_frame(f, from, 1024 + i / 100, 22, (struct tcp_options){ .flags = 2, .seq = i }, NULL, 0), 0, 0));
+		CHECK(wire_send(f,
+				tcp_frame(f, from, 1024 + i / 100, 22,
+					  (struct tcp_options){ .flags = 2, .seq = i }, NULL, 0),
+				0, 0));
 		wire_run(0);
 		while (wire_next(out, NULL))
 			;
@@ -461,7 +491,10 @@ TEST(net_nic, syn_flood)
 	drain();
 }
 
-/* Somebody reads nothing: what has come is copied out of the driver's buffers before it has none left. */
+/*
+ * Somebody reads nothing: what has come is copied out of the driver's buffers before it has none
+ * left.
+ */
 static struct pbuf *kept;
 
 static err_t keep(void *arg, struct tcp_pcb *p, struct pbuf *data, err_t e)
@@ -506,7 +539,10 @@ TEST(net_nic, slow_reader)
 	CHECK_EQ(wire_buffers(), PROTO_NIC_SLOTS);
 }
 
-/* A device that does checksums: ours hold the sum of the pseudo header and it finishes them; those it has checked are not looked at. */
+/*
+ * A device that does checksums: ours hold the sum of the pseudo header and it finishes them; those
+ * it has checked are not looked at.
+ */
 TEST(net_nic, offload)
 {
 	struct proto_nic_entry e;
@@ -535,7 +571,10 @@ TEST(net_nic, offload)
 	CHECK(accepted);
 	for (int checked = 0; checked < 2; checked++) {
 		before = received;
-		n = tcp_frame(f, peer, 7000, 22, (struct tcp_options){ .flags = 0x18, .seq = their_seq, .ack = our_seq }, "wrong", 5);
+		n = tcp_frame(f, peer, 7000, 22,
+			      (struct tcp_options){
+				      .flags = 0x18, .seq = their_seq, .ack = our_seq },
+			      "wrong", 5);
 		f[50] ^= 0x55;
 		CHECK(wire_send(f, n, checked ? PROTO_NIC_CHECKED : 0, 0));
 		wire_run(0);
@@ -592,7 +631,7 @@ TEST(net_nic, sleeps)
 	tcp_close(listener);
 }
 
-/* --- netlink ------------------------------------------------------------------------------------------------- */
+/* --- netlink ------------------------------------------------------------------------------ */
 
 static unsigned messages, dones;
 
@@ -601,7 +640,8 @@ static void count(void *arg, const void *data, size_t n)
 	const struct lx_nlmsghdr *h = data;
 
 	(void)arg;
-	for (; n >= sizeof *h; n -= (h->size + 3) & ~3u, h = (const void *)((const char *)h + ((h->size + 3) & ~3u))) {
+	for (; n >= sizeof *h; n -= (h->size + 3) & ~3u,
+			       h = (const void *)((const char *)h + ((h->size + 3) & ~3u))) {
 		CHECK(h->size >= sizeof *h && h->size <= n);
 		messages++;
 		dones += h->type == LX_NLMSG_DONE;
@@ -619,11 +659,15 @@ TEST(net_nic, netlink_noise)
 
 	w.emit = count;
 	for (int i = 0; i < 200000; i++) {
-		struct netlink_request q = { .header = &m.header, .data = (uint8_t *)(&m.header + 1), .size = test_random(&seed) % 120, .admin = test_random(&seed) % 4 };
+		struct netlink_request q = { .header = &m.header,
+					     .data = (uint8_t *)(&m.header + 1),
+					     .size = test_random(&seed) % 120,
+					     .admin = test_random(&seed) % 4 };
 		uint8_t *copy = malloc(q.size);
 
 		for (size_t n = 0; n < sizeof m.bytes; n++)
-			m.bytes[n] = (uint8_t)(test_random(&seed) % 3 ? test_random(&seed) % 12 : test_random(&seed));
+			m.bytes[n] = (uint8_t)(test_random(&seed) % 3 ? test_random(&seed) % 12 :
+									test_random(&seed));
 		m.header.type = (uint16_t)(14 + test_random(&seed) % 24);
 		m.header.flags = (uint16_t)(test_random(&seed) & 0x707);
 		if (q.size > 4 && test_random(&seed) % 2)

@@ -28,13 +28,15 @@ static char *netmem;
 static uint32_t held[SLOTS];
 static unsigned held_count;
 
-/* --- what the stack wants of kernel and library --------------------------------------------------------------- */
+/* --- what the stack wants of kernel and library ------------------------------------------- */
 
 enum { HANDLE_NETMEM = 3, HANDLE_SIGNAL };
 
 int srv_handle(const char *name)
 {
-	return !strcmp(name, "netmem") ? HANDLE_NETMEM : !strcmp(name, "virtio-net-signal") ? HANDLE_SIGNAL : -1;
+	return !strcmp(name, "netmem")            ? HANDLE_NETMEM :
+	       !strcmp(name, "virtio-net-signal") ? HANDLE_SIGNAL :
+						    -1;
 }
 
 int64_t srv_now(void)
@@ -98,7 +100,7 @@ void notice_emit(void *group, const void *data, size_t n)
 	(void)n;
 }
 
-/* --- the driver ---------------------------------------------------------------------------------------------- */
+/* --- the driver --------------------------------------------------------------------------- */
 
 static void *at(uint32_t offset)
 {
@@ -108,7 +110,8 @@ static void *at(uint32_t offset)
 static void driver_begin(void)
 {
 	for (uint32_t i = 0; i < SLOTS; i++)
-		ASAN_UNPOISON_MEMORY_REGION(at(PROTO_NIC_HEADER + i * PROTO_NIC_BUFFER), PROTO_NIC_BUFFER);
+		ASAN_UNPOISON_MEMORY_REGION(at(PROTO_NIC_HEADER + i * PROTO_NIC_BUFFER),
+					    PROTO_NIC_BUFFER);
 	held_count = 0;
 	wire_nic->link = 1;
 	wire_nic->mtu = 1500;
@@ -171,10 +174,15 @@ bool wire_send(const void *frame, size_t n, uint16_t flags, size_t piece)
 		ASAN_UNPOISON_MEMORY_REGION(at(b.offset), PROTO_NIC_BUFFER);
 		memcpy(at(b.offset + 12), (const char *)frame + done, part);
 		ASAN_POISON_MEMORY_REGION(at(b.offset), 12 & ~7u);
-		ASAN_POISON_MEMORY_REGION(at((uint32_t)((b.offset + 12 + part + 7) & ~7ul)), PROTO_NIC_BUFFER - ((12 + part + 7) & ~7ul));
+		ASAN_POISON_MEMORY_REGION(at((uint32_t)((b.offset + 12 + part + 7) & ~7ul)),
+					  PROTO_NIC_BUFFER - ((12 + part + 7) & ~7ul));
 		done += part;
-		out->slot[out->produced % SLOTS] = (struct proto_nic_entry){ .offset = b.offset + 12, .length = (uint16_t)part, .id = b.id,
-			.flags = (uint16_t)(flags | (done < n ? PROTO_NIC_MORE : 0)) };
+		out->slot[out->produced % SLOTS] = (struct proto_nic_entry){
+			.offset = b.offset + 12,
+			.length = (uint16_t)part,
+			.id = b.id,
+			.flags = (uint16_t)(flags | (done < n ? PROTO_NIC_MORE : 0))
+		};
 		out->produced++;
 	}
 	return true;
@@ -209,7 +217,8 @@ size_t wire_next(uint8_t frame[WIRE_FRAME], struct proto_nic_entry *entry)
 	id = r->slot[r->consumed % SLOTS].id;
 	do {
 		e = r->slot[r->consumed++ % SLOTS];
-		if (e.offset < PROTO_NIC_HEADER || e.offset + e.length > NETMEM || n + e.length > WIRE_FRAME)
+		if (e.offset < PROTO_NIC_HEADER || e.offset + e.length > NETMEM ||
+		    n + e.length > WIRE_FRAME)
 			abort();
 		memcpy(frame + n, at(e.offset), e.length);
 		n += e.length;

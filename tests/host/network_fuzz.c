@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Garbage for the network server: the whole of it, with lwIP, its own loop and a kernel that is played here, under calls with
- * addresses, messages, control data, options, interface requests and netlink requests that are nearly right or not at all.
+ * Garbage for the network server: the whole of it, with lwIP, its own loop and a kernel that is
+ * played here, under calls with addresses, messages, control data, options, interface requests and
+ * netlink requests that are nearly right or not at all.
  *
- * The server runs in a thread of its own that has the processor only while a message is handled: receive() hands it back. Callers are
- * slots that share a table of descriptors. Calls are taken back now and then (K_REDELIVER), cancelled, and their threads die. Whatever comes,
- * each call is answered once, and when all descriptors are closed the server holds no more objects than at the start.
- * Arguments: how many calls, and a seed.
+ * The server runs in a thread of its own that has the processor only while a message is handled:
+ * receive() hands it back. Callers are slots that share a table of descriptors. Calls are taken
+ * back now and then (K_REDELIVER), cancelled, and their threads die. Whatever comes, each call is
+ * answered once, and when all descriptors are closed the server holds no more objects than at the
+ * start. Arguments: how many calls, and a seed.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -48,7 +50,7 @@ static uint32_t chance(uint32_t n)
 
 #define PICK(array) ((array)[chance(sizeof(array) / sizeof((array)[0]))])
 
-/* --- objects ------------------------------------------------------------------------------------------------ */
+/* --- objects ------------------------------------------------------------------------------ */
 
 struct object {
 	enum k_object_type type;
@@ -144,7 +146,7 @@ static struct object *share(long h, enum k_object_type type)
 	return o;
 }
 
-/* --- callers ------------------------------------------------------------------------------------------------ */
+/* --- callers ------------------------------------------------------------------------------ */
 
 static struct caller {
 	enum { IDLE, HELD, TAKEN_BACK } state;
@@ -154,7 +156,8 @@ static struct caller {
 static uint64_t next_call = 1;
 static unsigned good[340], all[340];		/* by number: calls that succeeded, calls */
 static char memory[65536] __attribute__((aligned(4096)));	/* all callers' */
-static uint32_t waste;				/* one copy in so many finds the call taken back; 0: none */
+/* one copy in so many finds the call taken back; 0: none */
+static uint32_t waste;
 
 static struct caller *caller_of(uint64_t call)
 {
@@ -262,7 +265,7 @@ static long forward(const struct k_forward *f)
 	return 0;
 }
 
-/* --- pipes -------------------------------------------------------------------------------------------------- */
+/* --- pipes -------------------------------------------------------------------------------- */
 
 static uint32_t pipe_events(const struct object *p)
 {
@@ -323,14 +326,19 @@ static long pipe_call(long n, struct object *p, long b, long c, long d, long e)
 		p->armed = (uint32_t)b;
 		return 0;
 	default:
-		*(struct k_pipe_info *)b = (struct k_pipe_info){ .bytes = p->bytes, .room = PIPE_SIZE - p->bytes, .capacity = PIPE_SIZE,
-			.readers = p->readers + !!(p->held & K_PIPE_READER), .writers = p->writers + !!(p->held & K_PIPE_WRITER),
-			.put = p->put, .taken = p->taken };
+		*(struct k_pipe_info *)b =
+			(struct k_pipe_info){ .bytes = p->bytes,
+					      .room = PIPE_SIZE - p->bytes,
+					      .capacity = PIPE_SIZE,
+					      .readers = p->readers + !!(p->held & K_PIPE_READER),
+					      .writers = p->writers + !!(p->held & K_PIPE_WRITER),
+					      .put = p->put,
+					      .taken = p->taken };
 		return 0;
 	}
 }
 
-/* --- messages to the server --------------------------------------------------------------------------------- */
+/* --- messages to the server --------------------------------------------------------------- */
 
 static sem_t work, idle;
 static struct k_message incoming;
@@ -383,7 +391,7 @@ static long receive(const struct k_answer *a, struct k_message *m)
 	return 0;
 }
 
-/* --- the kernel's calls ------------------------------------------------------------------------------------- */
+/* --- the kernel's calls ------------------------------------------------------------------- */
 
 /* A clock that runs fast, so that retransmissions and timeouts come about. */
 #define TICKS_PER_SECOND 20000000ull
@@ -491,7 +499,10 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 	case K_NATIVE_clock_get:
 		return clock_ns();
 	case K_NATIVE_receive:
-		return receive(b ? (const struct k_answer *)b : e ? &plain : NULL, (struct k_message *)c);
+		return receive(b ? (const struct k_answer *)b :
+			       e ? &plain :
+				   NULL,
+			       (struct k_message *)c);
 	case K_NATIVE_answer:
 		return answer((const struct k_answer *)b);
 	case K_NATIVE_caller_forward:
@@ -535,7 +546,7 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 	return -ENOSYS;
 }
 
-/* --- making calls ------------------------------------------------------------------------------------------- */
+/* --- making calls ------------------------------------------------------------------------- */
 
 static void deliver(struct caller *c)
 {
@@ -556,24 +567,31 @@ static struct caller *caller_idle(void)
 	return NULL;
 }
 
-/* The data plane: what the kernel would have done before the server sees the call. True if that was all. */
+/*
+ * The data plane: what the kernel would have done before the server sees the call. True if that was
+ * all.
+ */
 static bool plane_serves(struct object *o, int number, const uint64_t arg[6], struct k_message *m)
 {
 	bool writing = number == 1 || number == 44;
 	struct object *p;
 	long r;
 
-	if (o->d.plane != K_PLANE_SOCKET || (number != 0 && number != 1 && number != 44 && number != 45))
+	if (o->d.plane != K_PLANE_SOCKET ||
+	    (number != 0 && number != 1 && number != 44 && number != 45))
 		return false;
-	if (!o->source || o->source->bits & (LX_POLLERR | (writing ? K_SOURCE_DECLINE_WRITE | K_SOURCE_CALLS_WRITE :
-							  K_SOURCE_DECLINE_READ | K_SOURCE_CALLS_READ)))
+	if (!o->source ||
+	    o->source->bits &
+		    (LX_POLLERR | (writing ? K_SOURCE_DECLINE_WRITE | K_SOURCE_CALLS_WRITE :
+					     K_SOURCE_DECLINE_READ | K_SOURCE_CALLS_READ)))
 		return false;
 	if (number >= 44 && (arg[4] || arg[3] & ~0x4040u))
 		return false;
 	p = o->plane[writing];
 	if (!p || bad(arg[1], arg[2]))
 		return true;
-	r = writing ? pipe_write(p, (const char *)arg[1], arg[2]) : pipe_read(p, (char *)arg[1], arg[2], 0, 0);
+	r = writing ? pipe_write(p, (const char *)arg[1], arg[2]) :
+		      pipe_read(p, (char *)arg[1], arg[2], 0, 0);
 	if (r != -EPIPE)
 		return true;
 	m->extra[1] = EPIPE;
@@ -590,8 +608,13 @@ static void call(int number, const uint64_t arg[6])
 	if (!c)
 		return;
 	m = &c->message;
-	*m = (struct k_message){ .kind = K_MSG_CALL, .flags = K_MSGF_DECLINED, .call = next_call++, .tid = 100, .pid = 100, .number = number,
-		.cred = chance(4) ? 0 : 7 };
+	*m = (struct k_message){ .kind = K_MSG_CALL,
+				 .flags = K_MSGF_DECLINED,
+				 .call = next_call++,
+				 .tid = 100,
+				 .pid = 100,
+				 .number = number,
+				 .cred = chance(4) ? 0 : 7 };
 	memcpy(m->arg, arg, sizeof m->arg);
 	if (number != 41 && number != 53) {
 		if (!o)
@@ -615,7 +638,11 @@ static void private_call(int number, uint64_t what)
 
 	if (!c)
 		return;
-	c->message = (struct k_message){ .kind = K_MSG_CALL, .flags = K_MSGF_FORWARDED, .call = next_call++, .number = number, .arg = { what } };
+	c->message = (struct k_message){ .kind = K_MSG_CALL,
+					 .flags = K_MSGF_FORWARDED,
+					 .call = next_call++,
+					 .number = number,
+					 .arg = { what } };
 	deliver(c);
 }
 
@@ -642,15 +669,42 @@ static void cancel(struct caller *c, bool dead)
 	if (dead)
 		c->state = IDLE;
 	server_run();
-	CHECK(c->state == IDLE || c->message.call != m.call || waste, "call %d goes on after it was cancelled", m.number);
+	CHECK(c->state == IDLE || c->message.call != m.call || waste,
+	      "call %d goes on after it was cancelled", m.number);
 }
 
-/* --- garbage, well made ------------------------------------------------------------------------------------- */
+/* --- garbage, well made ------------------------------------------------------------------- */
 
 static uint64_t number_odd(void)
 {
-	static const uint64_t odd[] = { 0, 1, 2, 3, 4, 7, 8, 12, 16, 17, 20, 28, 64, 128, 129, 255, 1024, 1500, 4096, 65507, 65535, 65536, (uint64_t)-1,
-		INT32_MAX, 1ull << 31, 1ull << 32, 1ull << 63, UINT32_MAX };
+	static const uint64_t odd[] = { 0,
+					1,
+					2,
+					3,
+					4,
+					7,
+					8,
+					12,
+					16,
+					17,
+					20,
+					28,
+					64,
+					128,
+					129,
+					255,
+					1024,
+					1500,
+					4096,
+					65507,
+					65535,
+					65536,
+					(uint64_t)-1,
+					INT32_MAX,
+					1ull << 31,
+					1ull << 32,
+					1ull << 63,
+					UINT32_MAX };
 
 	return chance(3) ? chance(40) : PICK(odd);
 }
@@ -675,9 +729,11 @@ static uint64_t pointer(uint32_t n)
 static uint64_t address_make(uint32_t *size)
 {
 	static const uint16_t families[] = { 2, 2, 2, 10, 10, 10, 16, 0, 1, 77 };
-	static const uint32_t addresses[] = { 0x7f000001, 0x7f000001, 0, 0x7f000002, 0xffffffff, 0xe0000001, 0x0a000202, 0x7fffffff };
+	static const uint32_t addresses[] = { 0x7f000001, 0x7f000001, 0,          0x7f000002,
+					      0xffffffff, 0xe0000001, 0x0a000202, 0x7fffffff };
 	uint8_t *at = (uint8_t *)room(128);
-	uint16_t family = PICK(families), port = __builtin_bswap16((uint16_t)(chance(8) ? 7000 + chance(6) : chance(65536)));
+	uint16_t family = PICK(families),
+		 port = __builtin_bswap16((uint16_t)(chance(8) ? 7000 + chance(6) : chance(65536)));
 	uint32_t four = __builtin_bswap32(PICK(addresses));
 
 	memset(at, 0, 32);
@@ -701,12 +757,15 @@ static uint64_t address_make(uint32_t *size)
 
 static uint64_t control_make(uint64_t *size)
 {
-	static const int levels[] = { 0, 0, 41, 41, 1, 6, 99 }, types[] = { 8, 2, 1, 50, 52, 67, 12, 13, 29, 99 };
+	static const int levels[] = { 0, 0, 41, 41, 1, 6, 99 },
+			 types[] = { 8, 2, 1, 50, 52, 67, 12, 13, 29, 99 };
 	char *at = room(512);
 	uint32_t used = 0;
 
 	for (uint32_t i = chance(4); i; i--) {
-		struct lx_cmsghdr h = { .size = sizeof h + (chance(2) ? 4u : chance(40)), .level = PICK(levels), .type = PICK(types) };
+		struct lx_cmsghdr h = { .size = sizeof h + (chance(2) ? 4u : chance(40)),
+					.level = PICK(levels),
+					.type = PICK(types) };
 
 		if (chance(10) == 0)
 			h.size = number_odd();
@@ -732,7 +791,8 @@ static void header_fill(char *to, bool sending)
 		h.name_size = (int)size;
 	}
 	if (chance(2))
-		h.control = sending ? control_make(&h.control_size) : (h.control_size = chance(200), pointer(200));
+		h.control = sending ? control_make(&h.control_size) :
+				      (h.control_size = chance(200), pointer(200));
 	memcpy(to, &h, sizeof h);
 }
 
@@ -747,11 +807,16 @@ static uint64_t header_make(bool sending)
 /* A request with attributes, some of which are cut short, nested or have odd lengths. */
 static uint64_t netlink_make(uint64_t *size)
 {
-	static const uint16_t types[] = { 16, 17, 18, 18, 18, 19, 20, 21, 22, 22, 24, 25, 26, 26, 28, 29, 30, 0, 1, 2, 3, 99 };
+	static const uint16_t types[] = { 16, 17, 18, 18, 18, 19, 20, 21, 22, 22, 24,
+					  25, 26, 26, 28, 29, 30, 0,  1,  2,  3,  99 };
 	static const uint8_t families[] = { 0, 2, 10, 2, 10, 7, 17 };
 	uint8_t *at = (uint8_t *)room(1024);
 	uint32_t used = 16 + (chance(4) ? 12 : 4 * chance(10));
-	struct { uint32_t size; uint16_t type, flags; uint32_t sequence, port; } h = { .type = PICK(types), .flags = 1, .sequence = chance(99) };
+	struct {
+		uint32_t size;
+		uint16_t type, flags;
+		uint32_t sequence, port;
+	} h = { .type = PICK(types), .flags = 1, .sequence = chance(99) };
 
 	for (int i = 0; i < 1024; i++)
 		at[i] = (uint8_t)(chance(3) ? 0 : chance(256));
@@ -762,7 +827,8 @@ static uint64_t netlink_make(uint64_t *size)
 		at[20] = (uint8_t)chance(4);
 	}
 	for (uint32_t i = chance(6); i; i--) {
-		uint16_t length = (uint16_t)(4 + (chance(3) ? 4 : chance(24))), type = (uint16_t)chance(32);
+		uint16_t length = (uint16_t)(4 + (chance(3) ? 4 : chance(24))),
+			 type = (uint16_t)chance(32);
 
 		if (chance(12) == 0)
 			length = (uint16_t)number_odd();
@@ -772,7 +838,8 @@ static uint64_t netlink_make(uint64_t *size)
 			memcpy(at + used + 4, "lo", 3);
 		used += (length < 60 ? length + 3u : 60u) & ~3u;
 	}
-	h.flags |= (uint16_t)(chance(2) ? 0x300 : chance(8) * 0x100) | (uint16_t)(chance(2) ? 4 : 0);
+	h.flags |=
+		(uint16_t)(chance(2) ? 0x300 : chance(8) * 0x100) | (uint16_t)(chance(2) ? 4 : 0);
 	h.size = chance(12) ? used : (uint32_t)number_odd();
 	memcpy(at, &h, sizeof h);
 	*size = chance(12) ? used : chance(1024);
@@ -781,8 +848,11 @@ static uint64_t netlink_make(uint64_t *size)
 
 static uint64_t ioctl_make(uint64_t *command)
 {
-	static const uint32_t commands[] = { 0x541b, 0x5421, 0x5411, 0x8905, 0x890b, 0x890c, 0x890d, 0x8910, 0x8912, 0x8913, 0x8914, 0x8915, 0x8916, 0x8917,
-		0x8918, 0x8919, 0x891a, 0x891b, 0x891c, 0x8921, 0x8922, 0x8924, 0x8927, 0x8933, 0x8942, 0x8943, 0x8953, 0x8954, 0x8955, 0x8946, 0x5401, 0x12345 };
+	static const uint32_t commands[] = { 0x541b, 0x5421, 0x5411, 0x8905, 0x890b, 0x890c, 0x890d,
+					     0x8910, 0x8912, 0x8913, 0x8914, 0x8915, 0x8916, 0x8917,
+					     0x8918, 0x8919, 0x891a, 0x891b, 0x891c, 0x8921, 0x8922,
+					     0x8924, 0x8927, 0x8933, 0x8942, 0x8943, 0x8953, 0x8954,
+					     0x8955, 0x8946, 0x5401, 0x12345 };
 	static const char *const names[] = { "lo", "eth0", "lo:1", "none", "" };
 	char *at = room(256);
 
@@ -790,7 +860,10 @@ static uint64_t ioctl_make(uint64_t *command)
 	for (int i = 0; i < 128; i++)
 		at[i] = (char)(chance(3) ? 0 : chance(256));
 	if (*command == 0x8912) {
-		struct { int32_t size, pad; uint64_t to; } list = { chance(4) ? 400 : (int32_t)number_odd(), 0, pointer(400) };
+		struct {
+			int32_t size, pad;
+			uint64_t to;
+		} list = { chance(4) ? 400 : (int32_t)number_odd(), 0, pointer(400) };
 
 		memcpy(at, &list, sizeof list);
 	} else if (*command != 0x890b && *command != 0x890c) {
@@ -808,7 +881,8 @@ static uint64_t ioctl_make(uint64_t *command)
 static void option_call(uint64_t fd)
 {
 	static const int levels[] = { 1, 1, 0, 0, 6, 6, 41, 41, 17, 58, 255, 270, 99 };
-	uint64_t arg[6] = { fd, (uint64_t)PICK(levels), chance(20) ? chance(80) : number_odd(), pointer(64), chance(3) ? 4 : number_odd() };
+	uint64_t arg[6] = { fd, (uint64_t)PICK(levels), chance(20) ? chance(80) : number_odd(),
+			    pointer(64), chance(3) ? 4 : number_odd() };
 	uint32_t size;
 
 	for (int i = 0; i < 64; i++)
@@ -849,7 +923,10 @@ static uint64_t size_make(uint32_t n)
 	return chance(9) ? (uint64_t)(uintptr_t)at : pointer(4);
 }
 
-/* A listener and a client of it, by calls that make sense, so that there are connections to be mistreated. */
+/*
+ * A listener and a client of it, by calls that make sense, so that there are connections to be
+ * mistreated.
+ */
 static void connection(void)
 {
 	struct { uint16_t family, port; uint32_t address, pad[3]; } *at = (void *)(memory + 256);
@@ -870,7 +947,7 @@ static void connection(void)
 	call(288, (uint64_t[6]){ listener, 0, 0, 04000 });
 }
 
-/* --- one call ----------------------------------------------------------------------------------------------- */
+/* --- one call ----------------------------------------------------------------------------- */
 
 /* --- one call after the other ------------------------------------------------------------- */
 
@@ -882,7 +959,8 @@ static void try_socket(uint64_t fd)
 	int type = PICK(types) | (chance(3) ? 04000 : 0) | (chance(20) ? 0 : (int)number_odd());
 
 	(void)fd;
-	call(41, (uint64_t[6]){ (uint64_t)PICK(families), (uint64_t)type, (uint64_t)PICK(protocols) });
+	call(41,
+	     (uint64_t[6]){ (uint64_t)PICK(families), (uint64_t)type, (uint64_t)PICK(protocols) });
 }
 
 static void try_bind(uint64_t fd)
@@ -910,7 +988,8 @@ static void try_accept(uint64_t fd)
 {
 	uint64_t length = size_make(28);
 
-	call(288, (uint64_t[6]){ fd, chance(2) ? 0 : pointer(28), length, chance(9) ? 0 : number_odd() });
+	call(288, (uint64_t[6]){ fd, chance(2) ? 0 : pointer(28), length,
+				 chance(9) ? 0 : number_odd() });
 }
 
 static void try_sendto(uint64_t fd)
@@ -918,15 +997,16 @@ static void try_sendto(uint64_t fd)
 	uint32_t n = 0;
 	uint64_t at = chance(2) ? address_make(&n) : 0;
 
-	call(44, (uint64_t[6]){ fd, pointer(3000), chance(12) ? chance(3000) : number_odd(), flags_make(), at, n });
+	call(44, (uint64_t[6]){ fd, pointer(3000), chance(12) ? chance(3000) : number_odd(),
+				flags_make(), at, n });
 }
 
 static void try_recvfrom(uint64_t fd)
 {
 	uint64_t length = size_make(28);
 
-	call(45, (uint64_t[6]){ fd, pointer(3000), chance(12) ? chance(3000) : number_odd(), flags_make(),
-				chance(2) ? 0 : pointer(28), length });
+	call(45, (uint64_t[6]){ fd, pointer(3000), chance(12) ? chance(3000) : number_odd(),
+				flags_make(), chance(2) ? 0 : pointer(28), length });
 }
 
 static void try_sendmsg(uint64_t fd)
@@ -988,15 +1068,16 @@ static void try_read_write(uint64_t fd)
 static void try_proc(uint64_t fd)
 {
 	(void)fd;
-	private_call(chance(4) ? PROTO_PS_PROC_OPEN : PROTO_PS_PROC_WRITE, PROTO_PROC_NET + chance(18));
+	private_call(chance(4) ? PROTO_PS_PROC_OPEN : PROTO_PS_PROC_WRITE,
+		     PROTO_PROC_NET + chance(18));
 }
 
 static void try_other(uint64_t fd)
 {
 	static const int numbers[] = { 72, 8, 17, 18, 19, 20, 40, 53, 5, 327, 328 };
 
-	call(PICK(numbers), (uint64_t[6]){ fd, chance(2) ? number_odd() : pointer(200), number_odd(), pointer(16),
-					   number_odd(), number_odd() });
+	call(PICK(numbers), (uint64_t[6]){ fd, chance(2) ? number_odd() : pointer(200),
+					   number_odd(), pointer(16), number_odd(), number_odd() });
 }
 
 static void try_connection(uint64_t fd)
@@ -1018,10 +1099,12 @@ static void try_close_or_wait(uint64_t fd)
 static void one(void)
 {
 	static void (*const tries[])(uint64_t fd) = {
-		try_socket, try_socket, try_bind, try_connect, try_connect, try_listen, try_accept, try_accept,
-		try_sendto, try_sendto, try_recvfrom, try_recvfrom, try_sendmsg, try_recvmsg, try_many_messages,
-		option_call, option_call, try_shutdown, try_names, try_ioctl, try_netlink, try_read_write,
-		try_proc, try_other, try_connection, try_close_or_wait,
+		try_socket,        try_socket,     try_bind,     try_connect, try_connect,
+		try_listen,        try_accept,     try_accept,   try_sendto,  try_sendto,
+		try_recvfrom,      try_recvfrom,   try_sendmsg,  try_recvmsg, try_many_messages,
+		option_call,       option_call,    try_shutdown, try_names,   try_ioctl,
+		try_netlink,       try_read_write, try_proc,     try_other,   try_connection,
+		try_close_or_wait,
 	};
 	uint64_t fd = fd_pick();
 
@@ -1068,8 +1151,11 @@ static void *server(void *unused)
 
 int main(int argc, char **argv)
 {
-	static struct { struct proto_start start; struct proto_start_item item[3]; char args[16]; } start = {
-		.start = { PROTO_START_MAGIC, 3, 1, 8 }, .args = "network" };
+	static struct {
+		struct proto_start start;
+		struct proto_start_item item[3];
+		char args[16];
+	} start = { .start = { PROTO_START_MAGIC, 3, 1, 8 }, .args = "network" };
 	unsigned calls = argc > 1 ? (unsigned)atoi(argv[1]) : 60000, baseline;
 	static const char *const names[] = { PROTO_START_ENDPOINT, "posix", "vfs" };
 	pthread_t thread;

@@ -32,7 +32,8 @@ static void end(struct process *p)
 
 TEST(posix_jobcontrol, setpgid_rules)
 {
-	struct process *shell = shell_new(), *a = mock_process(shell), *b = mock_process(shell), *other = mock_process(process_init);
+	struct process *shell = shell_new(), *a = mock_process(shell), *b = mock_process(shell),
+		       *other = mock_process(process_init);
 
 	CHECK_EQ(op_setpgid(shell, 0, -1), -EINVAL);
 	CHECK_EQ(op_setpgid(shell, 30000, 0), -ESRCH);
@@ -41,7 +42,8 @@ TEST(posix_jobcontrol, setpgid_rules)
 	CHECK_EQ(op_setpgid(shell, (int32_t)a->pid, (int32_t)a->pid), 0);
 	CHECK_EQ(op_setpgid(shell, (int32_t)b->pid, (int32_t)a->pid), 0);
 	CHECK_EQ(b->group == a->group, 1);
-	CHECK_EQ(op_setpgid(b, 0, (int32_t)other->group->pgid), -EPERM);	/* another session */
+	/* another session */
+	CHECK_EQ(op_setpgid(b, 0, (int32_t)other->group->pgid), -EPERM);
 	CHECK_EQ(op_setpgid(b, 0, 31000), -EPERM);			/* no such group */
 	b->did_exec = true;
 	CHECK_EQ(op_setpgid(shell, (int32_t)b->pid, 0), -EACCES);

@@ -61,7 +61,8 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 		memset((void *)b, 0, sizeof(struct k_thread_info));
 		return 0;
 	case K_NATIVE_caller_write:
-		memcpy(mock_written, (void *)d, (size_t)e < sizeof mock_written ? (size_t)e : sizeof mock_written);
+		memcpy(mock_written, (void *)d,
+		       (size_t)e < sizeof mock_written ? (size_t)e : sizeof mock_written);
 		return 0;
 	case K_NATIVE_caller_read:
 		memset((void *)c, 0, (size_t)e);
@@ -86,7 +87,12 @@ void srv_flush(void) { }
 void srv_round(void) { abort(); }
 int64_t srv_now(void) { return NS_PER_SEC; }
 int64_t srv_realtime(void) { return 2 * NS_PER_SEC; }
-int srv_timer_set(struct srv_timer *t, int64_t deadline) { t->deadline = deadline; t->index = 1; return 0; }
+int srv_timer_set(struct srv_timer *t, int64_t deadline)
+{
+	t->deadline = deadline;
+	t->index = 1;
+	return 0;
+}
 void srv_timer_cancel(struct srv_timer *t) { t->index = 0; }
 void srv_log(const char *format, ...) { (void)format; }
 void srv_panic(const char *format, ...) { (void)format; abort(); }
@@ -101,7 +107,8 @@ void signal_visit(struct thread *t, const struct k_message *m, int64_t result)
 	mock_visits++;
 }
 
-void signal_visit_changed(struct thread *t, const struct k_message *m, const struct k_regs *regs, bool reset_fpu)
+void signal_visit_changed(struct thread *t, const struct k_message *m, const struct k_regs *regs,
+			  bool reset_fpu)
 {
 	(void)regs;
 	(void)reset_fpu;
@@ -169,15 +176,22 @@ struct process *mock_process(struct process *parent)
 	return p;
 }
 
-struct k_message mock_message(struct thread *t, int number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
+struct k_message mock_message(struct thread *t, int number, uint64_t a0, uint64_t a1, uint64_t a2,
+			      uint64_t a3)
 {
-	return (struct k_message){ .kind = K_MSG_CALL, .call = next_call++, .tid = t->tid, .pid = t->process->pid, .number = number,
-		.arg = { a0, a1, a2, a3 } };
+	return (struct k_message){ .kind = K_MSG_CALL,
+				   .call = next_call++,
+				   .tid = t->tid,
+				   .pid = t->process->pid,
+				   .number = number,
+				   .arg = { a0, a1, a2, a3 } };
 }
 
 void mock_visit(struct thread *t)
 {
-	struct k_message m = { .kind = K_MSG_EVENT, .call = next_call++, .tid = t->tid, .pid = t->process->pid };
+	struct k_message m = {
+		.kind = K_MSG_EVENT, .call = next_call++, .tid = t->tid, .pid = t->process->pid
+	};
 
 	t->in_event = false;
 	thread_stop(t, &m, 0, NULL, false);

@@ -1,6 +1,6 @@
 /*
- * A stand-in for the kernel and the server loop under the process server's logic: threads whose events and deaths are recorded,
- * answers that are remembered, a clock that stands still.
+ * A stand-in for the kernel and the server loop under the process server's logic: threads whose
+ * events and deaths are recorded, answers that are remembered, a clock that stands still.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -35,7 +35,8 @@ struct thread *mock_thread(struct process *p);
 /* All threads of p have died and the kernel says that its task is gone. */
 void mock_gone(struct process *p, int status);
 /* A call of t with these arguments, as the handler gets it. */
-struct k_message mock_message(struct thread *t, int number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3);
+struct k_message mock_message(struct thread *t, int number, uint64_t a0, uint64_t a1, uint64_t a2,
+			      uint64_t a3);
 /* The thread's visit arrives while its process is to stop. */
 void mock_visit(struct thread *t);
 

@@ -206,7 +206,8 @@ TEST(posix_signal, faults_cannot_be_blocked)
 TEST(posix_signal, permission)
 {
 	struct process *a = process_for_test(), *b = mock_process(process_init);
-	struct proto_cred user = { .ruid = 1000, .euid = 1000, .suid = 1000, .fsuid = 1000 }, other = user;
+	struct proto_cred user = { .ruid = 1000, .euid = 1000, .suid = 1000, .fsuid = 1000 },
+			  other = user;
 
 	other.ruid = other.euid = other.suid = other.fsuid = 1001;
 	CHECK_EQ(signal_permitted(a->leader, b, LX_SIGTERM), 1);

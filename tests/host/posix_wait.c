@@ -180,7 +180,8 @@ TEST(posix_wait, no_wait_flag_still_signals)
 	struct process *p = parent_new(), *c = mock_process(p);
 	uint32_t pid = c->pid;
 
-	p->sighand->action[LX_SIGCHLD - 1] = (struct lx_kernel_sigaction){ .handler = 0x1000, .flags = LX_SA_NOCLDWAIT };
+	p->sighand->action[LX_SIGCHLD - 1] =
+		(struct lx_kernel_sigaction){ .handler = 0x1000, .flags = LX_SA_NOCLDWAIT };
 	mock_gone(c, 0);
 	CHECK(process_find(pid) == NULL);
 	CHECK(p->pending.set & LX_SIGBIT(LX_SIGCHLD));

@@ -119,7 +119,10 @@ void random_read(const struct k_message *m, bool urgent) { (void)m; (void)urgent
 void random_write(const struct k_message *m) { (void)m; }
 void random_ioctl(const struct k_message *m) { (void)m; }
 int srv_endpoint(void) { return grants.endpoint; }
-int srv_attached(const struct k_message *m) { return (int)k_caller_attached(grants.endpoint, m->call, 0); }
+int srv_attached(const struct k_message *m)
+{
+	return (int)k_caller_attached(grants.endpoint, m->call, 0);
+}
 int srv_forward_kernel(uint64_t call) { (void)call; return 0; }
 int srv_forward(uint64_t call, const struct srv_forward *f) { (void)call; (void)f; return 0; }
 void srv_answer_install(int h, uint32_t flags, uint32_t min, uint64_t to)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state arena: a random sequence of operations on a linked structure, some rolled back, some interrupted between any two stores
- * by a "death" (the undo log is taken as it is at that moment), always compared with a model that only sees what was committed.
+ * The state arena: a random sequence of operations on a linked structure, some rolled back, some
+ * interrupted between any two stores by a "death" (the undo log is taken as it is at that moment),
+ * always compared with a model that only sees what was committed.
  */
 #include "state.h"
 
@@ -14,7 +15,13 @@
 #include "native.h"
 
 #define SLOTS 64
-#define CHECK(c) do { if (!(c)) { fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #c); abort(); } } while (0)
+#define CHECK(c)                                                                                   \
+	do {                                                                                       \
+		if (!(c)) {                                                                        \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #c);                    \
+			abort();                                                                   \
+		}                                                                                  \
+	} while (0)
 
 static uint64_t object_size;
 
@@ -40,7 +47,10 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 		object_size = (uint64_t)b;
 		return object_size > (64u << 20) ? -ENOMEM : 0;
 	case K_NATIVE_space_map:
-		if (!mapped && mmap((void *)STATE_BASE, 128u << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED)
+		if (!mapped &&
+		    mmap((void *)STATE_BASE, 128u << 20, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+			 0) == MAP_FAILED)
 			return -ENOMEM;
 		mapped = true;
 		return 0;
@@ -170,7 +180,8 @@ int main(void)
 		default:
 			memcpy(model, pending, sizeof model);
 			state_commit_call((uint64_t)round + 1, round * 2);
-			CHECK(state_call_done((uint64_t)round + 1, NULL) && !state_call_done((uint64_t)round + 2, NULL));
+			CHECK(state_call_done((uint64_t)round + 1, NULL) &&
+			      !state_call_done((uint64_t)round + 2, NULL));
 		}
 		CHECK(!state_dirty());
 		check(r);

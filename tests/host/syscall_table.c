@@ -1,6 +1,7 @@
 /*
- * The table of system calls: complete, in order, named as Linux names them; and what is generated from it: the generator makes from
- * a small table exactly what is committed beside it, and doc/conformance.md is what it makes from the real one.
+ * The table of system calls: complete, in order, named as Linux names them; and what is generated
+ * from it: the generator makes from a small table exactly what is committed beside it, and
+ * doc/conformance.md is what it makes from the real one.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -37,10 +38,20 @@ TEST(syscall_table, ascending_and_within_the_route_table)
 TEST(syscall_table, numbers_are_linux_numbers)
 {
 	/* a few that stand for their neighbourhood; the table as a whole came from the headers */
-	static const struct { int number; const char *name; } known[] = {
-		{ __NR_read, "read" }, { __NR_rt_sigreturn, "rt_sigreturn" }, { __NR_execve, "execve" }, { __NR_wait4, "wait4" },
-		{ __NR_gettid, "gettid" }, { __NR_exit_group, "exit_group" }, { __NR_openat, "openat" }, { __NR_ppoll, "ppoll" },
-		{ __NR_prlimit64, "prlimit64" }, { __NR_getrandom, "getrandom" }, { __NR_statx, "statx" }, { __NR_clone3, "clone3" },
+	static const struct { int number; const char *name;
+	} known[] = {
+		{ __NR_read, "read" },
+		{ __NR_rt_sigreturn, "rt_sigreturn" },
+		{ __NR_execve, "execve" },
+		{ __NR_wait4, "wait4" },
+		{ __NR_gettid, "gettid" },
+		{ __NR_exit_group, "exit_group" },
+		{ __NR_openat, "openat" },
+		{ __NR_ppoll, "ppoll" },
+		{ __NR_prlimit64, "prlimit64" },
+		{ __NR_getrandom, "getrandom" },
+		{ __NR_statx, "statx" },
+		{ __NR_clone3, "clone3" },
 		{ __NR_faccessat2, "faccessat2" },
 	};
 
@@ -96,9 +107,11 @@ static void compare(const char *what, const char *from, const char *expected)
 
 TEST(syscall_table, generator)
 {
-	compare("shortcuts", "posix/syscall/golden/table.def", "posix/syscall/golden/shortcuts.expected");
+	compare("shortcuts", "posix/syscall/golden/table.def",
+		"posix/syscall/golden/shortcuts.expected");
 	compare("names", "posix/syscall/golden/table.def", "posix/syscall/golden/names.expected");
-	compare("conformance", "posix/syscall/golden/table.def", "posix/syscall/golden/conformance.expected");
+	compare("conformance", "posix/syscall/golden/table.def",
+		"posix/syscall/golden/conformance.expected");
 }
 
 TEST(syscall_table, conformance_page_is_current)

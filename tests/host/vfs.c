@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The VFS's logic by subject, through the same door as the kernel's messages, over a mock kernel. */
+/*
+ * The VFS's logic by subject, through the same door as the kernel's messages, over a mock kernel.
+ */
 #include "vfs_check.h"
 
 #include <errno.h>
@@ -18,10 +20,53 @@ static struct mock_caller *me, *other;
 #define P(s) (uint64_t)(uintptr_t)(s)
 #define AT ((uint64_t)(int64_t)LX_AT_FDCWD)
 
-enum { read_ = 0, write_ = 1, open_ = 2, stat_ = 4, fstat_ = 5, lstat_ = 6, lseek_ = 8, ioctl_ = 16, access_ = 21, pipe_ = 22, execve_ = 59, fcntl_ = 72, flock_ = 73,
-	truncate_ = 76, ftruncate_ = 77, getcwd_ = 79, chdir_ = 80, fchdir_ = 81, rename_ = 82, mkdir_ = 83, rmdir_ = 84, creat_ = 85, link_ = 86, unlink_ = 87, symlink_ = 88,
-	readlink_ = 89, chmod_ = 90, chown_ = 92, mknod_ = 133, statfs_ = 137, chroot_ = 161, mount_ = 165, umount_ = 166, getdents64_ = 217, openat_ = 257,
-	newfstatat_ = 262, utimensat_ = 280, fallocate_ = 285, pipe2_ = 293, renameat2_ = 316, memfd_ = 319, statx_ = 332, copy_ = 326, openat2_ = 437, epoll_ = 291 };
+enum {
+	read_ = 0,
+	write_ = 1,
+	open_ = 2,
+	stat_ = 4,
+	fstat_ = 5,
+	lstat_ = 6,
+	lseek_ = 8,
+	ioctl_ = 16,
+	access_ = 21,
+	pipe_ = 22,
+	execve_ = 59,
+	fcntl_ = 72,
+	flock_ = 73,
+	truncate_ = 76,
+	ftruncate_ = 77,
+	getcwd_ = 79,
+	chdir_ = 80,
+	fchdir_ = 81,
+	rename_ = 82,
+	mkdir_ = 83,
+	rmdir_ = 84,
+	creat_ = 85,
+	link_ = 86,
+	unlink_ = 87,
+	symlink_ = 88,
+	readlink_ = 89,
+	chmod_ = 90,
+	chown_ = 92,
+	mknod_ = 133,
+	statfs_ = 137,
+	chroot_ = 161,
+	mount_ = 165,
+	umount_ = 166,
+	getdents64_ = 217,
+	openat_ = 257,
+	newfstatat_ = 262,
+	utimensat_ = 280,
+	fallocate_ = 285,
+	pipe2_ = 293,
+	renameat2_ = 316,
+	memfd_ = 319,
+	statx_ = 332,
+	copy_ = 326,
+	openat2_ = 437,
+	epoll_ = 291
+};
 
 static void begin(void)
 {
@@ -46,7 +91,7 @@ static int64_t make(const char *path, uint32_t mode)
 	return fd;
 }
 
-/* --- subjects ----------------------------------------------------------------------------------------------- */
+/* --- subjects ----------------------------------------------------------------------------- */
 
 static void test_open(void)
 {
@@ -180,7 +225,8 @@ static void test_rename(void)
 	mock_close(me, (int)make("/tmp/a", 0600));
 	mock_close(me, (int)make("/tmp/b", 0600));
 	ino = st_of("/tmp/a").ino;
-	CHECK_EQ(SYS(me, renameat2_, AT, P("/tmp/a"), AT, P("/tmp/b"), LX_RENAME_NOREPLACE), -EEXIST);
+	CHECK_EQ(SYS(me, renameat2_, AT, P("/tmp/a"), AT, P("/tmp/b"), LX_RENAME_NOREPLACE),
+		 -EEXIST);
 	CHECK_EQ(SYS(me, renameat2_, AT, P("/tmp/a"), AT, P("/tmp/b"), LX_RENAME_EXCHANGE), 0);
 	CHECK_EQ(st_of("/tmp/b").ino, ino);
 	CHECK_EQ(SYS(me, rename_, P("/tmp/b"), P("/tmp/a")), 0);
@@ -258,7 +304,16 @@ static void as_user(struct mock_caller *c, uint64_t id, uint32_t uid, uint32_t g
 {
 	struct proto_cred *r = &vfs_creds->record[id % PROTO_CREDS_SLOTS];
 
-	*r = (struct proto_cred){ .id = id, .ruid = uid, .euid = uid, .suid = uid, .fsuid = uid, .rgid = gid, .egid = gid, .sgid = gid, .fsgid = gid, .group_count = 1 };
+	*r = (struct proto_cred){ .id = id,
+				  .ruid = uid,
+				  .euid = uid,
+				  .suid = uid,
+				  .fsuid = uid,
+				  .rgid = gid,
+				  .egid = gid,
+				  .sgid = gid,
+				  .fsgid = gid,
+				  .group_count = 1 };
 	r->group[0] = group;
 	c->cred = id;
 }
@@ -298,7 +353,9 @@ static void test_permissions(void)
 	CHECK_EQ(st_of("/tmp/d/f").mode & 07777, 0777);
 	CHECK_EQ(SYS(me, chmod_, P("/tmp/d/f"), 04777), 0);
 	CHECK_EQ(SYS(other, open_, P("/tmp/d/f"), LX_O_WRONLY), 0);
-	CHECK_EQ(mock_call_flags(other, write_, (const uint64_t[6]){ 0, P("x"), 1 }, K_MSGF_DECLINED, NULL), MOCK_TO_KERNEL);
+	CHECK_EQ(mock_call_flags(other, write_, (const uint64_t[6]){ 0, P("x"), 1 },
+				 K_MSGF_DECLINED, NULL),
+		 MOCK_TO_KERNEL);
 	CHECK_EQ(st_of("/tmp/d/f").mode & 07777, 0777);
 	/* search permission */
 	CHECK_EQ(SYS(me, chmod_, P("/tmp/d"), 0700), 0);
@@ -356,11 +413,16 @@ static void test_pipe(void)
 	CHECK_EQ(mock_count(K_OBJECT_PIPE), 0);
 	/* EPIPE goes to the process server with its signal */
 	CHECK_EQ(SYS(me, pipe2_, P(fds), 0), 0);
-	CHECK_EQ(mock_call_flags(me, write_, (const uint64_t[6]){ 1, P("x"), 1 }, K_MSGF_DECLINED, (const uint64_t[2]){ 0, EPIPE }), MOCK_TO_SERVER);
+	CHECK_EQ(mock_call_flags(me, write_, (const uint64_t[6]){ 1, P("x"), 1 }, K_MSGF_DECLINED,
+				 (const uint64_t[2]){ 0, EPIPE }),
+		 MOCK_TO_SERVER);
 	CHECK_EQ(me->number, PROTO_PS_FAIL);
 	CHECK_EQ(me->arg[0], EPIPE);
-	CHECK_EQ(mock_call_flags(me, write_, (const uint64_t[6]){ 1, P("x"), 1 }, K_MSGF_DECLINED, (const uint64_t[2]){ 7, EPIPE }), MOCK_TO_SERVER);
-	CHECK_EQ(me->arg[2], 7);		/* what was written is the result, with the signal */
+	CHECK_EQ(mock_call_flags(me, write_, (const uint64_t[6]){ 1, P("x"), 1 }, K_MSGF_DECLINED,
+				 (const uint64_t[2]){ 7, EPIPE }),
+		 MOCK_TO_SERVER);
+	/* what was written is the result, with the signal */
+	CHECK_EQ(me->arg[2], 7);
 	mock_close(me, 0);
 	mock_close(me, 1);
 	mock_drain();
@@ -401,7 +463,8 @@ static void test_eventfd(void)
 	CHECK_EQ(mock_count(K_OBJECT_SOURCE), 0);
 }
 
-static int64_t lock(struct mock_caller *c, int fd, int command, int type, int64_t start, int64_t len)
+static int64_t lock(struct mock_caller *c, int fd, int command, int type, int64_t start,
+		    int64_t len)
 {
 	static struct lx_flock l[4];
 	static int n;
@@ -434,7 +497,9 @@ static void test_locks(void)
 	CHECK_EQ(other->state, MOCK_ANSWERED);
 	CHECK_EQ(other->result, 0);
 	/* closing any descriptor drops them */
-	CHECK_EQ(mock_call_flags(other, 3, (const uint64_t[6]){ (uint64_t)b }, K_MSGF_DECLINED, NULL), MOCK_TO_KERNEL);
+	CHECK_EQ(mock_call_flags(other, 3, (const uint64_t[6]){ (uint64_t)b }, K_MSGF_DECLINED,
+				 NULL),
+		 MOCK_TO_KERNEL);
 	CHECK_EQ(lock(me, (int)a, LX_F_SETLK, LX_F_WRLCK, 0, 0), 0);
 	/* flock */
 	CHECK_EQ(SYS(me, flock_, (uint64_t)a, LX_LOCK_EX), 0);
@@ -477,7 +542,9 @@ static void test_mount(void)
 	CHECK_EQ(st_of("/mnt/d/x").ino, st_of("/bind/x").ino);
 	fd = SYS(me, open_, P("/proc/mounts"), LX_O_RDONLY);
 	CHECK_EQ(fd, -ENOENT);	/* self is not in the list of pids */
-	CHECK_EQ(SYS(me, mount_, P("none"), P("/bind"), 0, LX_MS_REMOUNT | LX_MS_BIND | LX_MS_RDONLY, 0), 0);
+	CHECK_EQ(SYS(me, mount_, P("none"), P("/bind"), 0,
+		     LX_MS_REMOUNT | LX_MS_BIND | LX_MS_RDONLY, 0),
+		 0);
 	CHECK_EQ(SYS(me, open_, P("/bind/x"), LX_O_RDWR), -EROFS);
 	CHECK_EQ(SYS(me, unlink_, P("/bind/x")), -EROFS);
 	CHECK_EQ(SYS(me, mkdir_, P("/bind/y"), 0700), -EROFS);
@@ -498,7 +565,9 @@ static void pid_add(unsigned slot, uint32_t pid, uint32_t tgid, uint32_t uid)
 {
 	struct proto_pid *p = &vfs_pids->entry[slot];
 
-	*p = (struct proto_pid){ .pid = pid, .tgid = tgid, .uid = uid, .gid = uid, .threads = 1, .state = 'R' };
+	*p = (struct proto_pid){
+		.pid = pid, .tgid = tgid, .uid = uid, .gid = uid, .threads = 1, .state = 'R'
+	};
 	strcpy(p->comm, "prog");
 	if (vfs_pids->slots <= slot)
 		vfs_pids->slots = slot + 1;
@@ -520,7 +589,8 @@ static void test_proc(void)
 	fd = SYS(me, open_, P("/proc"), LX_O_RDONLY | LX_O_DIRECTORY);
 	CHECK(fd >= 0);
 	list(me, (int)fd, names, 1024);
-	CHECK(strstr(names, " meminfo ") && strstr(names, " 10 ") && strstr(names, " 11 ") && !strstr(names, " 15 "));
+	CHECK(strstr(names, " meminfo ") && strstr(names, " 10 ") && strstr(names, " 11 ") &&
+	      !strstr(names, " 15 "));
 	mock_close(me, (int)fd);
 	CHECK_EQ(SYS(me, readlink_, P("/proc/self"), P(buf), 128), 2);
 	CHECK_EQ(SYS(me, stat_, P("/proc/11"), P(&st)), 0);
@@ -546,7 +616,9 @@ static void test_proc(void)
 	fd = mock_forward_back(me, PROTO_VFS_PROC_OPENED, me->arg, NULL, 0, object);
 	CHECK(fd >= 0);
 	CHECK_EQ(mock_pread(me, (int)fd, buf, 7, 0), 7);
-	CHECK_EQ(mock_call_flags(me, lseek_, (const uint64_t[6]){ (uint64_t)fd, 0, LX_SEEK_SET }, K_MSGF_DECLINED, NULL), MOCK_TO_SERVER);
+	CHECK_EQ(mock_call_flags(me, lseek_, (const uint64_t[6]){ (uint64_t)fd, 0, LX_SEEK_SET },
+				 K_MSGF_DECLINED, NULL),
+		 MOCK_TO_SERVER);
 	CHECK_EQ(me->number, PROTO_PS_PROC_REFRESH);
 	mock_close(me, (int)fd);
 	CHECK_EQ(SYS(me, open_, P("/proc/meminfo"), LX_O_RDONLY), MOCK_TO_SERVER);
@@ -558,7 +630,8 @@ static void test_proc(void)
 	CHECK(fd >= 0);
 	memset(names, 0, sizeof names);
 	mock_pread(me, (int)fd, names, sizeof names - 1, 0);
-	CHECK(strstr(names, "rootfs / tmpfs rw,relatime") && strstr(names, "devtmpfs /dev devtmpfs"));
+	CHECK(strstr(names, "rootfs / tmpfs rw,relatime") &&
+	      strstr(names, "devtmpfs /dev devtmpfs"));
 	mock_close(me, (int)fd);
 	/* links: own descriptors at once, others' through the process server */
 	file = make("/tmp/file", 0600);
@@ -580,7 +653,8 @@ static void test_proc(void)
 	CHECK_EQ(SYS(other, getdents64_, (uint64_t)fd, P(names), 1000), MOCK_TO_SERVER);
 	CHECK_EQ(other->number, PROTO_PS_PROC_FDS);
 	CHECK_EQ(other->arg[1], 0);
-	CHECK_EQ(mock_forward_back(other, PROTO_VFS_PROC_FDS, other->arg, &fds, sizeof fds, -1), 4 * 24);
+	CHECK_EQ(mock_forward_back(other, PROTO_VFS_PROC_FDS, other->arg, &fds, sizeof fds, -1),
+		 4 * 24);
 	CHECK_EQ(SYS(other, getdents64_, (uint64_t)fd, P(names), 1000), MOCK_TO_SERVER);
 	CHECK_EQ(other->arg[1], 8);
 	mock_close(other, (int)fd);
@@ -620,7 +694,10 @@ static void test_devices(void)
 	mock_drain();
 }
 
-/* A terminal's number and node live as long as the process server holds what came with the master's open. */
+/*
+ * A terminal's number and node live as long as the process server holds what came with the master's
+ * open.
+ */
 static void test_devpts(void)
 {
 	struct lx_stat st;
@@ -640,7 +717,10 @@ static void test_devpts(void)
 	CHECK_EQ(SYS(other, unlink_, P("/dev/pts/1")), -EPERM);
 	CHECK_EQ(SYS(other, mknod_, P("/dev/pts/x"), LX_S_IFIFO | 0600), -EPERM);
 	CHECK_EQ(SYS(other, creat_, P("/dev/pts/x"), 0600), -EACCES);
-	/* another open takes the place of the first: its master is gone, but its slave is open meanwhile */
+	/*
+	 * another open takes the place of the first: its master is gone, but its slave is open
+	 * meanwhile
+	 */
 	CHECK_EQ(SYS(me, open_, P("/dev/pts/0"), LX_O_RDWR), MOCK_TO_SERVER);
 	CHECK_EQ(me->arg[0], PROTO_TTY_PTS);
 	mock_drain();
@@ -727,7 +807,8 @@ static size_t archive_put(char *at, const char *name, uint32_t mode, const char 
 	head = (head + 3) & ~3ul;
 	pad = (mode & LX_S_IFMT) == LX_S_IFREG ? (4096 - ((uintptr_t)at + head) % 4096) % 4096 : 0;
 	n += pad;
-	sprintf(at, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 7, mode, 0, 0, 1, 1700000000, size, 0, 0, 0, 0, n + (head - 110 - strlen(name) - 1), 0);
+	sprintf(at, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 7, mode, 0, 0,
+		1, 1700000000, size, 0, 0, 0, 0, n + (head - 110 - strlen(name) - 1), 0);
 	strcpy(at + 110, name);
 	memcpy(at + head + pad, data, size);
 	return (head + pad + size + 3) & ~3ul;
@@ -764,18 +845,33 @@ static void test_archive(void)
 	free(a);
 }
 
-/* Every operation, with the server killed before each of its kernel calls; the call is then delivered again. */
+/*
+ * Every operation, with the server killed before each of its kernel calls; the call is then
+ * delivered again.
+ */
 static void test_kill(void)
 {
 	static const struct {
 		int number;
 		uint64_t arg[6];
 	} steps[] = {
-		{ mkdir_, { P("/tmp/d"), 0755 } }, { open_, { P("/tmp/d/f"), LX_O_CREAT | LX_O_EXCL | LX_O_RDWR, 0644 } }, { link_, { P("/tmp/d/f"), P("/tmp/d/g") } },
-		{ symlink_, { P("d/f"), P("/tmp/s") } }, { rename_, { P("/tmp/d/g"), P("/tmp/h") } }, { unlink_, { P("/tmp/h") } },
-		{ mknod_, { P("/tmp/p"), LX_S_IFIFO | 0600 } }, { open_, { P("/tmp/p"), LX_O_RDWR } }, { chdir_, { P("/tmp/d") } }, { truncate_, { P("f"), 100 } },
-		{ rename_, { P("/tmp/d"), P("/tmp/e") } }, { unlink_, { P("/tmp/e/f") } }, { rmdir_, { P("/tmp/e") } }, { open_, { P("/dev/zero"), LX_O_RDONLY } },
-		{ unlink_, { P("/tmp/p") } }, { unlink_, { P("/tmp/s") } }, { open_, { P("/dev/ptmx"), LX_O_RDWR } },
+		{ mkdir_, { P("/tmp/d"), 0755 } },
+		{ open_, { P("/tmp/d/f"), LX_O_CREAT | LX_O_EXCL | LX_O_RDWR, 0644 } },
+		{ link_, { P("/tmp/d/f"), P("/tmp/d/g") } },
+		{ symlink_, { P("d/f"), P("/tmp/s") } },
+		{ rename_, { P("/tmp/d/g"), P("/tmp/h") } },
+		{ unlink_, { P("/tmp/h") } },
+		{ mknod_, { P("/tmp/p"), LX_S_IFIFO | 0600 } },
+		{ open_, { P("/tmp/p"), LX_O_RDWR } },
+		{ chdir_, { P("/tmp/d") } },
+		{ truncate_, { P("f"), 100 } },
+		{ rename_, { P("/tmp/d"), P("/tmp/e") } },
+		{ unlink_, { P("/tmp/e/f") } },
+		{ rmdir_, { P("/tmp/e") } },
+		{ open_, { P("/dev/zero"), LX_O_RDONLY } },
+		{ unlink_, { P("/tmp/p") } },
+		{ unlink_, { P("/tmp/s") } },
+		{ open_, { P("/dev/ptmx"), LX_O_RDWR } },
 	};
 	int64_t expect[sizeof steps / sizeof steps[0]], r;
 	volatile unsigned kills = 0;
@@ -806,8 +902,11 @@ static void test_kill(void)
 
 int main(void)
 {
-	static void (*const tests[])(void) = { test_open, test_emfile, test_getcwd, test_rename, test_getdents, test_permissions, test_fifo, test_pipe, test_locks,
-		test_eventfd, test_mount, test_proc, test_devices, test_devpts, test_exec, test_sizes };
+	static void (*const tests[])(
+		void) = { test_open,     test_emfile,      test_getcwd, test_rename,
+			  test_getdents, test_permissions, test_fifo,   test_pipe,
+			  test_locks,    test_eventfd,     test_mount,  test_proc,
+			  test_devices,  test_devpts,      test_exec,   test_sizes };
 
 	for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++) {
 		begin();

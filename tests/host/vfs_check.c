@@ -31,8 +31,14 @@ static void begin(void)
 	static struct srv_number numbers[256];
 
 	for (size_t i = 0; i < request_table_size; i++)
-		numbers[i] = (struct srv_number){ request_table[i].number, request_run, request_table[i].name };
-	ops = (struct srv_ops){ .numbers = numbers, .number_count = request_table_size, .closed = request_closed, .pipe = pipe_notice, .done = request_done, .table_gone = lock_table_gone };
+		numbers[i] = (struct srv_number){ request_table[i].number, request_run,
+						  request_table[i].name };
+	ops = (struct srv_ops){ .numbers = numbers,
+				.number_count = request_table_size,
+				.closed = request_closed,
+				.pipe = pipe_notice,
+				.done = request_done,
+				.table_gone = lock_table_gone };
 	srv_setup(endpoint, &ops);
 }
 
@@ -56,7 +62,8 @@ static void start_record(const char *const *name, const int *h, unsigned n)
 
 void vfs_setup(const void *archive, uint64_t size)
 {
-	static const char *const names[] = { "endpoint", "state", "archive", "posix", "creds", "pids" };
+	static const char *const names[] = { "endpoint", "state", "archive",
+					     "posix",    "creds", "pids" };
 	int h[6];
 
 	mock_reset();
@@ -93,14 +100,15 @@ void vfs_restart(void)
 	vfs_check("after a restart");
 }
 
-/* --- the check ---------------------------------------------------------------------------------------------- */
+/* --- the check ---------------------------------------------------------------------------- */
 
 static const char *occasion;
 
 static void wrong(const char *what, const struct node *n)
 {
-	fprintf(stderr, "inconsistent %s: %s (ino %lu mode %o nlink %u pins %u name %s)\n", occasion, what, n ? (unsigned long)n->ino : 0, n ? n->mode : 0,
-		n ? n->nlink : 0, n ? n->pins : 0, n && n->name ? n->name->text : "-");
+	fprintf(stderr, "inconsistent %s: %s (ino %lu mode %o nlink %u pins %u name %s)\n",
+		occasion, what, n ? (unsigned long)n->ino : 0, n ? n->mode : 0, n ? n->nlink : 0,
+		n ? n->pins : 0, n && n->name ? n->name->text : "-");
 	abort();
 }
 
@@ -171,7 +179,8 @@ static void check_directory(const struct node *n)
 	uint64_t last = 2;
 
 	for (struct entry *e = n->dir.first; e; e = e->next) {
-		if (e->dir != n || e->cookie <= last || (e->next ? e->next->prev != e : n->dir.last != e))
+		if (e->dir != n || e->cookie <= last ||
+		    (e->next ? e->next->prev != e : n->dir.last != e))
 			wrong("a directory's list", n);
 		last = e->cookie;
 		count++;
@@ -216,7 +225,8 @@ static void check_channel(const struct socket *s)
 		for (uint32_t i = 0; i < p->right_count; i++)
 			socket_rights += p->right[i].socket != 0;
 	}
-	if (count != s->in->count || bytes != s->in->bytes || (s->in->reader != s && s->state != SOCKET_DEAD))
+	if (count != s->in->count || bytes != s->in->bytes ||
+	    (s->in->reader != s && s->state != SOCKET_DEAD))
 		wrong("a channel", s->node);
 }
 
@@ -246,7 +256,8 @@ static void count_socket(struct socket *s)
 
 static void check_refs(struct socket *s)
 {
-	if (socket_refs[s->number % 4096].number != s->number || socket_refs[s->number % 4096].refs != s->refs)
+	if (socket_refs[s->number % 4096].number != s->number ||
+	    socket_refs[s->number % 4096].refs != s->refs)
 		wrong("references of a socket", s->node);
 }
 

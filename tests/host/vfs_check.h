@@ -14,7 +14,21 @@ void vfs_check(const char *when);
 extern struct proto_pids *vfs_pids;
 extern struct proto_creds *vfs_creds;
 
-#define CHECK(c) do { if (!(c)) { fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #c); abort(); } } while (0)
-#define CHECK_EQ(a, b) do { long a_ = (long)(a), b_ = (long)(b); if (a_ != b_) { fprintf(stderr, "%s:%d: %s is %ld, not %ld\n", __FILE__, __LINE__, #a, a_, b_); abort(); } } while (0)
+#define CHECK(c)                                                                                   \
+	do {                                                                                       \
+		if (!(c)) {                                                                        \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #c);                    \
+			abort();                                                                   \
+		}                                                                                  \
+	} while (0)
+#define CHECK_EQ(a, b)                                                                             \
+	do {                                                                                       \
+		long a_ = (long)(a), b_ = (long)(b);                                               \
+		if (a_ != b_) {                                                                    \
+			fprintf(stderr, "%s:%d: %s is %ld, not %ld\n", __FILE__, __LINE__, #a, a_, \
+				b_);                                                               \
+			abort();                                                                   \
+		}                                                                                  \
+	} while (0)
 
 #endif

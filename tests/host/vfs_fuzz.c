@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Garbage for the VFS: random paths for the walk, random arguments for every call, random scratch areas from the process server.
- * Whatever comes, there must be an answer, and the state must be consistent. Bounded by an argument: how many calls.
+ * Garbage for the VFS: random paths for the walk, random arguments for every call, random scratch
+ * areas from the process server. Whatever comes, there must be an answer, and the state must be
+ * consistent. Bounded by an argument: how many calls.
  */
 #include "vfs_check.h"
 
@@ -25,13 +26,19 @@ static uint32_t chance(uint32_t n)
 	return (uint32_t)(seed >> 11) % n;
 }
 
-static char buf[5][70000];	/* paths; any may be taken for an output buffer, too, so there is one to spare */
+/* paths; any may be taken for an output buffer, too, so there is one to spare */
+static char buf[5][70000];
 
 /* A path of likely pieces, or of any bytes. */
 static uint64_t path(void)
 {
-	static const char *const pieces[] = { "/", "//", ".", "..", "a", "b", "tmp", "proc", "self", "10", "11", "fd", "0", "1", "cwd", "root", "exe", "task", "dev", "null", "shm",
-		"mounts", "status", "sys", "kernel", "hostname", "l", "p", "\xff\xfe", "a b", "thread-self", "fdinfo", "tty", "full" };
+	static const char *const pieces[] = {
+		"/",        "//",     ".",           "..",     "a",        "b",    "tmp",
+		"proc",     "self",   "10",          "11",     "fd",       "0",    "1",
+		"cwd",      "root",   "exe",         "task",   "dev",      "null", "shm",
+		"mounts",   "status", "sys",         "kernel", "hostname", "l",    "p",
+		"\xff\xfe", "a b",    "thread-self", "fdinfo", "tty",      "full"
+	};
 	static int n;
 	char *p = buf[n++ % 4];
 	size_t at = 0;
@@ -48,7 +55,8 @@ static uint64_t path(void)
 			for (uint32_t k = chance(20); k; k--)
 				p[at++] = (char)chance(256);
 		} else {
-			at += (size_t)sprintf(p + at, "%s", pieces[chance(sizeof pieces / sizeof pieces[0])]);
+			at += (size_t)sprintf(p + at, "%s",
+					      pieces[chance(sizeof pieces / sizeof pieces[0])]);
 		}
 		if (chance(4))
 			p[at++] = '/';
@@ -59,8 +67,34 @@ static uint64_t path(void)
 
 static uint64_t argument(void)
 {
-	static const uint64_t values[] = { 0, 1, 2, 3, 4, 5, 7, 8, 16, 64, 100, 255, 256, 4095, 4096, 0100, 0200, 0101, 02000000, 010000000, 0200000, (uint64_t)-1, (uint64_t)-100,
-		1ull << 31, 1ull << 32, 1ull << 63, INT64_MAX, UINT32_MAX };
+	static const uint64_t values[] = { 0,
+					   1,
+					   2,
+					   3,
+					   4,
+					   5,
+					   7,
+					   8,
+					   16,
+					   64,
+					   100,
+					   255,
+					   256,
+					   4095,
+					   4096,
+					   0100,
+					   0200,
+					   0101,
+					   02000000,
+					   010000000,
+					   0200000,
+					   (uint64_t)-1,
+					   (uint64_t)-100,
+					   1ull << 31,
+					   1ull << 32,
+					   1ull << 63,
+					   INT64_MAX,
+					   UINT32_MAX };
 
 	switch (chance(6)) {
 	case 0:
@@ -89,7 +123,8 @@ static void send_back(void)
 	if (number == PROTO_VFS_PROC_OPENED)
 		object = mock_mobject("text", 4);
 	if (chance(2)) {	/* the reply that was meant */
-		((struct proto_link *)scratch)->cookie = mock_description(me, 0) ? mock_description(me, 0)->cookie : 0;
+		((struct proto_link *)scratch)->cookie =
+			mock_description(me, 0) ? mock_description(me, 0)->cookie : 0;
 	} else {
 		for (uint32_t k = chance(20); k; k--)
 			scratch[chance(600)] = (char)chance(256);
@@ -120,8 +155,10 @@ static void one(void)
 	if (me->state == MOCK_HELD) {
 		mock_cancel(me);
 		if (me->state == MOCK_HELD) {
-			fprintf(stderr, "call %d (now %d) was not answered: %lx '%.80s' %lx\n", number, me->message.number, (long)arg[0],
-				arg[0] >= MOCK_BAD && arg[0] < 1ull << 47 ? (char *)arg[0] : "", (long)arg[1]);
+			fprintf(stderr, "call %d (now %d) was not answered: %lx '%.80s' %lx\n",
+				number, me->message.number, (long)arg[0],
+				arg[0] >= MOCK_BAD && arg[0] < 1ull << 47 ? (char *)arg[0] : "",
+				(long)arg[1]);
 			abort();
 		}
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The VFS against Linux: the same random sequence of calls goes to both, and every result must be equal: return values, errors,
- * what stat and readlink say. Names are few, so that they collide. Runs in a folder of its own on a tmpfs of the host.
+ * The VFS against Linux: the same random sequence of calls goes to both, and every result must be
+ * equal: return values, errors, what stat and readlink say. Names are few, so that they collide.
+ * Runs in a folder of its own on a tmpfs of the host.
  */
 #define _GNU_SOURCE
 #include "vfs_check.h"
@@ -29,10 +30,12 @@ static uint32_t chance(uint32_t n)
 }
 
 static const char *const paths[] = {
-	"a", "b", "c", "d", "a/b", "a/c", "b/c", "a/b/c", "b/a/d", "c/d", "d/a", "./a", "a/.", "a/..", "b/../c", "a/", "b/", "c/d/", ".", "..", "", "a//b", "a/../b/",
-	"../w/c", "d/../../w/b", "a/b/../c", "a/b/c/d",
+	"a",   "b",   "c",   "d",    "a/b",     "a/c",    "b/c",         "a/b/c",    "b/a/d",
+	"c/d", "d/a", "./a", "a/.",  "a/..",    "b/../c", "a/",          "b/",       "c/d/",
+	".",   "..",  "",    "a//b", "a/../b/", "../w/c", "d/../../w/b", "a/b/../c", "a/b/c/d",
 };
-static const char *const targets[] = { "a", "b", "a/b", "c", "nothing", "../a", ".", "d/", "../w/b", "c/../d", "" };
+static const char *const targets[] = { "a", "b",  "a/b",    "c",      "nothing", "../a",
+				       ".", "d/", "../w/b", "c/../d", "" };
 
 static const char *path(void)
 {
@@ -48,7 +51,9 @@ static int64_t theirs(long n, long a, long b, long c, long d, long e)
 
 static int64_t ours(long n, long a, long b, long c, long d, long e)
 {
-	return mock_call(me, (int)n, (const uint64_t[6]){ (uint64_t)a, (uint64_t)b, (uint64_t)c, (uint64_t)d, (uint64_t)e });
+	return mock_call(me, (int)n,
+			 (const uint64_t[6]){ (uint64_t)a, (uint64_t)b, (uint64_t)c, (uint64_t)d,
+					      (uint64_t)e });
 }
 
 static char what[512];
@@ -58,7 +63,8 @@ static void same(int64_t linux_, int64_t vfs_)
 {
 	if (linux_ == vfs_)
 		return;
-	fprintf(stderr, "step %u: %s: Linux says %ld, the VFS %ld\n", step, what, (long)linux_, (long)vfs_);
+	fprintf(stderr, "step %u: %s: Linux says %ld, the VFS %ld\n", step, what, (long)linux_,
+		(long)vfs_);
 	abort();
 }
 
@@ -71,8 +77,19 @@ static void both(long n, long a, long b, long c, long d, long e)
 
 static void do_open(const char *p)
 {
-	static const int flags[] = { 0, O_CREAT, O_CREAT | O_EXCL, O_TRUNC, O_CREAT | O_TRUNC, O_NOFOLLOW, O_DIRECTORY, O_PATH, O_PATH | O_NOFOLLOW, O_CREAT | O_NOFOLLOW,
-		O_DIRECTORY | O_NOFOLLOW, O_APPEND, O_PATH | O_DIRECTORY };
+	static const int flags[] = { 0,
+				     O_CREAT,
+				     O_CREAT | O_EXCL,
+				     O_TRUNC,
+				     O_CREAT | O_TRUNC,
+				     O_NOFOLLOW,
+				     O_DIRECTORY,
+				     O_PATH,
+				     O_PATH | O_NOFOLLOW,
+				     O_CREAT | O_NOFOLLOW,
+				     O_DIRECTORY | O_NOFOLLOW,
+				     O_APPEND,
+				     O_PATH | O_DIRECTORY };
 	int f = flags[chance(sizeof flags / sizeof flags[0])] | (int)chance(3) | O_NONBLOCK;
 	int64_t theirs_, ours_;
 
@@ -120,7 +137,8 @@ static void do_readlink(const char *p)
 
 static void one(void)
 {
-	const char *p = path(), *q = path(), *t = targets[chance(sizeof targets / sizeof targets[0])];
+	const char *p = path(), *q = path(),
+		   *t = targets[chance(sizeof targets / sizeof targets[0])];
 	unsigned flags = chance(3);
 
 	switch (chance(16)) {
@@ -187,7 +205,8 @@ static void begin_folder(char *folder)
 
 int main(int argc, char **argv)
 {
-	unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 30, steps = argc > 2 ? (unsigned)atoi(argv[2]) : 1500;
+	unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 30,
+		 steps = argc > 2 ? (unsigned)atoi(argv[2]) : 1500;
 	char remove[128];
 
 	if (geteuid() != 0 || access("/dev/shm", W_OK)) {

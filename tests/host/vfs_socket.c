@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AF_UNIX sockets over the mock kernel: by subject, and then a long conversation in which the server is killed before each of its kernel
- * calls, after which the call is delivered again: nothing may be lost, doubled or told wrong.
+ * AF_UNIX sockets over the mock kernel: by subject, and then a long conversation in which the
+ * server is killed before each of its kernel calls, after which the call is delivered again:
+ * nothing may be lost, doubled or told wrong.
  */
 #include "vfs_check.h"
 
@@ -20,9 +21,32 @@ static struct mock_caller *me, *other;
 #define SYS(c, n, ...) mock_call(c, n, (const uint64_t[6]){ __VA_ARGS__ })
 #define P(s) (uint64_t)(uintptr_t)(s)
 
-enum { read_ = 0, write_ = 1, open_ = 2, fstat_ = 5, pipe2_ = 293, socket_ = 41, connect_ = 42, accept_ = 43, sendto_ = 44, recvfrom_ = 45, sendmsg_ = 46, recvmsg_ = 47,
-	shutdown_ = 48, bind_ = 49, listen_ = 50, getsockname_ = 51, getpeername_ = 52, socketpair_ = 53, setsockopt_ = 54, getsockopt_ = 55, unlink_ = 87, accept4_ = 288,
-	recvmmsg_ = 299, sendmmsg_ = 307 };
+enum {
+	read_ = 0,
+	write_ = 1,
+	open_ = 2,
+	fstat_ = 5,
+	pipe2_ = 293,
+	socket_ = 41,
+	connect_ = 42,
+	accept_ = 43,
+	sendto_ = 44,
+	recvfrom_ = 45,
+	sendmsg_ = 46,
+	recvmsg_ = 47,
+	shutdown_ = 48,
+	bind_ = 49,
+	listen_ = 50,
+	getsockname_ = 51,
+	getpeername_ = 52,
+	socketpair_ = 53,
+	setsockopt_ = 54,
+	getsockopt_ = 55,
+	unlink_ = 87,
+	accept4_ = 288,
+	recvmmsg_ = 299,
+	sendmmsg_ = 307
+};
 enum { IN = LX_POLLIN, OUT = LX_POLLOUT, ERR = LX_POLLERR, HUP = LX_POLLHUP, RDHUP = LX_POLLRDHUP };
 
 static char buffer[1 << 19];
@@ -78,7 +102,8 @@ static void letter_write(struct letter *l, const char *text, const int *fd, int 
 	l->h.iov_count = 1;
 	if (!count)
 		return;
-	l->control.head = (struct lx_cmsghdr){ sizeof l->control.head + (size_t)count * 4, LX_SOL_SOCKET, LX_SCM_RIGHTS };
+	l->control.head = (struct lx_cmsghdr){ sizeof l->control.head + (size_t)count * 4,
+					       LX_SOL_SOCKET, LX_SCM_RIGHTS };
 	memcpy(l->control.fd, fd, (size_t)count * 4);
 	l->h.control = P(&l->control);
 	l->h.control_size = l->control.head.size;
@@ -100,7 +125,7 @@ static int letter_fds(const struct letter *l)
 	return l->h.control_size ? (int)((l->control.head.size - sizeof l->control.head) / 4) : 0;
 }
 
-/* --- subjects ----------------------------------------------------------------------------------------------- */
+/* --- subjects ----------------------------------------------------------------------------- */
 
 static void test_stream(void)
 {
@@ -138,7 +163,8 @@ static void test_stream(void)
 	/* the end, with unread data */
 	CHECK_EQ(mock_write(me, 1, "lost", 4), 4);
 	mock_close(me, 0);
-	CHECK_EQ(mock_ready(me, 1) & (ERR | HUP), 0);	/* declined: the server has not heard of it yet */
+	/* declined: the server has not heard of it yet */
+	CHECK_EQ(mock_ready(me, 1) & (ERR | HUP), 0);
 	mock_drain();
 	CHECK_EQ(mock_ready(me, 1), IN | OUT | RDHUP | HUP | ERR);
 	CHECK_EQ(mock_read(me, 1, buffer, 10), -ECONNRESET);
@@ -260,7 +286,8 @@ static void test_rights(void)
 	struct letter l;
 	int sv[2], p[2];
 
-	for (unsigned type = LX_SOCK_STREAM; type <= LX_SOCK_SEQPACKET; type += type == LX_SOCK_STREAM ? 1 : 3) {
+	for (unsigned type = LX_SOCK_STREAM; type <= LX_SOCK_SEQPACKET;
+	     type += type == LX_SOCK_STREAM ? 1 : 3) {
 		pair(sv, type);
 		CHECK_EQ(SYS(me, pipe2_, P(p), 0), 0);
 		letter_write(&l, "abcd", p, 2);
@@ -342,7 +369,7 @@ static void test_foreign(void)
 	close_all();
 }
 
-/* --- killed again and again --------------------------------------------------------------------------------- */
+/* --- killed again and again --------------------------------------------------------------- */
 
 static struct lx_sockaddr_un address;
 static struct letter out, in;
@@ -362,7 +389,8 @@ static const struct step steps[] = {
 	{ 0, socketpair_, { LX_AF_UNIX, LX_SOCK_STREAM, 0, P(fds) }, NULL },
 	{ 0, sendto_, { 0, P("one"), 3, LX_MSG_NOSIGNAL | 0x8000 }, NULL },
 	{ 0, recvfrom_, { 1, P(buffer), 2, LX_MSG_WAITALL }, "on" },
-	{ 0, sendmsg_, { 0, P(&out), 0 }, NULL },			/* "abcd" and a descriptor */
+	/* "abcd" and a descriptor */
+	{ 0, sendmsg_, { 0, P(&out), 0 }, NULL },
 	{ 0, recvmsg_, { 1, P(&in), 0 }, "eabcd" },
 	{ 0, setsockopt_, { 1, LX_SOL_SOCKET, LX_SO_RCVTIMEO, P(&minute), 16 }, NULL },
 	{ 0, write_, { 0, P("kernel"), 6 }, NULL },
@@ -411,7 +439,10 @@ static int64_t play(const struct step *s)
 	return mock_call(c, s->number, s->arg);
 }
 
-/* A server that died when it had given descriptors, and not yet said so, gives them again: the caller has some more than he knows of. */
+/*
+ * A server that died when it had given descriptors, and not yet said so, gives them again: the
+ * caller has some more than he knows of.
+ */
 static void one_descriptor(void)
 {
 	int fd = in.control.fd[0];
@@ -432,7 +463,8 @@ static void conversation(unsigned nth, const int64_t *expect, int64_t *results, 
 	for (int i = 0; i < 2; i++) {
 		batch_iov[i][0] = P("ABCD" + 2 * i);
 		batch_iov[i][1] = 2;
-		batch[i] = (struct lx_mmsghdr){ .header = { .iov = P(batch_iov[i]), .iov_count = 1 } };
+		batch[i] =
+			(struct lx_mmsghdr){ .header = { .iov = P(batch_iov[i]), .iov_count = 1 } };
 	}
 	for (volatile unsigned i = 0; i < STEPS; i++) {
 		struct mock_caller *volatile c = steps[i].who ? other : me;
@@ -454,11 +486,13 @@ static void conversation(unsigned nth, const int64_t *expect, int64_t *results, 
 		mock_drain();
 		vfs_check("after a kill");
 		if (steps[i].text && memcmp(buffer, steps[i].text, strlen(steps[i].text))) {
-			fprintf(stderr, "step %u, killed at %u: \"%.20s\", not \"%s\"\n", i, nth, buffer, steps[i].text);
+			fprintf(stderr, "step %u, killed at %u: \"%.20s\", not \"%s\"\n", i, nth,
+				buffer, steps[i].text);
 			abort();
 		}
 		if (expect && r != expect[i]) {
-			fprintf(stderr, "step %u (call %d), killed at %u: %ld, not %ld\n", i, steps[i].number, nth, (long)r, (long)expect[i]);
+			fprintf(stderr, "step %u (call %d), killed at %u: %ld, not %ld\n", i,
+				steps[i].number, nth, (long)r, (long)expect[i]);
 			abort();
 		}
 		if (results)
@@ -500,7 +534,7 @@ static void test_parked_kill(void)
 	close_all();
 }
 
-/* --- at random ---------------------------------------------------------------------------------------------- */
+/* --- at random ---------------------------------------------------------------------------- */
 
 static uint64_t seed = 12345;
 
@@ -579,7 +613,8 @@ static void random_call(struct mock_caller *c)
 		SYS(c, setsockopt_, fd, LX_SOL_SOCKET, LX_SO_PASSCRED, P(&on), 4);
 		break;
 	case 13:
-		SYS(c, sendto_, fd, P("datagram"), chance(9), LX_MSG_DONTWAIT | LX_MSG_NOSIGNAL, P(&a), chance(2) ? 4 : 0);
+		SYS(c, sendto_, fd, P("datagram"), chance(9), LX_MSG_DONTWAIT | LX_MSG_NOSIGNAL,
+		    P(&a), chance(2) ? 4 : 0);
 		break;
 	default:
 		mock_fd_close_any(c, (int)fd);
@@ -615,7 +650,9 @@ static void test_random(void)
 
 int main(void)
 {
-	static void (*const tests[])(void) = { test_stream, test_timeouts, test_names, test_packets, test_rights, test_credentials, test_foreign, test_parked_kill, test_random };
+	static void (*const tests[])(void) = { test_stream,  test_timeouts,    test_names,
+					       test_packets, test_rights,      test_credentials,
+					       test_foreign, test_parked_kill, test_random };
 
 	for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++) {
 		begin();

@@ -1,8 +1,10 @@
 /*
- * The virtio network driver's two directions (netstack/drivers/virtio_net/{rings,receive,transmit}.c) between a network server and
- * a device that are played here: honest ones, through which numbered frames must go in order, whole and once; and ones that write garbage
- * into everything that they share with the driver. Then the device must never be told of memory that is not the network server's, and
- * nothing may be touched beyond what was mapped (the sanitizer watches).
+ * The virtio network driver's two directions
+ * (netstack/drivers/virtio_net/{rings,receive,transmit}.c) between a network server and a device
+ * that are played here: honest ones, through which numbered frames must go in order, whole and
+ * once; and ones that write garbage into everything that they share with the driver. Then the
+ * device must never be told of memory that is not the network server's, and nothing may be touched
+ * beyond what was mapped (the sanitizer watches).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,7 +25,7 @@ void virtio_notify(struct virtio *v, unsigned n)
 	notified[n]++;
 }
 
-/* --- both sides --------------------------------------------------------------------------------------------- */
+/* --- both sides --------------------------------------------------------------------------- */
 
 struct queue_memory {
 	struct virtqueue_descriptor descriptor[SLOTS];
@@ -52,12 +54,15 @@ static void begin(void)
 	for (int i = 0; i < 2; i++) {
 		free(memory[i]);
 		memory[i] = calloc(1, sizeof(*memory[i]));
-		virtqueue_init(q[i], SLOTS, false, memory[i]->descriptor, memory[i]->available, memory[i]->used);
+		virtqueue_init(q[i], SLOTS, false, memory[i]->descriptor, memory[i]->available,
+			       memory[i]->used);
 	}
 	nic.shared = calloc(1, NETMEM);
 	nic.netmem = (struct dma){ .base = nic.shared, .physical = PHYSICAL, .size = NETMEM };
 	nic.header = calloc(QUEUE_SIZE, sizeof(*nic.header));
-	nic.memory = (struct dma){ .base = nic.header, .physical = HEADERS, .size = QUEUE_SIZE * sizeof(*nic.header) };
+	nic.memory = (struct dma){ .base = nic.header,
+				   .physical = HEADERS,
+				   .size = QUEUE_SIZE * sizeof(*nic.header) };
 	nic.device.features = NET_F_CSUM | NET_F_MRG_RXBUF;
 	nic.ready = true;
 	rings_begin();
@@ -69,7 +74,8 @@ static void begin(void)
 static void check_descriptor(const struct virtqueue_descriptor *d)
 {
 	uint64_t base = d->address >= HEADERS ? HEADERS : PHYSICAL;
-	uint64_t least = base == HEADERS ? 0 : PROTO_NIC_HEADER, end = base == HEADERS ? nic.memory.size : NETMEM;
+	uint64_t least = base == HEADERS ? 0 : PROTO_NIC_HEADER,
+		 end = base == HEADERS ? nic.memory.size : NETMEM;
 
 	CHECK(d->address >= base + least);
 	CHECK(d->address - base <= end && d->length <= end - (d->address - base));
@@ -104,14 +110,20 @@ static void *netmem(uint32_t offset)
 	return (char *)nic.netmem.base + offset;
 }
 
-/* --- honest ------------------------------------------------------------------------------------------------- */
+/* --- honest ------------------------------------------------------------------------------- */
 
 /* A frame of n pieces, whose bytes are its number. */
 static void network_send(unsigned id, unsigned pieces)
 {
 	for (unsigned i = 0; i < pieces; i++) {
-		struct proto_nic_entry e = { .offset = PROTO_NIC_HEADER + (id % 32) * 2048 + i * 100, .length = 100, .id = id,
-			.flags = (i + 1 < pieces ? PROTO_NIC_MORE : 0) | (id % 3 ? 0 : PROTO_NIC_CHECKSUM), .checksum_start = 34, .checksum_offset = 6 };
+		struct proto_nic_entry e = { .offset =
+						     PROTO_NIC_HEADER + (id % 32) * 2048 + i * 100,
+					     .length = 100,
+					     .id = id,
+					     .flags = (i + 1 < pieces ? PROTO_NIC_MORE : 0) |
+						      (id % 3 ? 0 : PROTO_NIC_CHECKSUM),
+					     .checksum_start = 34,
+					     .checksum_offset = 6 };
 
 		memset(netmem(e.offset), (int)id, 100);
 		nic.shared->transmit.slot[network.to_send++ % PROTO_NIC_SLOTS] = e;
@@ -168,7 +180,8 @@ TEST(virtio_net, sends_in_order)
 
 static void network_supply(uint32_t offset)
 {
-	nic.shared->supply.slot[network.supply++ % PROTO_NIC_SLOTS] = (struct proto_nic_entry){ .offset = offset, .length = 2048, .id = offset };
+	nic.shared->supply.slot[network.supply++ % PROTO_NIC_SLOTS] =
+		(struct proto_nic_entry){ .offset = offset, .length = 2048, .id = offset };
 	nic.shared->supply.produced = network.supply;
 }
 
@@ -188,7 +201,9 @@ static bool device_receive(unsigned id, unsigned buffers)
 		CHECK_EQ(d->flags, 2);
 		memset(to, (int)id, d->length);
 		if (!i)
-			*(struct net_header *)to = (struct net_header){ .flags = id % 2 ? HEADER_DATA_VALID : 0, .buffers = (uint16_t)buffers };
+			*(struct net_header *)to =
+				(struct net_header){ .flags = id % 2 ? HEADER_DATA_VALID : 0,
+						     .buffers = (uint16_t)buffers };
 		device_done(0, (uint32_t)head, i ? 2048 : 1000);
 	}
 	return true;
@@ -208,7 +223,8 @@ TEST(virtio_net, receives_in_order)
 			filled++;
 		round_of_work();
 		for (; network.received != nic.shared->received.produced; network.received++) {
-			struct proto_nic_entry e = nic.shared->received.slot[network.received % PROTO_NIC_SLOTS];
+			struct proto_nic_entry e =
+				nic.shared->received.slot[network.received % PROTO_NIC_SLOTS];
 
 			CHECK_EQ(e.offset, part ? e.id : e.id + 12);
 			CHECK_EQ(e.length, part ? 2048 : 988);
@@ -227,7 +243,9 @@ TEST(virtio_net, receives_in_order)
 TEST(virtio_net, refuses)
 {
 	static const struct proto_nic_entry bad[] = {
-		{ .offset = 0, .length = 64, .id = 1 }, { .offset = NETMEM - 63, .length = 64, .id = 2 }, { .offset = 0xffffffff, .length = 64, .id = 3 },
+		{ .offset = 0, .length = 64, .id = 1 },
+		{ .offset = NETMEM - 63, .length = 64, .id = 2 },
+		{ .offset = 0xffffffff, .length = 64, .id = 3 },
 		{ .offset = PROTO_NIC_HEADER, .length = 0, .id = 4 },
 	};
 
@@ -241,14 +259,16 @@ TEST(virtio_net, refuses)
 	CHECK_EQ(memory[1]->available[1], 0);
 	begin();
 	for (unsigned i = 0; i < PROTO_NIC_SLOTS; i++)	/* a frame without end */
-		nic.shared->transmit.slot[i] = (struct proto_nic_entry){ .offset = PROTO_NIC_HEADER, .length = 1, .flags = PROTO_NIC_MORE };
+		nic.shared->transmit.slot[i] = (struct proto_nic_entry){ .offset = PROTO_NIC_HEADER,
+									 .length = 1,
+									 .flags = PROTO_NIC_MORE };
 	nic.shared->transmit.produced = PROTO_NIC_SLOTS;
 	round_of_work();
 	CHECK_EQ(nic.shared->driver_refused, 1);
 	CHECK_EQ(nic.shared->transmit.consumed, PROTO_NIC_SLOTS);
 }
 
-/* --- hostile ------------------------------------------------------------------------------------------------ */
+/* --- hostile ------------------------------------------------------------------------------ */
 
 static void scribble(void *at, size_t n, uint64_t *seed)
 {
@@ -279,7 +299,8 @@ TEST(virtio_net, hostile)
 	begin();
 	for (unsigned round = 0; round < test_rounds(100000); round++) {
 		struct proto_nic *s = nic.shared;
-		struct proto_nic_ring *ring[] = { &s->transmit, &s->sent, &s->supply, &s->received };
+		struct proto_nic_ring *ring[] = { &s->transmit, &s->sent, &s->supply,
+						  &s->received };
 		int n = (int)test_below(&seed, 2), head;
 
 		if (nic.receive.broken || nic.transmit.broken || !test_below(&seed, 1000)) {
@@ -289,12 +310,19 @@ TEST(virtio_net, hostile)
 		}
 		for (int i = 0; i < 4; i++) {
 			for (unsigned k = 0; k < 4; k++)	/* nearly right */
-				ring[i]->slot[(ring[i]->produced + k) % PROTO_NIC_SLOTS] = (struct proto_nic_entry){
-					.offset = PROTO_NIC_HEADER + test_below(&seed, NETMEM - PROTO_NIC_HEADER) / 64 * 64,
-					.length = (uint16_t)(256 + test_below(&seed, 2000)), .flags = test_below(&seed, 4) == 0 };
+				ring[i]->slot[(ring[i]->produced + k) % PROTO_NIC_SLOTS] =
+					(struct proto_nic_entry){
+						.offset = PROTO_NIC_HEADER +
+							  test_below(&seed,
+								     NETMEM - PROTO_NIC_HEADER) /
+								  64 * 64,
+						.length = (uint16_t)(256 + test_below(&seed, 2000)),
+						.flags = test_below(&seed, 4) == 0
+					};
 			ring[i]->produced += i % 2 ? 0 : test_below(&seed, 4);
 			ring[i]->consumed += i % 2 ? test_below(&seed, 4) : 0;
-			scribble(&ring[i]->slot[(ring[i]->produced - 1) % PROTO_NIC_SLOTS], sizeof(ring[i]->slot[0]), &seed);
+			scribble(&ring[i]->slot[(ring[i]->produced - 1) % PROTO_NIC_SLOTS],
+				 sizeof(ring[i]->slot[0]), &seed);
 			if (!test_below(&seed, 50))
 				scribble(ring[i], 128, &seed);
 		}
@@ -302,8 +330,13 @@ TEST(virtio_net, hostile)
 		while ((head = device_next(n)) >= 0 && test_below(&seed, 4)) {
 			check_descriptor(&memory[n]->descriptor[head]);
 			if (n == 0)	/* the header, of whatever the device likes */
-				scribble(netmem((uint32_t)(memory[0]->descriptor[head].address - PHYSICAL)), 12, &seed);
-			device_done(n, test_below(&seed, 500) ? (uint32_t)head : (uint32_t)test_random(&seed), (uint32_t)test_random(&seed) >> test_below(&seed, 32));
+				scribble(netmem((uint32_t)(memory[0]->descriptor[head].address -
+							   PHYSICAL)),
+					 12, &seed);
+			device_done(n,
+				    test_below(&seed, 500) ? (uint32_t)head :
+							     (uint32_t)test_random(&seed),
+				    (uint32_t)test_random(&seed) >> test_below(&seed, 32));
 		}
 		if (!test_below(&seed, 200))
 			scribble(memory[n]->used, sizeof(memory[n]->used), &seed);

@@ -1,6 +1,7 @@
 /*
- * Split virtqueues (sysroot/libdrv/virtqueue.c) over a device that is played here: a good one, which reads chains and tables as the
- * specification says and notes every interrupt it would send; and one that writes garbage into everything it may write.
+ * Split virtqueues (sysroot/libdrv/virtqueue.c) over a device that is played here: a good one,
+ * which reads chains and tables as the specification says and notes every interrupt it would send;
+ * and one that writes garbage into everything it may write.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -55,7 +56,8 @@ static void device_walk(uint16_t head, uint32_t *readable, uint32_t *writable)
 		limit = d->length / 16;
 		CHECK(limit >= 1 && limit <= VIRTQUEUE_SEGMENTS);
 		table = d = (const void *)(uintptr_t)d->address;
-		CHECK(table >= rings->table && table + limit <= rings->table + LENGTH(rings->table));
+		CHECK(table >= rings->table &&
+		      table + limit <= rings->table + LENGTH(rings->table));
 	}
 	*readable = *writable = 0;
 	for (;; d = &table[d->next]) {
@@ -87,7 +89,9 @@ static void device_done(unsigned i, uint32_t length)
 	memcpy(&rings->used[2 + 4 * (old % SIZE)], entry, sizeof(entry));
 	rings->used[1] = device.used;
 	device.head[i] = device.head[--device.held];
-	if (device.event_index ? (uint16_t)(device.used - event - 1) < (uint16_t)(device.used - old) : !(rings->available[0] & 1))
+	if (device.event_index ?
+		    (uint16_t)(device.used - event - 1) < (uint16_t)(device.used - old) :
+		    !(rings->available[0] & 1))
 		device.interrupts++;
 }
 
@@ -169,7 +173,9 @@ TEST(virtqueue, withdraw)
 	CHECK_EQ(virtqueue_room(&q, 1), SIZE);
 }
 
-/* A lost wake-up: what is done between the last take and the request for interrupts must be seen. */
+/*
+ * A lost wake-up: what is done between the last take and the request for interrupts must be seen.
+ */
 TEST(virtqueue, asks_then_looks)
 {
 	uint32_t length;
@@ -235,7 +241,10 @@ TEST(virtqueue, notifies_when_asked)
 	CHECK(!virtqueue_publish(&q));
 }
 
-/* Requests come back in any order, for many laps of the 16-bit indices; the device interrupts only when it was asked to. */
+/*
+ * Requests come back in any order, for many laps of the 16-bit indices; the device interrupts only
+ * when it was asked to.
+ */
 TEST(virtqueue, long_run)
 {
 	uint64_t seed = 1, cookie, next = 1, expected = 0, got = 0;
@@ -244,7 +253,8 @@ TEST(virtqueue, long_run)
 	for (int kind = 0; kind < 4; kind++) {
 		begin(kind & 1, kind & 2);
 		for (unsigned round = 0; round < test_rounds(100000); round++) {
-			unsigned r = test_below(&seed, 3), w = test_below(&seed, 3), before = device.interrupts;
+			unsigned r = test_below(&seed, 3), w = test_below(&seed, 3),
+				 before = device.interrupts;
 
 			if (test_below(&seed, 2) && add(r, w, next))
 				expected += next++;
@@ -299,8 +309,9 @@ TEST(virtqueue, refuses_what_it_never_gave)
 }
 
 /*
- * A device that writes whatever it likes, wherever it may: no access beyond the rings (the sanitizer watches), no cookie
- * that is not outstanding, none twice. A broken queue is begun anew, as the driver does after a reset.
+ * A device that writes whatever it likes, wherever it may: no access beyond the rings (the
+ * sanitizer watches), no cookie that is not outstanding, none twice. A broken queue is begun anew,
+ * as the driver does after a reset.
  */
 TEST(virtqueue, hostile_device)
 {
@@ -327,21 +338,25 @@ TEST(virtqueue, hostile_device)
 		virtqueue_publish(&q);
 		switch (test_below(&seed, 8)) {
 		case 0:
-			rings->used[test_below(&seed, LENGTH(rings->used))] = (uint16_t)test_random(&seed);
+			rings->used[test_below(&seed, LENGTH(rings->used))] =
+				(uint16_t)test_random(&seed);
 			break;
 		case 1:
 			rings->used[1] += (uint16_t)test_below(&seed, 3);
 			break;
 		case 2:
-			rings->available[test_below(&seed, LENGTH(rings->available))] = (uint16_t)test_random(&seed);
+			rings->available[test_below(&seed, LENGTH(rings->available))] =
+				(uint16_t)test_random(&seed);
 			break;
 		case 3:
-			memset(&rings->descriptor[test_below(&seed, SIZE)], (int)test_random(&seed), sizeof(rings->descriptor[0]));
+			memset(&rings->descriptor[test_below(&seed, SIZE)], (int)test_random(&seed),
+			       sizeof(rings->descriptor[0]));
 			break;
 		default:
 			device_look();
 			if (device.held)
-				device_done(test_below(&seed, device.held), (uint32_t)test_random(&seed));
+				device_done(test_below(&seed, device.held),
+					    (uint32_t)test_random(&seed));
 		}
 		while (virtqueue_take(&q, &cookie, &length)) {
 			CHECK(cookie < LENGTH(outstanding) && outstanding[cookie]);

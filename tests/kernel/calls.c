@@ -50,7 +50,8 @@ TEST(answer_copies_into_the_caller)
 {
 	char buffer[32] = "";
 	int e = (int)k_endpoint_create();
-	struct client c = { .endpoint = (int)k_handle_duplicate(e, K_RIGHT_CALL, 1), .arg = (uint64_t)buffer };
+	struct client c = { .endpoint = (int)k_handle_duplicate(e, K_RIGHT_CALL, 1),
+			    .arg = (uint64_t)buffer };
 	int t = ktest_thread(client_main, &c);
 	struct k_answer a = { .copies = 1 };
 	struct k_message m;
@@ -145,7 +146,11 @@ TEST(successor_finds_held_calls)
 TEST(successor_finds_descriptions_and_dirty_pages)
 {
 	int e = (int)k_endpoint_create(), object = (int)k_mobject_pager_create(e, 77, 8192);
-	struct k_description d = { .cookie = 0xabc, .plane = K_PLANE_STREAM, .object = object, .object2 = -1, .source = -1 };
+	struct k_description d = { .cookie = 0xabc,
+				   .plane = K_PLANE_STREAM,
+				   .object = object,
+				   .object2 = -1,
+				   .source = -1 };
 	int h = (int)k_description_create(e, &d);
 	uint64_t from = 0, cookies[4], offset = 0, dirty[4];
 	static char page[4096];
@@ -168,7 +173,9 @@ TEST(successor_finds_descriptions_and_dirty_pages)
 TEST(close_is_told_with_the_next_message)
 {
 	int e = (int)k_endpoint_create(), n = (int)k_notification_create(e, 1);
-	struct k_description d = { .cookie = 42, .plane = K_PLANE_NULL, .object = -1, .object2 = -1, .source = -1 };
+	struct k_description d = {
+		.cookie = 42, .plane = K_PLANE_NULL, .object = -1, .object2 = -1, .source = -1
+	};
 	int h = (int)k_description_create(e, &d), second;
 	struct k_message m;
 
@@ -203,7 +210,9 @@ static void toucher_main(void *arg)
 TEST(pager_fills_and_hears_of_the_first_write)
 {
 	int e = (int)k_endpoint_create(), object = (int)k_mobject_pager_create(e, 9, 4096);
-	struct k_map map = { .size = 4096, .space = -1, .object = object, .flags = K_MAP_READ | K_MAP_WRITE };
+	struct k_map map = {
+		.size = 4096, .space = -1, .object = object, .flags = K_MAP_READ | K_MAP_WRITE
+	};
 	static char page[4096];
 	struct toucher toucher = { 0 };
 	struct k_message m;
@@ -261,7 +270,8 @@ static void round_trips_time(int c, const char *name)
 	before = k_clock_get(0);
 	for (int i = 0; i < ROUNDS; i++)
 		k_call(&call);
-	snprintf(text, sizeof(text), "bench %s %lld ns\n", name, (long long)(k_clock_get(0) - before) / ROUNDS);
+	snprintf(text, sizeof(text), "bench %s %lld ns\n", name,
+		 (long long)(k_clock_get(0) - before) / ROUNDS);
 	k_log_write(text, strlen(text));
 }
 
@@ -294,7 +304,7 @@ TEST(round_trip_cost_between_spaces)
 	k_handle_close(e);
 }
 
-/* --- whose time it is ----------------------------------------------------------------------------------------- */
+/* --- whose time it is --------------------------------------------------------------------- */
 
 static void burn(int64_t ns)
 {
@@ -339,7 +349,7 @@ TEST(a_servers_time_is_its_callers)
 	k_handle_close(e);
 }
 
-/* --- who serves ------------------------------------------------------------------------------------------------ */
+/* --- who serves --------------------------------------------------------------------------- */
 
 static struct greedy {
 	int holds, other, never;
@@ -375,14 +385,18 @@ static void greedy_caller(void *arg)
 	g->caller_done = 1;
 }
 
-/* A receiver that is refused, because another waits there, still serves where it served: what it holds is delivered again. */
+/*
+ * A receiver that is refused, because another waits there, still serves where it served: what it
+ * holds is delivered again.
+ */
 TEST(a_refused_receiver_serves_where_it_did)
 {
 	struct k_message m;
 	int a, b, c;
 
-	greedy = (struct greedy){ .holds = (int)k_endpoint_create(), .other = (int)k_endpoint_create(),
-				   .never = (int)k_endpoint_create() };
+	greedy = (struct greedy){ .holds = (int)k_endpoint_create(),
+				  .other = (int)k_endpoint_create(),
+				  .never = (int)k_endpoint_create() };
 	greedy.call = (int)k_handle_duplicate(greedy.holds, K_RIGHT_CALL, 1);
 	b = ktest_thread(other_main, &greedy);
 	CHECK(ktest_wait_state(b, K_THREAD_BLOCKED));

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random calls with random arguments from threads of a task that may do everything to itself and nothing to others.
- * The kernel must neither stop nor end, whatever they do; what they say is of no interest.
+ * Random calls with random arguments from threads of a task that may do everything to itself and
+ * nothing to others. The kernel must neither stop nor end, whatever they do; what they say is of no
+ * interest.
  *
- * The controller (the main thread) forks the task, clears its handle table, and lets three threads loose in it. It stops them
- * with events all the time, so that nothing blocks for good, and replaces those that die. Everything that they are likely to
- * hit is prepared: objects of all types, mappings with an edge, an absent pager page, calls that are held. `fuzz=SEED` on the kernel's
- * command line runs a thousand tasks from another seed.
+ * The controller (the main thread) forks the task, clears its handle table, and lets three threads
+ * loose in it. It stops them with events all the time, so that nothing blocks for good, and
+ * replaces those that die. Everything that they are likely to hit is prepared: objects of all
+ * types, mappings with an edge, an absent pager page, calls that are held. `fuzz=SEED` on the
+ * kernel's command line runs a thousand tasks from another seed.
  */
 #include "ktest.h"
 
@@ -19,7 +21,8 @@
 #define HANDLES 64
 
 static struct {
-	uint64_t stacks, scratch, readonly, pager;	/* addresses, the same in parent and child */
+	/* addresses, the same in parent and child */
+	uint64_t stacks, scratch, readonly, pager;
 	volatile uint64_t calls[K_NATIVE_END - K_NATIVE_BASE + K_OPS], total;
 	volatile uint64_t last_call;
 	volatile int ready;
@@ -27,19 +30,39 @@ static struct {
 	int endpoint;
 } fuzz;
 
-/* --- in the child --------------------------------------------------------------------------------------------- */
+/* --- in the child ------------------------------------------------------------------------- */
 
 /* With no stack at hand but its own: plain code, no library. */
 static uint64_t pick(uint64_t *seed)
 {
-	static const uint64_t sizes[] = {
-		0, 1, 2, 8, 4095, 4096, 4097, 65536, 1ul << 20, 1ul << 31, 1ul << 32, 1ul << 47, 1ul << 63, ~0ul, ~0xffful,
-		0x7ffffffffffffffful, 0x00007ffffffff000ul, 0x00007fffffffffffful
-	};
-	static const uint64_t wild[] = {
-		0, 8, 0xffff, 0x10000, 0xffff800000000000ul, 0xffffffff80100000ul, 0x0000800000000000ul, 0x00007ffffffffff8ul,
-		0xfffffffffffffff8ul, 0xdead0000beeful
-	};
+	static const uint64_t sizes[] = { 0,
+					  1,
+					  2,
+					  8,
+					  4095,
+					  4096,
+					  4097,
+					  65536,
+					  1ul << 20,
+					  1ul << 31,
+					  1ul << 32,
+					  1ul << 47,
+					  1ul << 63,
+					  ~0ul,
+					  ~0xffful,
+					  0x7ffffffffffffffful,
+					  0x00007ffffffff000ul,
+					  0x00007fffffffffffful };
+	static const uint64_t wild[] = { 0,
+					 8,
+					 0xffff,
+					 0x10000,
+					 0xffff800000000000ul,
+					 0xffffffff80100000ul,
+					 0x0000800000000000ul,
+					 0x00007ffffffffff8ul,
+					 0xfffffffffffffff8ul,
+					 0xdead0000beeful };
 	uint64_t r = ktest_random(seed), k = r >> 16;
 
 	switch (r & 15) {
@@ -93,7 +116,8 @@ static int32_t typed(uint64_t *seed, uint32_t type)
 
 static uint64_t address(uint64_t *seed)
 {
-	const uint64_t at[] = { fuzz.scratch, fuzz.pager, fuzz.readonly, fuzz.stacks + 4 * STACK, 0x10000000, 0 };
+	const uint64_t at[] = { fuzz.scratch, fuzz.pager, fuzz.readonly, fuzz.stacks + 4 * STACK,
+				0x10000000,   0 };
 
 	return at[ktest_random(seed) % 6] + (chance(seed, 4) ? ktest_random(seed) % PAGE : 0);
 }
@@ -109,43 +133,86 @@ static uint64_t length(uint64_t *seed)
 static void shape(uint64_t *seed, long n, void *p)
 {
 	uint64_t r = ktest_random(seed);
-	struct k_regs regs = { .rip = (uint64_t)child_entry, .rsp = fuzz.stacks + STACK * (1 + r % THREADS) - 8, .rdi = r & 7 };
+	struct k_regs regs = { .rip = (uint64_t)child_entry,
+			       .rsp = fuzz.stacks + STACK * (1 + r % THREADS) - 8,
+			       .rdi = r & 7 };
 
 	switch (n) {
 	case K_NATIVE_space_map:
-		*(struct k_map *)p = (struct k_map){ .address = address(seed) & ~(PAGE - 1), .size = length(seed), .offset = r & 7 ? 0 : PAGE,
-			.space = r & 8 ? -1 : typed(seed, K_OBJECT_SPACE), .flags = (uint32_t)(r >> 8) & (r & 0x70 ? 0x1cf : 0x1ff),
-			.object = typed(seed, r & 0x100 ? K_OBJECT_MOBJECT : K_OBJECT_DESCRIPTION) };
+		*(struct k_map *)p = (struct k_map){
+			.address = address(seed) & ~(PAGE - 1),
+			.size = length(seed),
+			.offset = r & 7 ? 0 : PAGE,
+			.space = r & 8 ? -1 : typed(seed, K_OBJECT_SPACE),
+			.flags = (uint32_t)(r >> 8) & (r & 0x70 ? 0x1cf : 0x1ff),
+			.object = typed(seed, r & 0x100 ? K_OBJECT_MOBJECT : K_OBJECT_DESCRIPTION)
+		};
 		break;
 	case K_NATIVE_call:
-		*(struct k_private_call *)p = (struct k_private_call){ .endpoint = fuzz.endpoint, .number = 1, .arg = { address(seed) } };
+		*(struct k_private_call *)p = (struct k_private_call){ .endpoint = fuzz.endpoint,
+								       .number = 1,
+								       .arg = { address(seed) } };
 		break;
 	case K_NATIVE_thread_create:
-		*(struct k_thread_create *)p = (struct k_thread_create){ .task = typed(seed, K_OBJECT_TASK), .tid = 3, .regs = regs,
-			.routes = r & 1 ? -1 : typed(seed, K_OBJECT_ROUTES), .priority = r >> 1 & 3 };
+		*(struct k_thread_create *)p =
+			(struct k_thread_create){ .task = typed(seed, K_OBJECT_TASK),
+						  .tid = 3,
+						  .regs = regs,
+						  .routes =
+							  r & 1 ? -1 : typed(seed, K_OBJECT_ROUTES),
+						  .priority = r >> 1 & 3 };
 		break;
 	case K_NATIVE_task_create:
-		*(struct k_task_create *)p = (struct k_task_create){ .account = r & 1 ? -1 : typed(seed, K_OBJECT_ACCOUNT),
-			.notify = r & 2 ? -1 : fuzz.endpoint, .space = r & 4 ? -1 : typed(seed, K_OBJECT_SPACE),
-			.table = r & 0x18 ? -1 : typed(seed, K_OBJECT_TASK), .flags = r >> 5 & 1, .name = "fuzz" };
+		*(struct k_task_create *)p =
+			(struct k_task_create){ .account =
+							r & 1 ? -1 : typed(seed, K_OBJECT_ACCOUNT),
+						.notify = r & 2 ? -1 : fuzz.endpoint,
+						.space = r & 4 ? -1 : typed(seed, K_OBJECT_SPACE),
+						.table = r & 0x18 ? -1 : typed(seed, K_OBJECT_TASK),
+						.flags = r >> 5 & 1,
+						.name = "fuzz" };
 		break;
 	case K_NATIVE_task_fork:
-		*(struct k_fork *)p = (struct k_fork){ .flags = (uint32_t)r & 0xf, .account = r & 0x30 ? -1 : typed(seed, K_OBJECT_ACCOUNT),
-			.notify = r & 0x40 ? -1 : fuzz.endpoint, .set = r >> 8 & 3, .rsp = regs.rsp, .fs_base = r & 0x400 ? 0 : pick(seed) };
+		*(struct k_fork *)p =
+			(struct k_fork){ .flags = (uint32_t)r & 0xf,
+					 .account = r & 0x30 ? -1 : typed(seed, K_OBJECT_ACCOUNT),
+					 .notify = r & 0x40 ? -1 : fuzz.endpoint,
+					 .set = r >> 8 & 3,
+					 .rsp = regs.rsp,
+					 .fs_base = r & 0x400 ? 0 : pick(seed) };
 		break;
 	case K_NATIVE_task_exec:
-		*(struct k_exec *)p = (struct k_exec){ .call = fuzz.last_call, .space = typed(seed, K_OBJECT_SPACE), .regs = regs, .name = "exec" };
+		*(struct k_exec *)p = (struct k_exec){ .call = fuzz.last_call,
+						       .space = typed(seed, K_OBJECT_SPACE),
+						       .regs = regs,
+						       .name = "exec" };
 		break;
 	case K_NATIVE_description_create:
-		*(struct k_description *)p = (struct k_description){ .cookie = r, .status = (uint32_t)(r >> 8) & 0xc03, .plane = r % 11,
-			.object = typed(seed, r & 1 ? K_OBJECT_PIPE : K_OBJECT_MOBJECT), .object2 = typed(seed, K_OBJECT_PIPE),
-			.source = r & 2 ? -1 : typed(seed, K_OBJECT_SOURCE), .decline = r & 0x30 ? 0 : r >> 24 & 31, .flags = r & 0xc0 ? 0 : r >> 16 & 31 };
+		*(struct k_description *)p = (struct k_description){
+			.cookie = r,
+			.status = (uint32_t)(r >> 8) & 0xc03,
+			.plane = r % 11,
+			.object = typed(seed, r & 1 ? K_OBJECT_PIPE : K_OBJECT_MOBJECT),
+			.object2 = typed(seed, K_OBJECT_PIPE),
+			.source = r & 2 ? -1 : typed(seed, K_OBJECT_SOURCE),
+			.decline = r & 0x30 ? 0 : r >> 24 & 31,
+			.flags = r & 0xc0 ? 0 : r >> 16 & 31
+		};
 		break;
 	case K_NATIVE_caller_forward:
-		*(struct k_forward *)p = (struct k_forward){ .call = fuzz.last_call, .flags = (uint32_t)(r & 15), .endpoint = fuzz.endpoint,
-			.number = 1 + (int)(r >> 8) % (K_OPS - 1), .scratch_size = r & 8 ? 0 : (uint32_t)length(seed), .scratch = (void *)address(seed),
-			.arg = { r >> 16 & 1 ? (uint64_t)typed(seed, K_OBJECT_DESCRIPTION) : address(seed), address(seed), length(seed), pick(seed) },
-			.handle = { r & 16 ? -1 : (int)(r >> 20) % HANDLES, r & 32 ? -1 : (int)(r >> 28) % HANDLES } };
+		*(struct k_forward *)p = (struct k_forward){
+			.call = fuzz.last_call,
+			.flags = (uint32_t)(r & 15),
+			.endpoint = fuzz.endpoint,
+			.number = 1 + (int)(r >> 8) % (K_OPS - 1),
+			.scratch_size = r & 8 ? 0 : (uint32_t)length(seed),
+			.scratch = (void *)address(seed),
+			.arg = { r >> 16 & 1 ? (uint64_t)typed(seed, K_OBJECT_DESCRIPTION) :
+					       address(seed),
+				 address(seed), length(seed), pick(seed) },
+			.handle = { r & 16 ? -1 : (int)(r >> 20) % HANDLES,
+				    r & 32 ? -1 : (int)(r >> 28) % HANDLES }
+		};
 		break;
 	default:
 		break;
@@ -156,31 +223,92 @@ static void shape_answer(uint64_t *seed, struct k_answer *a)
 {
 	uint64_t r = ktest_random(seed);
 
-	*a = (struct k_answer){ .call = fuzz.last_call, .result = r & 1 ? (int64_t)(r >> 8) : -(int64_t)(r >> 8 & 1023),
-				.flags = r & 0x70 ? 0 : (r >> 40 & 7), .copies = r >> 16 & 3, .installs = (r >> 18 & 3) % 3 };
+	*a = (struct k_answer){ .call = fuzz.last_call,
+				.result = r & 1 ? (int64_t)(r >> 8) : -(int64_t)(r >> 8 & 1023),
+				.flags = r & 0x70 ? 0 : (r >> 40 & 7),
+				.copies = r >> 16 & 3,
+				.installs = (r >> 18 & 3) % 3 };
 	for (int i = 0; i < 3; i++)
-		a->copy[i] = (struct k_answer_copy){ address(seed), (void *)address(seed), length(seed) };
+		a->copy[i] = (struct k_answer_copy){ address(seed), (void *)address(seed),
+						     length(seed) };
 	for (int i = 0; i < 2; i++)
-		a->install[i] = (struct k_answer_install){ .handle = typed(seed, K_OBJECT_DESCRIPTION), .flags = (uint32_t)(r >> (24 + 5 * i)) & 31,
-			.min = r & 0x80 ? 0 : (uint32_t)pick(seed), .fd_to = r & 0x100 ? 0 : address(seed) };
+		a->install[i] =
+			(struct k_answer_install){ .handle = typed(seed, K_OBJECT_DESCRIPTION),
+						   .flags = (uint32_t)(r >> (24 + 5 * i)) & 31,
+						   .min = r & 0x80 ? 0 : (uint32_t)pick(seed),
+						   .fd_to = r & 0x100 ? 0 : address(seed) };
 }
 
-/* One letter for each argument: a handle of a type, a call that is held, a structure, an address, a length, bits. */
+/*
+ * One letter for each argument: a handle of a type, a call that is held, a structure, an address, a
+ * length, bits.
+ */
 static const char *const shapes[K_NATIVE_END - K_NATIVE_BASE] = {
 #define S(call, letters) [K_NATIVE_##call - K_NATIVE_BASE] = letters
-	S(handle_duplicate, "hbb"), S(call, "p"), S(caller_read, "ecaal"), S(caller_read_string, "ecaal"), S(caller_write, "ecaal"),
-	S(caller_cookie, "echa"), S(caller_take, "ech"), S(caller_forward, "ep"), S(caller_scratch, "ecal"), S(caller_attached, "ecb"), S(caller_install, "ecDbb"),
-	S(caller_regs_get, "eca"), S(caller_regs_set, "eca"), S(caller_fpu_get, "ecal"), S(caller_fpu_set, "ecal"),
-	S(caller_futex_wake, "ecab"), S(caller_watch_table, "ecb"), S(description_create, "ep"), S(description_info, "Da"),
-	S(source_set, "Ossb"), S(mobject_create, "lb"), S(mobject_clone, "Mll"), S(mobject_pager_create, "ebl"),
-	S(mobject_read, "Mlal"), S(mobject_write, "Mlal"), S(mobject_resize, "Ml"), S(mobject_punch, "Mll"), S(mobject_info, "Ma"),
-	S(mobject_set, "Mbx"), S(mobject_supply, "Mlalb"), S(mobject_collect_dirty, "Maab"), S(space_map, "p"), S(space_unmap, "xal"),
-	S(space_protect, "xalb"), S(account_set, "Aa"), S(account_info, "Aa"), S(task_create, "p"), S(task_fork, "ecp"),
-	S(task_install, "Thxb"), S(task_set, "Tbx"), S(task_info, "Ta"), S(task_regions, "Taab"), S(task_memory_read, "Taal"),
-	S(task_memory_write, "Taal"), S(task_handles, "Tbab"), S(task_exec, "ep"), S(thread_create, "p"), S(thread_start, "H"),
-	S(thread_event, "H"), S(thread_kill, "H"), S(thread_set, "Hbx"), S(thread_info, "Ha"), S(routes_set, "Rbba"), S(routes_home, "Rbe"),
-	S(notification_create, "eb"), S(notification_signal, "Nx"), S(endpoint_descriptions, "eaab"), S(pipe_create, "lb"),
-	S(pipe_hold, "Pb"), S(pipe_read, "Palbb"), S(pipe_write, "Pal"), S(pipe_info, "Pa"), S(pipe_bind, "PEx"), S(pipe_arm, "Pb"),
+	S(handle_duplicate, "hbb"),
+	S(call, "p"),
+	S(caller_read, "ecaal"),
+	S(caller_read_string, "ecaal"),
+	S(caller_write, "ecaal"),
+	S(caller_cookie, "echa"),
+	S(caller_take, "ech"),
+	S(caller_forward, "ep"),
+	S(caller_scratch, "ecal"),
+	S(caller_attached, "ecb"),
+	S(caller_install, "ecDbb"),
+	S(caller_regs_get, "eca"),
+	S(caller_regs_set, "eca"),
+	S(caller_fpu_get, "ecal"),
+	S(caller_fpu_set, "ecal"),
+	S(caller_futex_wake, "ecab"),
+	S(caller_watch_table, "ecb"),
+	S(description_create, "ep"),
+	S(description_info, "Da"),
+	S(source_set, "Ossb"),
+	S(mobject_create, "lb"),
+	S(mobject_clone, "Mll"),
+	S(mobject_pager_create, "ebl"),
+	S(mobject_read, "Mlal"),
+	S(mobject_write, "Mlal"),
+	S(mobject_resize, "Ml"),
+	S(mobject_punch, "Mll"),
+	S(mobject_info, "Ma"),
+	S(mobject_set, "Mbx"),
+	S(mobject_supply, "Mlalb"),
+	S(mobject_collect_dirty, "Maab"),
+	S(space_map, "p"),
+	S(space_unmap, "xal"),
+	S(space_protect, "xalb"),
+	S(account_set, "Aa"),
+	S(account_info, "Aa"),
+	S(task_create, "p"),
+	S(task_fork, "ecp"),
+	S(task_install, "Thxb"),
+	S(task_set, "Tbx"),
+	S(task_info, "Ta"),
+	S(task_regions, "Taab"),
+	S(task_memory_read, "Taal"),
+	S(task_memory_write, "Taal"),
+	S(task_handles, "Tbab"),
+	S(task_exec, "ep"),
+	S(thread_create, "p"),
+	S(thread_start, "H"),
+	S(thread_event, "H"),
+	S(thread_kill, "H"),
+	S(thread_set, "Hbx"),
+	S(thread_info, "Ha"),
+	S(routes_set, "Rbba"),
+	S(routes_home, "Rbe"),
+	S(notification_create, "eb"),
+	S(notification_signal, "Nx"),
+	S(endpoint_descriptions, "eaab"),
+	S(pipe_create, "lb"),
+	S(pipe_hold, "Pb"),
+	S(pipe_read, "Palbb"),
+	S(pipe_write, "Pal"),
+	S(pipe_info, "Pa"),
+	S(pipe_bind, "PEx"),
+	S(pipe_arm, "Pb"),
 #undef S
 };
 
@@ -193,7 +321,10 @@ static void shape_arguments(uint64_t *seed, long n, uint64_t *a)
 		case 'e': a[i] = (uint64_t)fuzz.endpoint; break;
 		case 'E': a[i] = chance(seed, 4) ? ~0ul : (uint64_t)fuzz.endpoint; break;
 		case 'c': a[i] = fuzz.last_call; break;
-		case 'p': a[i] = fuzz.scratch + 64 * (ktest_random(seed) % 32); shape(seed, n, (void *)a[i]); break;
+		case 'p':
+			a[i] = fuzz.scratch + 64 * (ktest_random(seed) % 32);
+			shape(seed, n, (void *)a[i]);
+			break;
 		case 'a': a[i] = address(seed); break;
 		case 'l': a[i] = length(seed); break;
 		case 'b': a[i] = ktest_random(seed) % 12; break;
@@ -213,13 +344,18 @@ static void shape_arguments(uint64_t *seed, long n, uint64_t *a)
 	}
 }
 
-/* These would end more than the task: the machine, or everybody's patience with the log. And threads should live a while. */
+/*
+ * These would end more than the task: the machine, or everybody's patience with the log. And
+ * threads should live a while.
+ */
 static bool forbidden(uint64_t *seed, long n)
 {
 	if (n == K_NATIVE_log_write || n == K_NATIVE_power)
 		return true;
-	return (n == K_NATIVE_thread_kill || n == K_NATIVE_task_kill || n == K_NATIVE_endpoint_shut || n == K_NATIVE_handle_close ||
-		n == K_OP_close_range || n == K_OP_munmap || n == K_NATIVE_space_unmap) && !chance(seed, 8);
+	return (n == K_NATIVE_thread_kill || n == K_NATIVE_task_kill ||
+		n == K_NATIVE_endpoint_shut || n == K_NATIVE_handle_close ||
+		n == K_OP_close_range || n == K_OP_munmap || n == K_NATIVE_space_unmap) &&
+	       !chance(seed, 8);
 }
 
 /* Takes a message, and answers the last one. */
@@ -238,7 +374,8 @@ static void serve(uint64_t *seed)
 static void one_call(uint64_t *seed)
 {
 	uint64_t r = ktest_random(seed), a[6];
-	long n = r % 10 < 7 ? K_NATIVE_BASE + (long)(r >> 8) % (K_NATIVE_END - K_NATIVE_BASE) : 1 + (long)(r >> 8) % (K_OPS - 1);
+	long n = r % 10 < 7 ? K_NATIVE_BASE + (long)(r >> 8) % (K_NATIVE_END - K_NATIVE_BASE) :
+			      1 + (long)(r >> 8) % (K_OPS - 1);
 
 	if (forbidden(seed, n))
 		return;
@@ -249,11 +386,13 @@ static void one_call(uint64_t *seed)
 	if (n >= K_NATIVE_BASE && r >> 41 & 3)
 		shape_arguments(seed, n, a);
 	if (n < K_OPS && r >> 43 & 1)
-		a[0] = (uint64_t)typed(seed, K_OBJECT_DESCRIPTION), a[1] = address(seed), a[2] = length(seed);
+		a[0] = (uint64_t)typed(seed, K_OBJECT_DESCRIPTION), a[1] = address(seed),
+		a[2] = length(seed);
 	if (n == K_NATIVE_receive || n == K_NATIVE_answer)
 		serve(seed);
 	else
-		k_syscall6(n, (long)a[0], (long)a[1], (long)a[2], (long)a[3], (long)a[4], (long)a[5]);
+		k_syscall6(n, (long)a[0], (long)a[1], (long)a[2], (long)a[3], (long)a[4],
+			   (long)a[5]);
 	fuzz.calls[n < K_OPS ? n : n - K_NATIVE_BASE + K_OPS]++;
 	fuzz.total++;
 	if (r >> 50 & 1)
@@ -280,7 +419,10 @@ static void child_entry(uint64_t index)
 static void make_descriptions(int e, int mobject, int pipe, int source)
 {
 	for (uint32_t plane = K_PLANE_NONE; plane <= K_PLANE_WAITSET; plane++) {
-		struct k_description d = { .cookie = plane, .status = plane == K_PLANE_PIPE_WRITE ? 1 : 2, .plane = plane, .object2 = pipe,
+		struct k_description d = { .cookie = plane,
+					   .status = plane == K_PLANE_PIPE_WRITE ? 1 : 2,
+					   .plane = plane,
+					   .object2 = pipe,
 					   .source = plane & 1 ? source : -1,
 					   .object = plane == K_PLANE_STREAM ? mobject : pipe };
 
@@ -294,7 +436,10 @@ static void child_main(void *arg)
 	struct k_account_limits limits = { .frames = 600, .handles = 256, .threads = 6 };
 	struct k_task_create t = { .notify = -1, .space = -1, .table = -1 };
 	struct k_thread_create k = { .routes = -1 };
-	struct k_map map = { .address = fuzz.pager, .size = PAGE, .space = -1, .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_FIXED };
+	struct k_map map = { .address = fuzz.pager,
+			     .size = PAGE,
+			     .space = -1,
+			     .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_FIXED };
 	int mobject, pager, account;
 
 	(void)arg;
@@ -305,8 +450,10 @@ static void child_main(void *arg)
 	k_notification_create(fuzz.endpoint, 1);
 	mobject = (int)k_mobject_create(3 * PAGE + 5, 0);
 	pager = (int)k_mobject_pager_create(fuzz.endpoint, 1, 4 * PAGE);
-	make_descriptions(fuzz.endpoint, mobject, (int)k_pipe_create(PAGE, 0), (int)k_source_create());
-	make_descriptions(fuzz.endpoint, pager, (int)k_pipe_create(2 * PAGE, 1), (int)k_source_create());
+	make_descriptions(fuzz.endpoint, mobject, (int)k_pipe_create(PAGE, 0),
+			  (int)k_source_create());
+	make_descriptions(fuzz.endpoint, pager, (int)k_pipe_create(2 * PAGE, 1),
+			  (int)k_source_create());
 	map.object = pager;
 	k_space_map(&map);
 	account = (int)k_account_create(&limits);
@@ -319,7 +466,7 @@ static void child_main(void *arg)
 	fuzz_main(0);
 }
 
-/* --- the controller ------------------------------------------------------------------------------------------- */
+/* --- the controller ----------------------------------------------------------------------- */
 
 static uint64_t map_new(uint64_t size, uint32_t flags)
 {
@@ -333,7 +480,9 @@ static uint64_t map_new(uint64_t size, uint32_t flags)
 
 static int thread_start(int task, unsigned i)
 {
-	struct k_thread_create k = { .task = task, .routes = ktest_home.routes, .priority = i ? K_PRIORITY_USER : K_PRIORITY_IDLE };
+	struct k_thread_create k = { .task = task,
+				     .routes = ktest_home.routes,
+				     .priority = i ? K_PRIORITY_USER : K_PRIORITY_IDLE };
 	int h;
 
 	k.regs.rip = (uint64_t)fuzz_main;
@@ -356,7 +505,8 @@ static void child_run(struct k_fork *f, int64_t until)
 	while (k_clock_get(0) < until && deaths < 60) {
 		ktest_sleep(MS / 10);
 		for (unsigned i = 0; i < THREADS; i++) {
-			if (k_thread_event(threads[i]) != -ESRCH && k_thread_info(threads[i], &info) == 0 && info.state != K_THREAD_DEAD)
+			if (k_thread_event(threads[i]) != -ESRCH &&
+			    k_thread_info(threads[i], &info) == 0 && info.state != K_THREAD_DEAD)
 				continue;
 			if (threads[i] != f->thread)
 				k_handle_close(threads[i]);
@@ -370,7 +520,10 @@ static void child_run(struct k_fork *f, int64_t until)
 			k_handle_close(threads[i]);
 }
 
-/* Not counted: a task without threads whose handle is in its own table is a loop that nothing breaks. */
+/*
+ * Not counted: a task without threads whose handle is in its own table is a loop that nothing
+ * breaks.
+ */
 TEST_LEAKY(fuzz_of_every_call)
 {
 	struct k_account_limits limits = { .frames = 3000, .handles = 1024, .threads = 12 };

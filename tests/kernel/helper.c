@@ -2,9 +2,9 @@
 /*
  * Helper threads and child tasks of the tests, and the home that answers for them.
  *
- * A helper thread knows its own handle and ends by killing itself, so nothing is left of it but its stack, which whoever
- * started it unmaps. A child task comes from a helper thread that calls the main thread, which forks it and lets
- * the helper go.
+ * A helper thread knows its own handle and ends by killing itself, so nothing is left of it but its
+ * stack, which whoever started it unmaps. A child task comes from a helper thread that calls the
+ * main thread, which forks it and lets the helper go.
  */
 #include "ktest.h"
 
@@ -24,7 +24,7 @@ struct ktest_home ktest_home;
 static struct helper helpers[HELPERS];
 static int sleep_endpoint = -1;
 
-/* --- time ------------------------------------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------------------------- */
 
 void ktest_sleep(int64_t ns)
 {
@@ -85,7 +85,7 @@ void ktest_endpoint_free(int e)
 	k_handle_close(e);
 }
 
-/* --- threads ---------------------------------------------------------------------------------------------- */
+/* --- threads ------------------------------------------------------------------------------ */
 
 static void helper_main(struct helper *h)
 {
@@ -96,7 +96,9 @@ static void helper_main(struct helper *h)
 
 static struct helper *helper_alloc(void)
 {
-	struct k_map stack = { .size = STACK_SIZE, .space = -1, .object = -1, .flags = K_MAP_READ | K_MAP_WRITE };
+	struct k_map stack = {
+		.size = STACK_SIZE, .space = -1, .object = -1, .flags = K_MAP_READ | K_MAP_WRITE
+	};
 
 	for (int i = 0; i < HELPERS; i++) {
 		struct helper *h = &helpers[i];
@@ -163,7 +165,7 @@ void ktest_thread_free(int handle)
 	k_handle_close(handle);
 }
 
-/* --- children --------------------------------------------------------------------------------------------- */
+/* --- children ----------------------------------------------------------------------------- */
 
 struct parent {
 	struct k_private_call call;
@@ -171,7 +173,10 @@ struct parent {
 	void *arg;
 };
 
-/* k_call() that returns in the parent only: the child, whose call gives 0, goes to fn(arg), and does not come back. */
+/*
+ * k_call() that returns in the parent only: the child, whose call gives 0, goes to fn(arg), and
+ * does not come back.
+ */
 long fork_call(const struct k_private_call *call, void (*fn)(void *), void *arg);
 __asm__(".text\n"
 	"fork_call:\n"
@@ -200,8 +205,13 @@ int ktest_child(void (*fn)(void *arg), void *arg, uint32_t flags, int account, s
 	struct k_message m;
 	long r;
 
-	*f = (struct k_fork){ .flags = flags, .account = account, .notify = ktest_home.endpoint, .tid = 77, .pid = 77,
-			      .task = -1, .thread = -1 };
+	*f = (struct k_fork){ .flags = flags,
+			      .account = account,
+			      .notify = ktest_home.endpoint,
+			      .tid = 77,
+			      .pid = 77,
+			      .task = -1,
+			      .thread = -1 };
 	p = (struct parent){ { .endpoint = e, .number = 1 }, fn, arg };
 	t = ktest_user_thread(parent_main, &p, K_PRIORITY_USER);
 	if (flags & K_FORK_SPACE) {
@@ -230,12 +240,13 @@ void ktest_child_free(struct k_fork *f)
 	for (int i = 0; i < HELPERS; i++)
 		if (helpers[i].used && f->set & 1 && f->rsp == helpers[i].stack + STACK_SIZE - 8)
 			helper_free(&helpers[i]);
-	ktest_wait_state(ktest_home.thread, K_THREAD_BLOCKED);	/* or the next test would take the notice for its own */
+	/* or the next test would take the notice for its own */
+	ktest_wait_state(ktest_home.thread, K_THREAD_BLOCKED);
 	k_handle_close(f->thread);
 	k_handle_close(f->task);
 }
 
-/* --- home ------------------------------------------------------------------------------------------------- */
+/* --- home --------------------------------------------------------------------------------- */
 
 static void home_answer(const struct k_message *m, struct k_answer *a)
 {
@@ -251,7 +262,8 @@ static void home_answer(const struct k_message *m, struct k_answer *a)
 		break;
 	case K_MSG_EVENT:
 		home->events++;
-		if (home->event_result && m->flags & K_MSGF_IN_SYSCALL && (int64_t)m->extra[0] <= -K_RESTART_SYS &&
+		if (home->event_result && m->flags & K_MSGF_IN_SYSCALL &&
+		    (int64_t)m->extra[0] <= -K_RESTART_SYS &&
 		    (int64_t)m->extra[0] >= -K_RESTART_BLOCK) {
 			a->flags = K_ANSWER_RESULT;
 			a->result = home->event_result;
@@ -302,9 +314,10 @@ static void home_main(void *arg)
 static void routes_fill(int routes)
 {
 	static const uint8_t on_descriptor[] = {
-		K_OP_read, K_OP_write, K_OP_pread64, K_OP_pwrite64, K_OP_readv, K_OP_writev, K_OP_preadv, K_OP_pwritev,
-		K_OP_preadv2, K_OP_pwritev2, K_OP_lseek, K_OP_fcntl, K_OP_close, K_OP_dup, K_OP_dup2, K_OP_dup3, K_OP_sendfile,
-		K_OP_sendto, K_OP_recvfrom,
+		K_OP_read,   K_OP_write,    K_OP_pread64, K_OP_pwrite64, K_OP_readv,
+		K_OP_writev, K_OP_preadv,   K_OP_pwritev, K_OP_preadv2,  K_OP_pwritev2,
+		K_OP_lseek,  K_OP_fcntl,    K_OP_close,   K_OP_dup,      K_OP_dup2,
+		K_OP_dup3,   K_OP_sendfile, K_OP_sendto,  K_OP_recvfrom,
 	};
 	struct k_route r;
 
@@ -313,14 +326,16 @@ static void routes_fill(int routes)
 		k_routes_set(routes, op, 1, &r);
 	}
 	for (unsigned i = 0; i < sizeof(on_descriptor); i++) {
-		r = (struct k_route){ .destination = K_TO_DESCRIPTOR, .shortcut = on_descriptor[i] };
+		r = (struct k_route){ .destination = K_TO_DESCRIPTOR,
+				      .shortcut = on_descriptor[i] };
 		k_routes_set(routes, on_descriptor[i], 1, &r);
 	}
 	r = (struct k_route){ .destination = K_TO_HOME1 };
 	k_routes_set(routes, KTEST_SERVER, 1, &r);
 	r.flags = K_ROUTE_PATIENT;
 	k_routes_set(routes, KTEST_PATIENT, 1, &r);
-	r = (struct k_route){ .destination = K_TO_DESCRIPTOR, .flags = K_ROUTE_FD | K_ROUTE_FD_ONLY };
+	r = (struct k_route){ .destination = K_TO_DESCRIPTOR,
+			      .flags = K_ROUTE_FD | K_ROUTE_FD_ONLY };
 	k_routes_set(routes, KTEST_DESCRIPTOR, 1, &r);
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The runner of the kernel's own tests. See ktest.h. Ends with power off; a leak of kernel objects is a failure too. */
+/*
+ * The runner of the kernel's own tests. See ktest.h. Ends with power off; a leak of kernel objects
+ * is a failure too.
+ */
 #include "ktest.h"
 
 #include <stdarg.h>
@@ -28,7 +31,8 @@ void ktest_say(const char *format, ...)
 void ktest_fail(const char *file, int line, const char *what, long long got, long long want)
 {
 	failed = true;
-	ktest_say("not ok kernel.%s %s:%d %s is %lld, not %lld\n", running, file, line, what, got, want);
+	ktest_say("not ok kernel.%s %s:%d %s is %lld, not %lld\n", running, file, line, what, got,
+		  want);
 }
 
 /* True if nothing is missing; waits a little for what is still on its way out. */
@@ -49,11 +53,15 @@ static void leak_report(const struct k_system_info *before, const struct k_syste
 	for (int i = 0; i < K_OBJECT_TYPES; i++)
 		if (before->objects[i] != now->objects[i])
 			ktest_say("# objects of type %d: %llu before, %llu after\n", i,
-				  (unsigned long long)before->objects[i], (unsigned long long)now->objects[i]);
+				  (unsigned long long)before->objects[i],
+				  (unsigned long long)now->objects[i]);
 	ktest_say("# KiB free %llu before, %llu after; tables %llu, %llu; kernel %llu, %llu\n",
-		  (unsigned long long)before->memory_free / 1024, (unsigned long long)now->memory_free / 1024,
-		  (unsigned long long)before->frames_table * 4, (unsigned long long)now->frames_table * 4,
-		  (unsigned long long)before->frames_kernel * 4, (unsigned long long)now->frames_kernel * 4);
+		  (unsigned long long)before->memory_free / 1024,
+		  (unsigned long long)now->memory_free / 1024,
+		  (unsigned long long)before->frames_table * 4,
+		  (unsigned long long)now->frames_table * 4,
+		  (unsigned long long)before->frames_kernel * 4,
+		  (unsigned long long)now->frames_kernel * 4);
 }
 
 static int run_one(struct ktest *t)

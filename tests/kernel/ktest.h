@@ -2,9 +2,10 @@
 /*
  * The frame of the kernel's own tests: a native server that calls the kernel as servers do.
  *
- * Each test function runs in the main thread; it may start helper threads, which run in the same task. Lines go to the
- * kernel log in the format of all tests: `ok kernel.NAME`, `not ok kernel.NAME FILE:LINE reason`. Every test runs
- * twice, and the second run must leave as many kernel objects and as much free memory as it found.
+ * Each test function runs in the main thread; it may start helper threads, which run in the same
+ * task. Lines go to the kernel log in the format of all tests: `ok kernel.NAME`, `not ok
+ * kernel.NAME FILE:LINE reason`. Every test runs twice, and the second run must leave as many
+ * kernel objects and as much free memory as it found.
  */
 #ifndef TROUPE_TESTS_KTEST_H
 #define TROUPE_TESTS_KTEST_H
@@ -44,7 +45,8 @@ void ktest_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 	} \
 	static void test(void)
 #define TEST(test) TEST_ENTRY(test, KTEST_TWICE)
-#define TEST_ONCE(test) TEST_ENTRY(test, KTEST_ONCE)		/* slow; only objects are counted, not memory */
+/* Slow; only objects are counted, not memory */
+#define TEST_ONCE(test) TEST_ENTRY(test, KTEST_ONCE)
 #define TEST_LEAKY(test) TEST_ENTRY(test, KTEST_LEAKY)		/* once, and nothing is counted */
 
 /* Leaves the test function when it fails. */
@@ -57,13 +59,18 @@ void ktest_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 } while (0)
 #define CHECK(condition) CHECK_EQ(!!(condition), 1)
 
-/* --- helper.c: threads, tasks, time ------------------------------------------------------------------------- */
+/* --- helper.c: threads, tasks, time ------------------------------------------------------- */
 
-/* A helper thread that runs fn(arg) and then kills itself. It has no thread-local storage: no errno, no stdio. Its handle. */
+/*
+ * A helper thread that runs fn(arg) and then kills itself. It has no thread-local storage: no
+ * errno, no stdio. Its handle.
+ */
 int ktest_thread(void (*fn)(void *arg), void *arg);
 /* The same with a priority, and with the routes below. */
 int ktest_user_thread(void (*fn)(void *arg), void *arg, uint32_t priority);
-/* Kills the thread if it still lives, waits until it is gone, and gives its stack and handle back. */
+/*
+ * Kills the thread if it still lives, waits until it is gone, and gives its stack and handle back.
+ */
 void ktest_thread_free(int h);
 /* Receives one message on e within a second; -ETIMEDOUT otherwise. */
 int ktest_receive(int e, struct k_message *m);
@@ -79,16 +86,18 @@ bool ktest_wait_state(int h, uint32_t state);
 uint64_t ktest_random(uint64_t *seed);
 
 /*
- * A copy of this task (flags: K_FORK_*) in which fn(arg) runs, and then ends by a fault. account: handle or -1. The child has
- * not been started; f has its handles. Gone notices go to the home below. 0 or an error.
+ * A copy of this task (flags: K_FORK_*) in which fn(arg) runs, and then ends by a fault. account:
+ * handle or -1. The child has not been started; f has its handles. Gone notices go to the home
+ * below. 0 or an error.
  */
 int ktest_child(void (*fn)(void *arg), void *arg, uint32_t flags, int account, struct k_fork *f);
 /* Kills the task, waits until it is gone and closes the handles. */
 void ktest_child_free(struct k_fork *f);
 
 /*
- * Home 0 of user threads and children: a thread that answers their visits, and counts them. Routes: number n < K_OPS is kernel
- * operation n; KTEST_SERVER.. go to home 1 (ktest_routes_home), everything else here, where it gets ENOSYS.
+ * Home 0 of user threads and children: a thread that answers their visits, and counts them. Routes:
+ * number n < K_OPS is kernel operation n; KTEST_SERVER.. go to home 1 (ktest_routes_home),
+ * everything else here, where it gets ENOSYS.
  */
 #define KTEST_SERVER 500
 #define KTEST_DESCRIPTOR 501	/* to the server behind the descriptor in the first argument */
@@ -100,7 +109,10 @@ struct ktest_home {
 	volatile int overdue, overdue_number;
 	volatile uint64_t overdue_call;
 	volatile uint64_t fault_address;
-	/* What an event gives a stopped call (0: it goes on), and what a thread without memory gets. */
+	/*
+	 * What an event gives a stopped call (0: it goes on), and what a thread without memory
+	 * gets.
+	 */
 	volatile int64_t event_result;
 	volatile uint32_t memory_flags;
 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of memory: whoever wants more gets an error or is asked about, and what he had comes back. */
+/*
+ * The end of memory: whoever wants more gets an error or is asked about, and what he had comes
+ * back.
+ */
 #include "ktest.h"
 
 #define OBJECTS 4096
@@ -46,7 +49,9 @@ static void eater_main(void *arg)
 /* A program without end: its home hears of it and stops it. */
 TEST_ONCE(memory_of_a_program_ends)
 {
-	struct k_map map = { .size = 64ul << 30, .space = -1, .object = -1, .flags = K_MAP_READ | K_MAP_WRITE };
+	struct k_map map = {
+		.size = 64ul << 30, .space = -1, .object = -1, .flags = K_MAP_READ | K_MAP_WRITE
+	};
 	int memory = ktest_home.memory, gone = ktest_home.gone;
 	uint64_t before = memory_free();
 	struct k_fork f;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Routed calls: cancellation, forwarding, answers that install descriptors, calls that come again for want of a page. */
+/*
+ * Routed calls: cancellation, forwarding, answers that install descriptors, calls that come again
+ * for want of a page.
+ */
 #include "ktest.h"
 
 struct user {
@@ -36,7 +39,7 @@ static void user_end(int t, int e, int c)
 	ktest_endpoint_free(e);
 }
 
-/* --- cancellation --------------------------------------------------------------------------------------------- */
+/* --- cancellation ------------------------------------------------------------------------- */
 
 TEST(event_takes_a_queued_call_back)
 {
@@ -72,7 +75,8 @@ TEST(event_cancels_a_held_call)
 	CHECK_EQ(cancel.call, m.call);
 	CHECK_EQ(cancel.extra[0], 0);
 	CHECK_EQ(k_receive(e, NULL, &cancel, 0), -ETIMEDOUT);	/* told once */
-	CHECK_EQ(ktest_answer(e, m.call, -K_RESTART_ALWAYS), 0);	/* home resumes: the call is made again */
+	/* home resumes: the call is made again */
+	CHECK_EQ(ktest_answer(e, m.call, -K_RESTART_ALWAYS), 0);
 	CHECK_EQ(ktest_receive(e, &m), 0);
 	CHECK_EQ(m.kind, K_MSG_CALL);
 	CHECK_EQ(ktest_answer(e, m.call, 5), 0);
@@ -94,13 +98,17 @@ static void deaf_main(void *arg)
 	struct k_message m;
 
 	while (!d->answer) {
-		if (k_receive(d->endpoint, NULL, &m, k_clock_get(0) + 10 * MS) == 0 && m.kind == K_MSG_CALL)
+		if (k_receive(d->endpoint, NULL, &m, k_clock_get(0) + 10 * MS) == 0 &&
+		    m.kind == K_MSG_CALL)
 			d->call = m.call;
 	}
 	ktest_answer(d->endpoint, d->call, 3);
 }
 
-/* One second after the cancel home 0 of the server's thread hears of it, once; not if the call may be held. */
+/*
+ * One second after the cancel home 0 of the server's thread hears of it, once; not if the call may
+ * be held.
+ */
 TEST_ONCE(cancel_without_an_answer_is_reported)
 {
 	static const int number[] = { KTEST_SERVER, KTEST_PATIENT };
@@ -157,14 +165,21 @@ TEST(death_of_a_held_caller_is_told)
 	user_end(t, e, c);
 }
 
-/* --- forwarding ----------------------------------------------------------------------------------------------- */
+/* --- forwarding --------------------------------------------------------------------------- */
 
 TEST(forward_carries_scratch_and_handles)
 {
 	static struct user u;
-	int e, c, t, e2 = (int)k_endpoint_create(), c2 = (int)k_handle_duplicate(e2, K_RIGHT_CALL, 0), h;
-	struct k_description d = { .cookie = 9, .plane = K_PLANE_NULL, .object = -1, .object2 = -1, .source = -1 };
-	struct k_forward f = { .flags = K_FORWARD_ARGS, .number = 7, .arg = { 70, 71 }, .scratch = "scratch", .scratch_size = 8,
+	int e, c, t, e2 = (int)k_endpoint_create(),
+		     c2 = (int)k_handle_duplicate(e2, K_RIGHT_CALL, 0), h;
+	struct k_description d = {
+		.cookie = 9, .plane = K_PLANE_NULL, .object = -1, .object2 = -1, .source = -1
+	};
+	struct k_forward f = { .flags = K_FORWARD_ARGS,
+			       .number = 7,
+			       .arg = { 70, 71 },
+			       .scratch = "scratch",
+			       .scratch_size = 8,
 			       .handle = { -1, -1 } };
 	struct k_caller_cookie cookie;
 	struct k_message m, m2;
@@ -214,7 +229,8 @@ TEST(forward_carries_scratch_and_handles)
 TEST(forward_dies_with_what_it_carries)
 {
 	static struct user u;
-	int e, c, t, e2 = (int)k_endpoint_create(), c2 = (int)k_handle_duplicate(e2, K_RIGHT_CALL, 0);
+	int e, c, t, e2 = (int)k_endpoint_create(),
+		     c2 = (int)k_handle_duplicate(e2, K_RIGHT_CALL, 0);
 	struct k_forward f = { .scratch = "scratch", .scratch_size = 8 };
 	struct k_message m;
 
@@ -233,14 +249,24 @@ TEST(forward_dies_with_what_it_carries)
 	user_end(-1, e, c);
 }
 
-/* A forwarded operation that ends tells who asked for it; one that declines comes back as a call, and tells nobody. */
+/*
+ * A forwarded operation that ends tells who asked for it; one that declines comes back as a call,
+ * and tells nobody.
+ */
 TEST(forward_to_the_kernel_with_hook)
 {
 	static struct user u;
 	static const char byte = 'x';
 	int e, c, t, pipe = (int)k_pipe_create(PAGE, 0), reader, writer;
-	struct k_description d = { .cookie = 4, .plane = K_PLANE_PIPE_WRITE, .status = 1, .object = pipe, .object2 = -1, .source = -1 };
-	struct k_forward f = { .flags = K_FORWARD_KERNEL | K_FORWARD_HOOK | K_FORWARD_ARGS, .number = K_OP_write, .handle = { -1, -1 } };
+	struct k_description d = { .cookie = 4,
+				   .plane = K_PLANE_PIPE_WRITE,
+				   .status = 1,
+				   .object = pipe,
+				   .object2 = -1,
+				   .source = -1 };
+	struct k_forward f = { .flags = K_FORWARD_KERNEL | K_FORWARD_HOOK | K_FORWARD_ARGS,
+			       .number = K_OP_write,
+			       .handle = { -1, -1 } };
 	struct k_answer a = { .flags = K_ANSWER_RESULT };
 	struct k_message m;
 
@@ -280,7 +306,7 @@ TEST(forward_to_the_kernel_with_hook)
 	user_end(t, e, c);
 }
 
-/* --- answers that install --------------------------------------------------------------------------------------- */
+/* --- answers that install ----------------------------------------------------------------- */
 
 struct installed {
 	int fd[2];
@@ -303,7 +329,11 @@ static void install_user(void *arg)
 
 static int null_description(int e, uint64_t cookie)
 {
-	struct k_description d = { .cookie = cookie, .plane = K_PLANE_NULL, .object = -1, .object2 = -1, .source = -1,
+	struct k_description d = { .cookie = cookie,
+				   .plane = K_PLANE_NULL,
+				   .object = -1,
+				   .object2 = -1,
+				   .source = -1,
 				   .flags = K_DESCRIPTION_QUIET };
 
 	return (int)k_description_create(e, &d);
@@ -313,7 +343,11 @@ static int null_description(int e, uint64_t cookie)
 TEST(install_before_the_answer)
 {
 	static struct user u;
-	struct k_description d = { .cookie = 9, .plane = K_PLANE_NULL, .object = -1, .object2 = -1, .source = -1,
+	struct k_description d = { .cookie = 9,
+				   .plane = K_PLANE_NULL,
+				   .object = -1,
+				   .object2 = -1,
+				   .source = -1,
 				   .flags = K_DESCRIPTION_QUIET };
 	int e, c, t, h, slot;
 	struct k_handle_info info;
@@ -352,7 +386,8 @@ TEST(answer_installs_all_or_nothing)
 	struct k_task_info before, after;
 	struct k_message m;
 	struct k_fork f;
-	int e = (int)k_endpoint_create(), c = (int)k_handle_duplicate(e, K_RIGHT_CALL, 0), h1, h2, plain;
+	int e = (int)k_endpoint_create(), c = (int)k_handle_duplicate(e, K_RIGHT_CALL, 0), h1, h2,
+	    plain;
 
 	memset((void *)&s, 0, sizeof(s));
 	CHECK_EQ(ktest_child(install_user, &s, K_FORK_SPACE, -1, &f), 0);
@@ -366,7 +401,9 @@ TEST(answer_installs_all_or_nothing)
 	CHECK(h1 >= 0 && h2 >= 0);
 	a.call = m.call;
 	a.install[0] = (struct k_answer_install){ .handle = h1, .min = 100, .fd_to = m.arg[0] };
-	a.install[1] = (struct k_answer_install){ .handle = h2, .min = 100, .fd_to = m.arg[0] + 4, .flags = K_INSTALL_CLOEXEC };
+	a.install[1] = (struct k_answer_install){
+		.handle = h2, .min = 100, .fd_to = m.arg[0] + 4, .flags = K_INSTALL_CLOEXEC
+	};
 
 	/* What cannot be leaves everything as it was. */
 	a.install[1].handle = h1;
@@ -418,13 +455,15 @@ TEST(answer_installs_all_or_nothing)
 	ktest_endpoint_free(e);
 }
 
-/* --- calls that come again -------------------------------------------------------------------------------------- */
+/* --- calls that come again ---------------------------------------------------------------- */
 
 static int pager_map(int pager, struct k_map *map)
 {
 	int object = (int)k_mobject_pager_create(pager, 5, PAGE);
 
-	*map = (struct k_map){ .size = PAGE, .space = -1, .object = object, .flags = K_MAP_READ | K_MAP_WRITE };
+	*map = (struct k_map){
+		.size = PAGE, .space = -1, .object = object, .flags = K_MAP_READ | K_MAP_WRITE
+	};
 	return k_space_map(map) ? -1 : object;
 }
 
@@ -539,7 +578,9 @@ TEST(absent_memory_delivers_the_call_again)
 	int memory = ktest_home.memory;
 	char byte = 1;
 
-	map = (struct k_map){ .size = 64 * PAGE, .space = -1, .object = -1, .flags = K_MAP_READ | K_MAP_WRITE };
+	map = (struct k_map){
+		.size = 64 * PAGE, .space = -1, .object = -1, .flags = K_MAP_READ | K_MAP_WRITE
+	};
 	CHECK_EQ(k_space_map(&map), 0);
 	account = (int)k_account_create(&limits);
 	u = (struct user){ .number = KTEST_SERVER, .arg = { map.address } };
@@ -554,7 +595,8 @@ TEST(absent_memory_delivers_the_call_again)
 	CHECK_EQ(k_caller_write(e, m.call, m.arg[0], &byte, 1), -K_REDELIVER);
 	for (int i = 0; i < 1000 && ktest_home.memory < memory + 3; i++)
 		ktest_sleep(MS);
-	CHECK(ktest_home.memory >= memory + 3);		/* it asks as long as home says there is some */
+	/* it asks as long as home says there is some */
+	CHECK(ktest_home.memory >= memory + 3);
 	limits.frames = 0;
 	CHECK_EQ(k_account_set(account, &limits), 0);
 	CHECK_EQ(ktest_receive(e, &m), 0);
@@ -578,12 +620,14 @@ TEST(absent_memory_delivers_the_call_again)
 	ktest_endpoint_free(e);
 }
 
-/* --- endpoints that nobody can receive from ----------------------------------------------------------------------- */
+/* --- endpoints that nobody can receive from ----------------------------------------------- */
 
 TEST(abandoned_endpoint_fails_its_callers)
 {
 	static struct user u;
-	struct k_description d = { .cookie = 9, .plane = K_PLANE_NULL, .object = -1, .object2 = -1, .source = -1 };
+	struct k_description d = {
+		.cookie = 9, .plane = K_PLANE_NULL, .object = -1, .object2 = -1, .source = -1
+	};
 	int e, c, t, copy, h, n;
 	struct k_message m;
 
@@ -620,7 +664,8 @@ TEST(endpoint_in_flight_is_not_abandoned)
 {
 	static struct user u, u2;
 	struct k_forward f = { .handle = { -1, -1 } };
-	int e, c, t, t2, e2 = (int)k_endpoint_create(), c2 = (int)k_handle_duplicate(e2, K_RIGHT_CALL, 0), moved;
+	int e, c, t, t2, e2 = (int)k_endpoint_create(),
+			 c2 = (int)k_handle_duplicate(e2, K_RIGHT_CALL, 0), moved;
 	struct k_private_call call;
 	struct k_message m;
 
@@ -628,7 +673,8 @@ TEST(endpoint_in_flight_is_not_abandoned)
 	t = user_start(&u, &e, &c);
 	CHECK_EQ(ktest_receive(e, &m), 0);
 	moved = (int)k_endpoint_create();
-	call = (struct k_private_call){ .endpoint = (int)k_handle_duplicate(moved, K_RIGHT_CALL, 0) };
+	call = (struct k_private_call){ .endpoint =
+						(int)k_handle_duplicate(moved, K_RIGHT_CALL, 0) };
 	f.call = m.call;
 	f.endpoint = c2;
 	f.handle[0] = moved;
@@ -653,7 +699,7 @@ TEST(endpoint_in_flight_is_not_abandoned)
 	user_end(t, e, c);
 }
 
-/* --- what once went wrong ------------------------------------------------------------------------------------------ */
+/* --- what once went wrong ----------------------------------------------------------------- */
 
 static void user_supply(void *arg)
 {
@@ -692,9 +738,15 @@ TEST(hook_of_a_shut_endpoint)
 	static struct user u;
 	static char byte;
 	int e, c, t, pipe = (int)k_pipe_create(PAGE, 0), reader;
-	struct k_description d = { .plane = K_PLANE_PIPE_BOTH, .status = 2, .object = pipe, .object2 = -1, .source = -1,
+	struct k_description d = { .plane = K_PLANE_PIPE_BOTH,
+				   .status = 2,
+				   .object = pipe,
+				   .object2 = -1,
+				   .source = -1,
 				   .flags = K_DESCRIPTION_QUIET };
-	struct k_forward f = { .flags = K_FORWARD_KERNEL | K_FORWARD_HOOK | K_FORWARD_ARGS, .number = K_OP_read, .handle = { -1, -1 } };
+	struct k_forward f = { .flags = K_FORWARD_KERNEL | K_FORWARD_HOOK | K_FORWARD_ARGS,
+			       .number = K_OP_read,
+			       .handle = { -1, -1 } };
 	struct k_message m;
 
 	for (int i = 0; i < 20; i++) {
@@ -718,7 +770,10 @@ TEST(hook_of_a_shut_endpoint)
 	k_handle_close(pipe);
 }
 
-/* An answer that closes, in a table that server and caller share, the last handle to the endpoint it came through. */
+/*
+ * An answer that closes, in a table that server and caller share, the last handle to the endpoint
+ * it came through.
+ */
 TEST(answer_that_ends_its_own_endpoint)
 {
 	static struct user u;
@@ -730,7 +785,9 @@ TEST(answer_that_ends_its_own_endpoint)
 	t = user_start(&u, &e, &c);
 	CHECK_EQ(ktest_receive(e, &m), 0);
 	a.call = m.call;
-	a.install[0] = (struct k_answer_install){ .handle = null_description(e, 1), .flags = K_INSTALL_AT, .min = (uint32_t)e };
+	a.install[0] = (struct k_answer_install){ .handle = null_description(e, 1),
+						  .flags = K_INSTALL_AT,
+						  .min = (uint32_t)e };
 	CHECK(k_receive(e, &a, &m, 0) == -ETIMEDOUT);
 	CHECK(ktest_wait(&u.done));
 	CHECK_EQ(u.result, -EIO);

@@ -31,10 +31,15 @@ TEST(handle_of_another_type_is_einval)
 	CHECK_EQ(k_handle_close(m), 0);
 }
 
-/* A task that never ran and has nothing left but handles to itself is gone (and counted as a leak if not). */
+/*
+ * A task that never ran and has nothing left but handles to itself is gone (and counted as a leak
+ * if not).
+ */
 TEST(a_task_that_holds_itself_goes)
 {
-	struct k_task_create t = { .account = -1, .notify = ktest_home.endpoint, .space = -1, .table = -1 };
+	struct k_task_create t = {
+		.account = -1, .notify = ktest_home.endpoint, .space = -1, .table = -1
+	};
 	struct k_handle_info info;
 	int task = (int)k_task_create(&t), other = (int)k_task_create(&t);
 
@@ -107,7 +112,9 @@ TEST(mobject_clone_is_copy_on_write)
 TEST(mapping_and_object_are_the_same_pages)
 {
 	int m = (int)k_mobject_create(2 * PAGE, 0);
-	struct k_map map = { .size = 2 * PAGE, .space = -1, .object = m, .flags = K_MAP_READ | K_MAP_WRITE };
+	struct k_map map = {
+		.size = 2 * PAGE, .space = -1, .object = m, .flags = K_MAP_READ | K_MAP_WRITE
+	};
 	volatile char *p;
 	char c;
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Pipes from their server's side: held ends, bytes, notices; and sockets over pipes, whose source sends calls to the server. */
+/*
+ * Pipes from their server's side: held ends, bytes, notices; and sockets over pipes, whose source
+ * sends calls to the server.
+ */
 #include "ktest.h"
 
 static char data[3 * PAGE], back[3 * PAGE];
@@ -11,7 +14,7 @@ static void data_fill(void)
 	memset(back, 0, sizeof(back));
 }
 
-/* --- bytes ---------------------------------------------------------------------------------------------------- */
+/* --- bytes -------------------------------------------------------------------------------- */
 
 TEST(pipe_bytes_of_a_server)
 {
@@ -29,7 +32,8 @@ TEST(pipe_bytes_of_a_server)
 	CHECK_EQ(k_pipe_write(p, data + 5, 3 * PAGE), 2 * PAGE - 5);
 	CHECK_EQ(k_pipe_write(p, data, 1), -EAGAIN);
 	CHECK_EQ(k_pipe_info(p, &info), 0);
-	CHECK(info.bytes == 2 * PAGE && info.room == 0 && info.capacity == 2 * PAGE && info.readers == 1 && info.writers == 0);
+	CHECK(info.bytes == 2 * PAGE && info.room == 0 && info.capacity == 2 * PAGE &&
+	      info.readers == 1 && info.writers == 0);
 	CHECK(info.put == 2 * PAGE && info.taken == 0);
 	CHECK_EQ(k_pipe_read(p, back, PAGE, K_PIPE_PEEK, 100), PAGE);
 	CHECK_EQ(memcmp(back, data + 100, PAGE), 0);
@@ -42,7 +46,8 @@ TEST(pipe_bytes_of_a_server)
 	CHECK_EQ(memcmp(back, data, 10), 0);
 	CHECK_EQ(k_pipe_read(p, NULL, PAGE, 0, 0), PAGE);
 	CHECK_EQ(k_pipe_info(p, &info), 0);
-	CHECK(info.bytes == PAGE - 10 && info.room == PAGE);	/* the page that is being read is not free */
+	/* the page that is being read is not free */
+	CHECK(info.bytes == PAGE - 10 && info.room == PAGE);
 	CHECK(info.put == 2 * PAGE && info.taken == PAGE + 10);
 	CHECK_EQ(k_pipe_write(p, data, PAGE), PAGE);
 	CHECK_EQ(k_pipe_read(p, back, sizeof(back), 0, 0), 2 * PAGE - 10);
@@ -120,7 +125,7 @@ TEST(pipe_packets_of_a_server)
 	CHECK_EQ(k_handle_close(p), 0);
 }
 
-/* --- notices -------------------------------------------------------------------------------------------------- */
+/* --- notices ------------------------------------------------------------------------------ */
 
 static int notice_expect(int e, uint64_t cookie, uint64_t events)
 {
@@ -170,15 +175,21 @@ TEST(pipe_notices)
 	CHECK_EQ(notice_expect(e, 0x123456789a, K_PIPE_DATA | K_PIPE_ROOM | K_PIPE_NO_WRITERS), 0);
 	CHECK_EQ(k_pipe_arm(p, K_PIPE_NO_READERS), 0);
 	CHECK_EQ(k_pipe_hold(p, 0), 0);
-	CHECK_EQ(notice_expect(e, 0x123456789a, K_PIPE_ROOM | K_PIPE_NO_WRITERS | K_PIPE_NO_READERS), 0);
+	CHECK_EQ(notice_expect(e, 0x123456789a,
+			       K_PIPE_ROOM | K_PIPE_NO_WRITERS | K_PIPE_NO_READERS),
+		 0);
 	CHECK_EQ(k_handle_close(p), 0);
 	CHECK_EQ(k_handle_close(e), 0);
 }
 
-/* A notice that is on its way can be called back, says what is true when it arrives, and goes with its pipe. */
+/*
+ * A notice that is on its way can be called back, says what is true when it arrives, and goes with
+ * its pipe.
+ */
 TEST(pipe_notice_on_its_way)
 {
-	int p = (int)k_pipe_create(2 * PAGE, 0), e = (int)k_endpoint_create(), e2 = (int)k_endpoint_create();
+	int p = (int)k_pipe_create(2 * PAGE, 0), e = (int)k_endpoint_create(),
+	    e2 = (int)k_endpoint_create();
 
 	CHECK_EQ(k_pipe_hold(p, K_PIPE_READER | K_PIPE_WRITER), 0);
 	CHECK_EQ(k_pipe_bind(p, e, 1), 0);
@@ -243,16 +254,23 @@ static void predecessor_main(void *arg)
 	k_receive(s->endpoint, NULL, &m, K_FOREVER);
 }
 
-/* A server dies: what it has held and armed is its successor's. The pipe's handle may be gone, too. */
+/*
+ * A server dies: what it has held and armed is its successor's. The pipe's handle may be gone, too.
+ */
 TEST(pipe_binding_survives_its_server)
 {
 	static struct predecessor s;
-	struct k_description d = { .cookie = 5, .status = 1, .plane = K_PLANE_PIPE_WRITE, .object2 = -1, .source = -1,
+	struct k_description d = { .cookie = 5,
+				   .status = 1,
+				   .plane = K_PLANE_PIPE_WRITE,
+				   .object2 = -1,
+				   .source = -1,
 				   .flags = K_DESCRIPTION_QUIET };
 	struct k_pipe_info info;
 	int t, fd, again;
 
-	s = (struct predecessor){ .pipe = (int)k_pipe_create(PAGE, 0), .endpoint = (int)k_endpoint_create() };
+	s = (struct predecessor){ .pipe = (int)k_pipe_create(PAGE, 0),
+				  .endpoint = (int)k_endpoint_create() };
 	d.object = s.pipe;
 	fd = (int)k_description_create(s.endpoint, &d);
 	t = ktest_thread(predecessor_main, &s);
@@ -267,12 +285,13 @@ TEST(pipe_binding_survives_its_server)
 	CHECK_EQ(notice_expect(s.endpoint, 77, K_PIPE_DATA | K_PIPE_ROOM), 0);
 	CHECK_EQ(k_pipe_arm(again, K_PIPE_NO_WRITERS), 0);
 	CHECK_EQ(k_handle_close(again), 0);
-	CHECK_EQ(k_handle_close(fd), 0);			/* the pipe goes with it, and tells nobody */
+	/* the pipe goes with it, and tells nobody */
+	CHECK_EQ(k_handle_close(fd), 0);
 	CHECK_EQ(notice_none(s.endpoint), 0);
 	CHECK_EQ(k_handle_close(s.endpoint), 0);
 }
 
-/* --- users ---------------------------------------------------------------------------------------------------- */
+/* --- users -------------------------------------------------------------------------------- */
 
 /* A thread that makes one call of a user's. */
 struct user {
@@ -286,7 +305,8 @@ static void user_main(void *arg)
 {
 	struct user *u = arg;
 
-	u->result = k_syscall6(u->number, u->arg[0], u->arg[1], u->arg[2], u->arg[3], u->arg[4], u->arg[5]);
+	u->result = k_syscall6(u->number, u->arg[0], u->arg[1], u->arg[2], u->arg[3], u->arg[4],
+			       u->arg[5]);
 	u->done = 1;
 }
 
@@ -316,7 +336,11 @@ static long user_do(long number, long a, const void *b, long c, long d)
 TEST(pipe_hold_ends_wake)
 {
 	struct { int fd; int16_t events, revents; } poll = { .events = 1 };
-	struct k_description d = { .cookie = 5, .plane = K_PLANE_PIPE_READ, .object2 = -1, .source = -1, .flags = K_DESCRIPTION_QUIET };
+	struct k_description d = { .cookie = 5,
+				   .plane = K_PLANE_PIPE_READ,
+				   .object2 = -1,
+				   .source = -1,
+				   .flags = K_DESCRIPTION_QUIET };
 	int p = (int)k_pipe_create(PAGE, 0), e = (int)k_endpoint_create(), fd;
 	static struct user u, v;
 	struct k_message m;
@@ -333,7 +357,8 @@ TEST(pipe_hold_ends_wake)
 	CHECK_EQ(user_end(&u), 3);
 	user_call(&u, K_OP_read, fd, back, 10, 0);
 	user_call(&v, K_OP_poll, (long)&poll, (void *)1, -1, 0);
-	CHECK(ktest_wait_state(u.thread, K_THREAD_BLOCKED) && ktest_wait_state(v.thread, K_THREAD_BLOCKED));
+	CHECK(ktest_wait_state(u.thread, K_THREAD_BLOCKED) &&
+	      ktest_wait_state(v.thread, K_THREAD_BLOCKED));
 	CHECK_EQ(k_pipe_hold(p, 0), 0);
 	CHECK_EQ(user_end(&u), 0);
 	CHECK_EQ(user_end(&v), 1);
@@ -357,7 +382,7 @@ TEST(pipe_hold_ends_wake)
 	ktest_endpoint_free(e);
 }
 
-/* --- sockets -------------------------------------------------------------------------------------------------- */
+/* --- sockets ------------------------------------------------------------------------------ */
 
 /* A socket whose other ends the server holds: it reads from `in`, writes to `out`. */
 struct socket {
@@ -366,7 +391,9 @@ struct socket {
 
 static void socket_open(struct socket *s, size_t capacity, uint32_t decline)
 {
-	struct k_description d = { .cookie = 99, .status = 2, .plane = K_PLANE_SOCKET, .flags = K_DESCRIPTION_QUIET };
+	struct k_description d = {
+		.cookie = 99, .status = 2, .plane = K_PLANE_SOCKET, .flags = K_DESCRIPTION_QUIET
+	};
 
 	s->endpoint = (int)k_endpoint_create();
 	d.object = s->in = (int)k_pipe_create(capacity, 0);
@@ -449,14 +476,18 @@ TEST(socket_declines_by_its_source)
 	CHECK_EQ(poll_bits(s.fd, ANY), 0x41);
 	CHECK_EQ(user_do(K_OP_read, s.fd, back, 10, 0), 3);
 	/* calls alone: readiness stays the pipe's */
-	CHECK_EQ(k_source_set(s.source, K_SOURCE_CALLS_READ | K_SOURCE_CALLS_WRITE, K_SOURCE_DECLINE_WRITE, 0), 0);
+	CHECK_EQ(k_source_set(s.source, K_SOURCE_CALLS_READ | K_SOURCE_CALLS_WRITE,
+			      K_SOURCE_DECLINE_WRITE, 0),
+		 0);
 	CHECK_EQ(k_pipe_write(s.in, "abc", 3), 3);
 	CHECK_EQ(poll_bits(s.fd, ANY), 0x145);
 	user_call(&u, K_OP_read, s.fd, back, 10, 0);
 	CHECK_EQ(declined(&s, 0, 0, &call), 0);
 	CHECK_EQ(ktest_answer(s.endpoint, call, -ETIME), 0);
 	CHECK_EQ(user_end(&u), -ETIME);
-	CHECK_EQ(k_source_set(s.source, K_SOURCE_DECLINE_WRITE, K_SOURCE_CALLS_READ | K_SOURCE_CALLS_WRITE, 0), 0);
+	CHECK_EQ(k_source_set(s.source, K_SOURCE_DECLINE_WRITE,
+			      K_SOURCE_CALLS_READ | K_SOURCE_CALLS_WRITE, 0),
+		 0);
 	CHECK_EQ(user_do(K_OP_read, s.fd, back, 10, 0), 3);
 	/* a pending error */
 	CHECK_EQ(k_source_set(s.source, 8, K_SOURCE_DECLINE_WRITE, 0), 0);
@@ -470,10 +501,12 @@ TEST(socket_declines_by_its_source)
 	CHECK_EQ(k_pipe_hold(s.in, 0), 0);
 	CHECK_EQ(poll_bits(s.fd, ANY), 0x2000 | 0x41 | 0x104);
 	CHECK_EQ(k_pipe_hold(s.out, 0), 0);
-	CHECK_EQ(poll_bits(s.fd, ANY), 0x2000 | 0x41 | 0x104 | 0x10 | 8);	/* and what it wrote was not read: POLLERR */
+	/* and what it wrote was not read: POLLERR */
+	CHECK_EQ(poll_bits(s.fd, ANY), 0x2000 | 0x41 | 0x104 | 0x10 | 8);
 	user_call(&u, K_OP_read, s.fd, back, 10, 0);
 	CHECK_EQ(declined(&s, 0, 0, &f.call), 0);
-	CHECK_EQ(k_caller_forward(s.endpoint, &f), 0);	/* the server knows of nothing: then it is the end of the file */
+	/* the server knows of nothing: then it is the end of the file */
+	CHECK_EQ(k_caller_forward(s.endpoint, &f), 0);
 	CHECK_EQ(user_end(&u), 0);
 	/* also when a direction is declined; whether that is an error, the server says then */
 	CHECK_EQ(k_source_set(s.source, K_SOURCE_DECLINE_READ, 0, 0), 0);
@@ -494,8 +527,10 @@ TEST(socket_decline_wakes_who_waits)
 
 		user_call(&u, K_OP_read, s.fd, back, 10, 0);
 		user_call(&v, K_OP_recvfrom, s.fd, back, 10, 0);
-		CHECK(ktest_wait_state(u.thread, K_THREAD_BLOCKED) && ktest_wait_state(v.thread, K_THREAD_BLOCKED));
-		CHECK_EQ(k_source_set(s.source, K_SOURCE_DECLINE_WRITE, 0, 0), 0);	/* not theirs */
+		CHECK(ktest_wait_state(u.thread, K_THREAD_BLOCKED) &&
+		      ktest_wait_state(v.thread, K_THREAD_BLOCKED));
+		/* not theirs */
+		CHECK_EQ(k_source_set(s.source, K_SOURCE_DECLINE_WRITE, 0, 0), 0);
 		ktest_sleep(MS);
 		CHECK(!u.done && !v.done);
 		CHECK_EQ(k_source_set(s.source, bits, K_SOURCE_DECLINE_WRITE, 0), 0);
@@ -530,8 +565,15 @@ TEST(socket_decline_wakes_who_waits)
 TEST(socket_pollers_look_again)
 {
 	struct { int fd; int16_t events, revents; } p;
-	struct __attribute__((packed)) { uint32_t events; uint64_t data; } want = { 0x0fffffffu, 7 }, got[2];
-	struct k_description d = { .status = 2, .plane = K_PLANE_WAITSET, .object = -1, .object2 = -1, .source = -1,
+	struct __attribute__((packed)) {
+		uint32_t events;
+		uint64_t data;
+	} want = { 0x0fffffffu, 7 }, got[2];
+	struct k_description d = { .status = 2,
+				   .plane = K_PLANE_WAITSET,
+				   .object = -1,
+				   .object2 = -1,
+				   .source = -1,
 				   .flags = K_DESCRIPTION_QUIET };
 	static struct user u, v;
 	struct socket s;
@@ -546,7 +588,8 @@ TEST(socket_pollers_look_again)
 	CHECK_EQ(k_pipe_write(s.in, "abc", 3), 3);
 	user_call(&u, K_OP_poll, (long)&p, (void *)1, -1, 0);
 	user_call(&v, K_OP_epoll_wait, set, got, 2, -1);
-	CHECK(ktest_wait_state(u.thread, K_THREAD_BLOCKED) && ktest_wait_state(v.thread, K_THREAD_BLOCKED));
+	CHECK(ktest_wait_state(u.thread, K_THREAD_BLOCKED) &&
+	      ktest_wait_state(v.thread, K_THREAD_BLOCKED));
 	CHECK_EQ(k_source_set(s.source, 0, K_SOURCE_DECLINE_READ, 0), 0);
 	CHECK_EQ(user_end(&u), 1);
 	CHECK_EQ(p.revents, 1);
@@ -570,7 +613,12 @@ TEST(socket_pollers_look_again)
 
 TEST(socket_sendto_and_recvfrom)
 {
-	struct k_description d = { .cookie = 99, .status = 2, .plane = K_PLANE_NULL, .object = -1, .object2 = -1, .source = -1,
+	struct k_description d = { .cookie = 99,
+				   .status = 2,
+				   .plane = K_PLANE_NULL,
+				   .object = -1,
+				   .object2 = -1,
+				   .source = -1,
 				   .flags = K_DESCRIPTION_QUIET };
 	static struct user u;
 	struct socket s;
@@ -580,7 +628,8 @@ TEST(socket_sendto_and_recvfrom)
 	data_fill();
 	socket_open(&s, PAGE, 0);
 	CHECK_EQ(user_do(K_OP_sendto, s.fd, data, 100, 0), 100);
-	CHECK_EQ(user_do(K_OP_sendto, s.fd, data, 2 * PAGE, MSG_DONTWAIT | MSG_NOSIGNAL), PAGE - 100);
+	CHECK_EQ(user_do(K_OP_sendto, s.fd, data, 2 * PAGE, MSG_DONTWAIT | MSG_NOSIGNAL),
+		 PAGE - 100);
 	CHECK_EQ(user_do(K_OP_sendto, s.fd, data, 1, MSG_DONTWAIT), -EAGAIN);
 	CHECK_EQ(user_do(K_OP_sendto, s.fd, data, 0, 0), 0);
 	CHECK_EQ(user_do(K_OP_recvfrom, s.fd, back, 10, MSG_DONTWAIT), -EAGAIN);
@@ -594,7 +643,8 @@ TEST(socket_sendto_and_recvfrom)
 	CHECK_EQ(declined(&s, 0, 0, &call), 0);
 	ktest_answer(s.endpoint, call, 21);
 	CHECK_EQ(user_end(&u), 21);
-	u = (struct user){ .number = K_OP_sendto, .arg = { s.fd, (long)data, 3, 0, (long)data, 16 } };
+	u = (struct user){ .number = K_OP_sendto,
+			   .arg = { s.fd, (long)data, 3, 0, (long)data, 16 } };
 	u.thread = ktest_user_thread(user_main, &u, K_PRIORITY_USER);
 	CHECK_EQ(declined(&s, 0, 0, &call), 0);
 	ktest_answer(s.endpoint, call, 22);
@@ -619,7 +669,11 @@ TEST(socket_sendto_and_recvfrom)
 
 TEST(sendfile_to_a_socket)
 {
-	struct k_description d = { .status = 2, .plane = K_PLANE_STREAM, .object2 = -1, .source = -1, .flags = K_DESCRIPTION_QUIET };
+	struct k_description d = { .status = 2,
+				   .plane = K_PLANE_STREAM,
+				   .object2 = -1,
+				   .source = -1,
+				   .flags = K_DESCRIPTION_QUIET };
 	static struct user u;
 	struct socket s;
 	uint64_t call;
@@ -651,14 +705,22 @@ TEST(sendfile_to_a_socket)
 	socket_close(&s);
 }
 
-/* --- forward to the server behind a descriptor ------------------------------------------------------------------ */
+/* --- forward to the server behind a descriptor -------------------------------------------- */
 
 TEST(forward_to_a_descriptor)
 {
-	int e = (int)k_endpoint_create(), c = (int)k_handle_duplicate(e, K_RIGHT_CALL, 0), e2 = (int)k_endpoint_create(), own, other;
-	struct k_description d = { .cookie = 8, .status = 2, .plane = K_PLANE_NULL, .object = -1, .object2 = -1, .source = -1,
+	int e = (int)k_endpoint_create(), c = (int)k_handle_duplicate(e, K_RIGHT_CALL, 0),
+	    e2 = (int)k_endpoint_create(), own, other;
+	struct k_description d = { .cookie = 8,
+				   .status = 2,
+				   .plane = K_PLANE_NULL,
+				   .object = -1,
+				   .object2 = -1,
+				   .source = -1,
 				   .flags = K_DESCRIPTION_QUIET };
-	struct k_forward f = { .flags = K_FORWARD_DESCRIPTOR, .endpoint = -1, .handle = { -1, -1 } };
+	struct k_forward f = { .flags = K_FORWARD_DESCRIPTOR,
+			       .endpoint = -1,
+			       .handle = { -1, -1 } };
 	static struct user u;
 	struct k_message m;
 
@@ -673,7 +735,8 @@ TEST(forward_to_a_descriptor)
 	f.flags |= K_FORWARD_ARGS;
 	f.number = K_ROUTE_NUMBERS;
 	f.arg[0] = (uint64_t)other;
-	CHECK_EQ(k_caller_forward(e, &f), -EINVAL);	/* what servers say to each other takes a handle */
+	/* what servers say to each other takes a handle */
+	CHECK_EQ(k_caller_forward(e, &f), -EINVAL);
 	f.number = 5;
 	f.arg[0] = 4000;
 	CHECK_EQ(k_caller_forward(e, &f), -EBADF);
@@ -704,11 +767,12 @@ TEST(forward_to_a_descriptor)
 	ktest_endpoint_free(e2);
 }
 
-/* --- message-signalled interrupts ------------------------------------------------------------------------------- */
+/* --- message-signalled interrupts --------------------------------------------------------- */
 
 TEST(irq_message_signalled)
 {
-	int e = (int)k_endpoint_create(), n = (int)k_notification_create(e, 1), all[160], made = 0, h;
+	int e = (int)k_endpoint_create(), n = (int)k_notification_create(e, 1), all[160], made = 0,
+	    h;
 	struct k_irq_message a, b;
 
 	h = (int)k_irq_create(ktest_control, 0, K_IRQ_MSI, n);

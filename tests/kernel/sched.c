@@ -47,8 +47,8 @@ TEST(slices_are_fair)
 	for (unsigned i = 0; i < n; i++)
 		ktest_thread_free(threads[i]);
 	if (least < most / 4)
-		ktest_say("# %u hogs: least %llu us, most %llu us\n", n, (unsigned long long)least / 1000,
-			  (unsigned long long)most / 1000);
+		ktest_say("# %u hogs: least %llu us, most %llu us\n", n,
+			  (unsigned long long)least / 1000, (unsigned long long)most / 1000);
 	CHECK(least >= most / 4);
 }
 
@@ -180,7 +180,8 @@ TEST(sleep_goes_on_after_an_event)
 
 	sleeper_next = sleeper_early = 0;
 	ktest_home.event_result = 0;
-	t = ktest_user_thread(sleeper_main, (void *)(uint64_t)(SLEEPERS - 10), K_PRIORITY_USER);	/* 40 ms */
+	/* 40 ms */
+	t = ktest_user_thread(sleeper_main, (void *)(uint64_t)(SLEEPERS - 10), K_PRIORITY_USER);
 	for (int i = 0; i < 5; i++) {
 		ktest_sleep(5 * MS);
 		k_thread_event(t);
@@ -192,7 +193,9 @@ TEST(sleep_goes_on_after_an_event)
 	ktest_home.event_result = -EINTR;
 	sleeper_next = 0;
 	ktest_thread_free(t);
-	t = ktest_user_thread(sleeper_main, (void *)(uint64_t)(SLEEPERS - 20 - 500), K_PRIORITY_USER);	/* 2 s */
+	/* 2 s */
+	t = ktest_user_thread(sleeper_main, (void *)(uint64_t)(SLEEPERS - 20 - 500),
+			      K_PRIORITY_USER);
 	ktest_sleep(5 * MS);
 	k_thread_event(t);
 	CHECK(ktest_wait(&sleeper_early));

@@ -104,7 +104,7 @@ TEST(stress_callers_and_servers_die)
 	ktest_endpoint_free(e);
 }
 
-/* --- readers and writers of a pipe ---------------------------------------------------------------------------- */
+/* --- readers and writers of a pipe -------------------------------------------------------- */
 
 static int pipe_ends[2];
 static volatile uint64_t pipe_moved;
@@ -124,7 +124,8 @@ static void pipe_reader(void *arg)
 
 	(void)arg;
 	for (;;) {
-		long n = ktest_call(K_OP_read, (uint64_t)pipe_ends[0], (uint64_t)bytes, sizeof(bytes));
+		long n = ktest_call(K_OP_read, (uint64_t)pipe_ends[0], (uint64_t)bytes,
+				    sizeof(bytes));
 
 		if (n > 0)
 			pipe_moved += (uint64_t)n;
@@ -133,7 +134,9 @@ static void pipe_reader(void *arg)
 
 static int pipe_end(int e, int pipe, uint32_t plane, uint32_t status)
 {
-	struct k_description d = { .plane = plane, .status = status, .object = pipe, .object2 = -1, .source = -1 };
+	struct k_description d = {
+		.plane = plane, .status = status, .object = pipe, .object2 = -1, .source = -1
+	};
 
 	return (int)k_description_create(e, &d);
 }
@@ -147,7 +150,8 @@ TEST(stress_pipe_ends_die)
 	pipe_ends[1] = pipe_end(e, pipe, K_PLANE_PIPE_WRITE, 1);
 	CHECK(pipe_ends[0] >= 0 && pipe_ends[1] >= 0);
 	for (int i = 0; i < 6; i++)
-		threads[i] = ktest_user_thread(i & 1 ? pipe_writer : pipe_reader, NULL, K_PRIORITY_USER);
+		threads[i] =
+			ktest_user_thread(i & 1 ? pipe_writer : pipe_reader, NULL, K_PRIORITY_USER);
 	for (int round = 0; round < 100; round++) {
 		uint64_t r = ktest_random(&seed);
 		int victim = (int)(r % 6);
@@ -158,7 +162,8 @@ TEST(stress_pipe_ends_die)
 			continue;
 		}
 		ktest_thread_free(threads[victim]);
-		threads[victim] = ktest_user_thread(victim & 1 ? pipe_writer : pipe_reader, NULL, K_PRIORITY_USER);
+		threads[victim] = ktest_user_thread(victim & 1 ? pipe_writer : pipe_reader, NULL,
+						    K_PRIORITY_USER);
 		CHECK(threads[victim] >= 0);
 	}
 	before = pipe_moved;
@@ -173,7 +178,7 @@ TEST(stress_pipe_ends_die)
 	ktest_endpoint_free(e);
 }
 
-/* --- futexes -------------------------------------------------------------------------------------------------- */
+/* --- futexes ------------------------------------------------------------------------------ */
 
 static volatile int baton;
 

@@ -8,18 +8,22 @@ struct child {
 	volatile long result;
 };
 
-static struct child *child;	/* in memory that is copied; the program's own data are shared mappings */
+/* in memory that is copied; the program's own data are shared mappings */
+static struct child *child;
 
 static void child_setup(int e)
 {
 	static struct k_map map;
 
 	if (!child) {
-		map = (struct k_map){ .size = PAGE, .space = -1, .object = -1, .flags = K_MAP_READ | K_MAP_WRITE };
+		map = (struct k_map){
+			.size = PAGE, .space = -1, .object = -1, .flags = K_MAP_READ | K_MAP_WRITE
+		};
 		k_space_map(&map);
 		child = (struct child *)map.address;
 	}
-	*child = (struct child){ .endpoint = (int)k_handle_duplicate(e, K_RIGHT_CALL, 6), .value = 10 };
+	*child = (struct child){ .endpoint = (int)k_handle_duplicate(e, K_RIGHT_CALL, 6),
+				 .value = 10 };
 }
 
 /* Changes its copy, says what it sees, and ends. */
@@ -87,7 +91,10 @@ TEST(fork_and_kill_at_any_moment)
 	for (int i = 0; i < 30; i++) {
 		uint64_t r = ktest_random(&seed);
 
-		CHECK_EQ(ktest_child(child_main, NULL, r & K_FORK_SPACE ? K_FORK_SPACE | (r & K_FORK_TABLE) : r & 6, -1, &f), 0);
+		CHECK_EQ(ktest_child(child_main, NULL,
+				     r & K_FORK_SPACE ? K_FORK_SPACE | (r & K_FORK_TABLE) : r & 6,
+				     -1, &f),
+			 0);
 		if (r >> 8 & 3)
 			k_thread_start(f.thread);
 		if (r >> 10 & 1)
@@ -100,7 +107,7 @@ TEST(fork_and_kill_at_any_moment)
 	ktest_endpoint_free(e);
 }
 
-/* --- exec ----------------------------------------------------------------------------------------------------- */
+/* --- exec --------------------------------------------------------------------------------- */
 
 #define CODE 0x400000ul
 
@@ -116,7 +123,8 @@ static int program_space(void)
 	struct k_map map = { .address = CODE, .size = PAGE, .space = space, .object = object,
 			     .flags = K_MAP_READ | K_MAP_EXECUTE | K_MAP_FIXED };
 
-	if (k_mobject_write(object, 0, program, sizeof(program)) != sizeof(program) || k_space_map(&map))
+	if (k_mobject_write(object, 0, program, sizeof(program)) != sizeof(program) ||
+	    k_space_map(&map))
 		return -1;
 	k_handle_close(object);
 	return space;
@@ -130,7 +138,8 @@ static void exec_main(void *arg)
 
 TEST(exec_replaces_space_and_closes_handles)
 {
-	int e = (int)k_endpoint_create(), c = (int)k_handle_duplicate(e, K_RIGHT_CALL | K_RIGHT_DUPLICATE, 0), handles;
+	int e = (int)k_endpoint_create(),
+	    c = (int)k_handle_duplicate(e, K_RIGHT_CALL | K_RIGHT_DUPLICATE, 0), handles;
 	struct k_answer a = { .flags = K_ANSWER_REGS };
 	struct k_exec exec = { .regs = { .rip = CODE, .rsp = 0x12345000 }, .name = "program" };
 	struct k_task_info info;
@@ -178,7 +187,7 @@ TEST(exec_replaces_space_and_closes_handles)
 	ktest_endpoint_free(e);
 }
 
-/* --- limits --------------------------------------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------------------------- */
 
 TEST(account_limits_threads_and_handles)
 {
@@ -223,7 +232,9 @@ TEST(account_limits_threads_and_handles)
 /* A creation that fails half-way leaves the task as it was, and tells nobody of a death. */
 TEST(thread_creation_fails_cleanly)
 {
-	struct k_task_create t = { .account = -1, .notify = ktest_home.endpoint, .cookie = 5, .space = -1, .table = -1 };
+	struct k_task_create t = {
+		.account = -1, .notify = ktest_home.endpoint, .cookie = 5, .space = -1, .table = -1
+	};
 	struct k_thread_create k = { .routes = ktest_home.routes, .regs = { .fs_base = ~0ull } };
 	int gone = ktest_home.gone, thread;
 
@@ -237,14 +248,18 @@ TEST(thread_creation_fails_cleanly)
 	k.regs.fs_base = 0;
 	thread = (int)k_thread_create(&k);
 	CHECK(thread >= 0);
-	CHECK_EQ(k_thread_start(thread), 0);		/* and dies at once, for there is nothing at address 0 */
+	/* and dies at once, for there is nothing at address 0 */
+	CHECK_EQ(k_thread_start(thread), 0);
 	CHECK(wait_gone(gone));
 	CHECK_EQ(ktest_home.gone_cookie, 5);
 	ktest_thread_free(thread);
 	k_handle_close(k.task);
 }
 
-/* Tasks that hold each other's handles, a long chain: closing the first must not take the kernel's stack. */
+/*
+ * Tasks that hold each other's handles, a long chain: closing the first must not take the kernel's
+ * stack.
+ */
 TEST(chain_of_tasks_falls)
 {
 	struct k_task_create t = { .account = -1, .notify = -1, .space = -1, .table = -1 };

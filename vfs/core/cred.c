@@ -10,12 +10,20 @@
 static const struct proto_creds *creds;
 
 static const struct proto_cred system_cred = { .caps = PROTO_CAP_ALL };
-static const struct proto_cred nobody = { .ruid = 65534, .euid = 65534, .suid = 65534, .fsuid = 65534, .rgid = 65534, .egid = 65534,
-	.sgid = 65534, .fsgid = 65534 };
+static const struct proto_cred nobody = { .ruid = 65534,
+					  .euid = 65534,
+					  .suid = 65534,
+					  .fsuid = 65534,
+					  .rgid = 65534,
+					  .egid = 65534,
+					  .sgid = 65534,
+					  .fsgid = 65534 };
 
 int cred_setup(int handle)
 {
-	struct k_map map = { .size = PROTO_CREDS_SIZE, .space = -1, .object = handle, .flags = K_MAP_READ };
+	struct k_map map = {
+		.size = PROTO_CREDS_SIZE, .space = -1, .object = handle, .flags = K_MAP_READ
+	};
 	long r;
 
 	if (handle < 0)
@@ -86,7 +94,8 @@ int cred_permit(const struct proto_cred *c, const struct node *n, unsigned want)
 int cred_permit_at(const struct proto_cred *c, struct pos at, unsigned want)
 {
 	if (want & LX_W_OK && at.mount->flags & LX_MS_RDONLY &&
-	    (node_is(at.node, LX_S_IFREG) || node_is(at.node, LX_S_IFDIR) || node_is(at.node, LX_S_IFLNK)))
+	    (node_is(at.node, LX_S_IFREG) || node_is(at.node, LX_S_IFDIR) ||
+	     node_is(at.node, LX_S_IFLNK)))
 		return -EROFS;
 	return cred_permit(c, at.node, want);
 }
@@ -97,7 +106,8 @@ int cred_may_remove(const struct proto_cred *c, const struct node *dir, const st
 
 	if (r)
 		return r;
-	if (dir->mode & LX_S_ISVTX && c->fsuid != victim->uid && c->fsuid != dir->uid && !cred_can(c, PROTO_CAP_FOWNER))
+	if (dir->mode & LX_S_ISVTX && c->fsuid != victim->uid && c->fsuid != dir->uid &&
+	    !cred_can(c, PROTO_CAP_FOWNER))
 		return -EPERM;
 	return 0;
 }

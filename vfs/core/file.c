@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of open files (file.h): chunks of records in the state arena, a free list through them. */
+/*
+ * The table of open files (file.h): chunks of records in the state arena, a free list through them.
+ */
 #include "file.h"
 
 #include <errno.h>
@@ -88,8 +90,10 @@ static void node_count(struct file *f, int delta)
 			state_set(n->fifo.readers, n->fifo.readers + delta);
 		if (f->may_write)
 			state_set(n->fifo.writers, n->fifo.writers + delta);
-	} else if (f->kind == FILE_PLAIN && node_is(n, LX_S_IFREG) && (f->may_read || f->may_write)) {
-		uint32_t flags = n->flags | NODE_READ | (f->may_write ? NODE_WRITTEN | NODE_TOUCHED : 0);
+	} else if (f->kind == FILE_PLAIN && node_is(n, LX_S_IFREG) &&
+		   (f->may_read || f->may_write)) {
+		uint32_t flags =
+			n->flags | NODE_READ | (f->may_write ? NODE_WRITTEN | NODE_TOUCHED : 0);
 
 		state_set(n->opens, n->opens + delta);
 		if (f->may_write)

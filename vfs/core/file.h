@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open files: what stands behind the cookies of the VFS's descriptions. A cookie is a slot and its generation, so that a stale
- * one is recognised. A record pins its place; it goes when the kernel says that the last handle of its description went.
+ * Open files: what stands behind the cookies of the VFS's descriptions. A cookie is a slot and its
+ * generation, so that a stale one is recognised. A record pins its place; it goes when the kernel
+ * says that the last handle of its description went.
  */
 #ifndef VFS_CORE_FILE_H
 #define VFS_CORE_FILE_H
@@ -17,8 +18,13 @@ enum file_kind {
 	FILE_EPOLL,
 	FILE_EVENT,
 	FILE_SOCKET,
-	FILE_MASTER,		/* held by the process server while a terminal's master is open; `offset` is the number: fs/devpts */
-	FILE_PIN,		/* only keeps a node for another server (terminals), or a working directory */
+	/*
+	 * held by the process server while a terminal's master is open; `offset` is the number:
+	 * fs/devpts
+	 */
+	FILE_MASTER,
+	/* only keeps a node for another server (terminals), or a working directory */
+	FILE_PIN,
 };
 
 struct file {
@@ -28,15 +34,24 @@ struct file {
 	uint8_t decline;	/* K_DECLINE_* that its description has */
 	bool may_read, may_write;	/* counted in the node */
 	bool semaphore;		/* FILE_EVENT: EFD_SEMAPHORE */
-	bool running;		/* a program that runs: counted in the node, which must not be written */
+	/* a program that runs: counted in the node, which must not be written */
+	bool running;
 	struct pos at;
 	int32_t object;		/* FILE_PROC: the text; FILE_EVENT: its source; else -1 */
-	uint64_t offset;	/* directories: cookie of the last entry given; FILE_EVENT: the counter */
-	uint64_t call, before;	/* call that changed it; what it was before (FILE_EVENT: what was taken): for when that call comes again */
+	/* directories: cookie of the last entry given; FILE_EVENT: the counter */
+	uint64_t offset;
+	/*
+	 * call that changed it; what it was before (FILE_EVENT: what was taken): for when that call
+	 * comes again
+	 */
+	uint64_t call, before;
 };
 
 int file_table_create(void);
-/* A new record that pins `at`. NULL: no memory. Counts reads and writes in the node by status unless kind is FILE_PIN or O_PATH is set. */
+/*
+ * A new record that pins `at`. NULL: no memory. Counts reads and writes in the node by status
+ * unless kind is FILE_PIN or O_PATH is set.
+ */
 struct file *file_create(enum file_kind kind, struct pos at, uint32_t status);
 /* The process server keeps this one open as long as the program runs. */
 void file_run(struct file *f);

@@ -10,13 +10,19 @@
 
 static const struct fs_type tmpfs_type = { .name = "tmpfs", .magic = LX_TMPFS_MAGIC };
 static const struct fs_type devfs_type = { .name = "devtmpfs", .magic = LX_TMPFS_MAGIC };
-static const struct fs_type anon_type = { .name = "anon", .magic = LX_PIPEFS_MAGIC, .fixed = ENOENT };
-static const struct fs_type devpts_type = { .name = "devpts", .magic = LX_DEVPTS_MAGIC, .fixed = EPERM };
-static const struct fs_type sockfs_type = { .name = "sockfs", .magic = LX_SOCKFS_MAGIC, .fixed = ENOENT };
+static const struct fs_type anon_type = { .name = "anon",
+					  .magic = LX_PIPEFS_MAGIC,
+					  .fixed = ENOENT };
+static const struct fs_type devpts_type = { .name = "devpts",
+					    .magic = LX_DEVPTS_MAGIC,
+					    .fixed = EPERM };
+static const struct fs_type sockfs_type = { .name = "sockfs",
+					    .magic = LX_SOCKFS_MAGIC,
+					    .fixed = ENOENT };
 
 static const struct fs_type *const types[FS_KINDS] = {
-	[FS_TMPFS] = &tmpfs_type, [FS_DEVFS] = &devfs_type, [FS_PROCFS] = &procfs_type, [FS_ANON] = &anon_type,
-	[FS_DEVPTS] = &devpts_type, [FS_SOCKETS] = &sockfs_type,
+	[FS_TMPFS] = &tmpfs_type, [FS_DEVFS] = &devfs_type,   [FS_PROCFS] = &procfs_type,
+	[FS_ANON] = &anon_type,   [FS_DEVPTS] = &devpts_type, [FS_SOCKETS] = &sockfs_type,
 };
 
 const struct fs_type *fs_type(const struct node *n)
@@ -24,7 +30,8 @@ const struct fs_type *fs_type(const struct node *n)
 	return types[n->fs->kind];
 }
 
-int64_t fs_lookup_other(struct request *r, struct node *dir, const char *name, size_t size, struct entry **e, struct node **n)
+int64_t fs_lookup_other(struct request *r, struct node *dir, const char *name, size_t size,
+			struct entry **e, struct node **n)
 {
 	const struct fs_type *t = fs_type(dir);
 
@@ -44,8 +51,9 @@ int64_t fs_link(struct request *r, struct pos link, unsigned depth, struct fs_li
 }
 
 /*
- * The entry after `cookie` in a list that is sorted by it. Listing in pieces asks for the same place again and
- * again, so the last one given is remembered; it is still good if no name of that directory was removed since.
+ * The entry after `cookie` in a list that is sorted by it. Listing in pieces asks for the same
+ * place again and again, so the last one given is remembered; it is still good if no name of that
+ * directory was removed since.
  */
 static struct entry *list_after(const struct node *dir, uint64_t cookie)
 {
@@ -56,7 +64,8 @@ static struct entry *list_after(const struct node *dir, uint64_t cookie)
 	} hint;
 	struct entry *e = dir->dir.first;
 
-	if (hint.dir == dir && hint.removals == dir->dir.removals && hint.entry->dir == dir && hint.entry->cookie <= cookie)
+	if (hint.dir == dir && hint.removals == dir->dir.removals && hint.entry->dir == dir &&
+	    hint.entry->cookie <= cookie)
 		e = hint.entry;
 	while (e && e->cookie <= cookie)
 		e = e->next;
@@ -74,7 +83,11 @@ int fs_list_next(struct node *dir, uint64_t cookie, struct fs_dirent *out)
 
 	if (!e)
 		return 0;
-	*out = (struct fs_dirent){ .ino = e->node->ino, .cookie = e->cookie, .type = e->node->mode & LX_S_IFMT, .name = e->text, .size = e->size };
+	*out = (struct fs_dirent){ .ino = e->node->ino,
+				   .cookie = e->cookie,
+				   .type = e->node->mode & LX_S_IFMT,
+				   .name = e->text,
+				   .size = e->size };
 	return 1;
 }
 
@@ -85,7 +98,11 @@ int fs_next(struct request *r, struct pos dir, uint64_t cookie, struct fs_dirent
 
 	if (cookie < 2) {
 		up = cookie ? walk_up(r->root, dir) : dir;
-		*out = (struct fs_dirent){ .ino = up.node->ino, .cookie = cookie + 1, .type = LX_S_IFDIR, .name = "..", .size = cookie + 1 };
+		*out = (struct fs_dirent){ .ino = up.node->ino,
+					   .cookie = cookie + 1,
+					   .type = LX_S_IFDIR,
+					   .name = "..",
+					   .size = cookie + 1 };
 		return 1;
 	}
 	if (t->next)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What differs between file systems: how a name is found, what a link says, what a directory lists. Trees that lie in the
- * state arena (tmpfs, devfs) are alike; /proc makes its nodes when they are looked up (fs/procfs).
+ * What differs between file systems: how a name is found, what a link says, what a directory lists.
+ * Trees that lie in the state arena (tmpfs, devfs) are alike; /proc makes its nodes when they are
+ * looked up (fs/procfs).
  */
 #ifndef VFS_CORE_FS_H
 #define VFS_CORE_FS_H
@@ -26,9 +27,11 @@ struct fs_dirent {
 struct fs_type {
 	const char *name;
 	uint32_t magic;
-	int fixed;		/* names cannot be made or removed by programs: what making one gives */
+	/* names cannot be made or removed by programs: what making one gives */
+	int fixed;
 	/* 0 or -ENOENT, or an error. NULL: a tree in the state arena. */
-	int64_t (*lookup)(struct request *r, struct node *dir, const char *name, size_t size, struct entry **e, struct node **n);
+	int64_t (*lookup)(struct request *r, struct node *dir, const char *name, size_t size,
+			  struct entry **e, struct node **n);
 	int64_t (*link)(struct request *r, struct pos link, unsigned depth, struct fs_link *out);
 	/* The first entry after `cookie` (>= 2, so without "." and ".."): 1, or 0 at the end. */
 	int (*next)(struct request *r, struct node *dir, uint64_t cookie, struct fs_dirent *out);
@@ -38,7 +41,8 @@ struct fs_type {
 
 const struct fs_type *fs_type(const struct node *n);
 /* Of a name that entry_find does not know. */
-int64_t fs_lookup_other(struct request *r, struct node *dir, const char *name, size_t size, struct entry **e, struct node **n);
+int64_t fs_lookup_other(struct request *r, struct node *dir, const char *name, size_t size,
+			struct entry **e, struct node **n);
 int64_t fs_link(struct request *r, struct pos link, unsigned depth, struct fs_link *out);
 /* The first entry after cookie 0 (".") and on. 1 or 0. */
 int fs_next(struct request *r, struct pos dir, uint64_t cookie, struct fs_dirent *out);

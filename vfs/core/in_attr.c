@@ -7,7 +7,7 @@
 #include "op.h"
 #include "procfs.h"
 
-/* --- chmod, chown ------------------------------------------------------------------------------------------- */
+/* --- chmod, chown ------------------------------------------------------------------------- */
 
 int64_t in_chmod(struct request *r)
 {
@@ -41,7 +41,8 @@ int64_t in_fchmodat2(struct request *r)
 
 	if (flags & ~(LX_AT_SYMLINK_NOFOLLOW | LX_AT_EMPTY_PATH))
 		return -EINVAL;
-	e = request_walk_at(r, 0, request_arg(r, 1), flags, flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
+	e = request_walk_at(r, 0, request_arg(r, 1), flags,
+			    flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
 	return e ? e : op_chmod(r, w.at, (uint32_t)request_arg(r, 2));
 }
 
@@ -79,11 +80,12 @@ int64_t in_fchownat(struct request *r)
 
 	if (flags & ~(LX_AT_SYMLINK_NOFOLLOW | LX_AT_EMPTY_PATH))
 		return -EINVAL;
-	e = request_walk_at(r, 0, request_arg(r, 1), flags, flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
+	e = request_walk_at(r, 0, request_arg(r, 1), flags,
+			    flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
 	return e ? e : op_chown(r, w.at, (uint32_t)request_arg(r, 2), (uint32_t)request_arg(r, 3));
 }
 
-/* --- times -------------------------------------------------------------------------------------------------- */
+/* --- times -------------------------------------------------------------------------------- */
 
 struct times {
 	int64_t atime, mtime;
@@ -149,7 +151,8 @@ int64_t in_utimensat(struct request *r)
 		e = flags ? -EINVAL : request_real_file(r, &f);
 		return e ? e : op_utimes(r, f->at, t.atime, t.mtime, t.now);
 	}
-	e = request_walk_at(r, 0, request_arg(r, 1), flags, flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
+	e = request_walk_at(r, 0, request_arg(r, 1), flags,
+			    flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
 	return e ? e : op_utimes(r, w.at, t.atime, t.mtime, t.now);
 }
 
@@ -200,7 +203,7 @@ int64_t in_utime(struct request *r)
 	return utimes_at(r, -1, 0, &t);
 }
 
-/* --- sizes -------------------------------------------------------------------------------------------------- */
+/* --- sizes -------------------------------------------------------------------------------- */
 
 #define SIZE_MAX_FILE ((uint64_t)INT64_MAX - 4095)
 
@@ -212,7 +215,8 @@ static int64_t resize(struct request *r, struct node *n, uint64_t size)
 	if (size > SIZE_MAX_FILE)
 		return -EFBIG;
 	op_refresh(n);
-	if (size > n->file.size && proc_pid_find(r->m->pid, &p) && p.file_limit && size > p.file_limit)
+	if (size > n->file.size && proc_pid_find(r->m->pid, &p) && p.file_limit &&
+	    size > p.file_limit)
 		return request_fail(r, EFBIG, LX_SIGXFSZ);
 	return op_truncate(r, n, size);
 }
@@ -280,7 +284,8 @@ int64_t in_fallocate(struct request *r)
 	if (e)
 		return e == -ENODEV && node_is(f->at.node, LX_S_IFIFO) ? -ESPIPE : e;
 	n = f->at.node;
-	if (mode & ~(LX_FALLOC_KEEP_SIZE | LX_FALLOC_PUNCH_HOLE) || mode == LX_FALLOC_PUNCH_HOLE || f->kind != FILE_PLAIN)
+	if (mode & ~(LX_FALLOC_KEEP_SIZE | LX_FALLOC_PUNCH_HOLE) || mode == LX_FALLOC_PUNCH_HOLE ||
+	    f->kind != FILE_PLAIN)
 		return -EOPNOTSUPP;
 	if ((uint64_t)offset > SIZE_MAX_FILE - (uint64_t)size)
 		return -EFBIG;

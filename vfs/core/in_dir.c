@@ -9,7 +9,7 @@
 #include "open.h"
 #include "procfs.h"
 
-/* --- listing ------------------------------------------------------------------------------------------------ */
+/* --- listing ------------------------------------------------------------------------------ */
 
 static char list[32768];
 
@@ -51,7 +51,8 @@ static void list_undo(void *arg, int error)
 	node_commit();
 }
 
-static int64_t list_answer(struct request *r, struct file *f, uint64_t start, uint64_t end, uint64_t to, size_t n)
+static int64_t list_answer(struct request *r, struct file *f, uint64_t start, uint64_t end,
+			   uint64_t to, size_t n)
 {
 	undo_save(&f->offset, sizeof f->offset + sizeof f->call + sizeof f->before);
 	f->offset = end;
@@ -82,12 +83,18 @@ static int64_t list_tree(struct request *r, struct file *f, uint64_t to, size_t 
 	return list_answer(r, f, start, at, to, n);
 }
 
-/* /proc/PID/fd: the process server knows. What is needed when the caller comes back is in the arguments. */
+/*
+ * /proc/PID/fd: the process server knows. What is needed when the caller comes back is in the
+ * arguments.
+ */
 static int64_t list_fds(struct request *r, struct file *f, bool old)
 {
 	uint64_t start = list_start(r, f);
-	struct srv_forward q = { .number = PROTO_PS_PROC_FDS, .handle = { -1, -1 },
-		.arg = { f->at.node->pid, start > 3 ? start - 2 : start == 3, request_arg(r, 1), request_arg(r, 2), old, file_cookie(f) } };
+	struct srv_forward q = { .number = PROTO_PS_PROC_FDS,
+				 .handle = { -1, -1 },
+				 .arg = { f->at.node->pid, start > 3 ? start - 2 : start == 3,
+					  request_arg(r, 1), request_arg(r, 2), old,
+					  file_cookie(f) } };
 
 	return request_posix < 0 ? -ENOENT : request_to_posix(r, &q);
 }
@@ -97,7 +104,8 @@ int64_t in_proc_fds(struct request *r)
 {
 	static struct proto_fds fds;
 	struct file *f = file_find(request_arg(r, 5));
-	size_t room = request_arg(r, 3) < sizeof list ? request_arg(r, 3) : sizeof list, n = 0, size;
+	size_t room = request_arg(r, 3) < sizeof list ? request_arg(r, 3) : sizeof list, n = 0,
+	       size;
 	bool old = request_arg(r, 4);
 	uint64_t start, at;
 	struct fs_dirent d;
@@ -173,11 +181,15 @@ int64_t dir_seek(struct file *f, int64_t offset, int whence)
 	return offset;
 }
 
-/* --- working directory and root ----------------------------------------------------------------------------- */
+/* --- working directory and root ----------------------------------------------------------- */
 
 static int64_t become(struct request *r, struct pos at, uint32_t install)
 {
-	struct k_description d = { .plane = K_PLANE_NONE, .object = -1, .object2 = -1, .source = -1, .flags = K_DESCRIPTION_DIRECTORY };
+	struct k_description d = { .plane = K_PLANE_NONE,
+				   .object = -1,
+				   .object2 = -1,
+				   .source = -1,
+				   .flags = K_DESCRIPTION_DIRECTORY };
 	int64_t h;
 
 	if (!node_is(at.node, LX_S_IFDIR))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * execve: finding the program. The VFS resolves the path, checks that the file may be executed, and forwards the caller to the
- * process server with a description of the file; interpreters (of scripts, and of dynamic programs) come back here by path.
+ * execve: finding the program. The VFS resolves the path, checks that the file may be executed, and
+ * forwards the caller to the process server with a description of the file; interpreters (of
+ * scripts, and of dynamic programs) come back here by path.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,9 +22,13 @@ static int64_t may_execute(struct request *r, struct pos at)
 }
 
 /* x->kind, path and flags are set. args: argv, envp, flags for the process server. */
-static int64_t exec_forward(struct request *r, struct pos at, struct proto_exec *x, const uint64_t *arg)
+static int64_t exec_forward(struct request *r, struct pos at, struct proto_exec *x,
+			    const uint64_t *arg)
 {
-	struct srv_forward f = { .number = PROTO_PS_EXEC, .arg = { arg[0], arg[1], arg[2] }, .scratch = x, .handle = { -1, -1 } };
+	struct srv_forward f = { .number = PROTO_PS_EXEC,
+				 .arg = { arg[0], arg[1], arg[2] },
+				 .scratch = x,
+				 .handle = { -1, -1 } };
 	struct node *n = at.node;
 	int64_t e = may_execute(r, at);
 
@@ -88,7 +93,8 @@ int64_t in_execveat(struct request *r)
 
 	if (flags & ~(LX_AT_EMPTY_PATH | LX_AT_SYMLINK_NOFOLLOW))
 		return -EINVAL;
-	e = request_walk_at(r, 0, request_arg(r, 1), flags, flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
+	e = request_walk_at(r, 0, request_arg(r, 1), flags,
+			    flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
 	if (e)
 		return e;
 	if (node_is(w.at.node, LX_S_IFLNK))
@@ -97,7 +103,8 @@ int64_t in_execveat(struct request *r)
 		strcpy(x->path, r->path[0]);
 	else if (!*r->path[0])
 		snprintf(x->path, sizeof x->path, "/dev/fd/%d", fd);
-	else if (snprintf(x->path, sizeof x->path, "/dev/fd/%d/%s", fd, r->path[0]) >= (int)sizeof x->path)
+	else if (snprintf(x->path, sizeof x->path, "/dev/fd/%d/%s", fd, r->path[0]) >=
+		 (int)sizeof x->path)
 		return -ENAMETOOLONG;
 	return exec_forward(r, w.at, x, arg);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls on descriptors that the kernel leaves to the server: reads and writes that its shortcut declined, lseek, ioctl, fcntl, fsync,
- * copy_file_range. Data itself never comes here; what comes is the exceptional case, with what was done so far in extra[0]
- * and the reason (an errno) in extra[1].
+ * Calls on descriptors that the kernel leaves to the server: reads and writes that its shortcut
+ * declined, lseek, ioctl, fcntl, fsync, copy_file_range. Data itself never comes here; what comes
+ * is the exceptional case, with what was done so far in extra[0] and the reason (an errno) in
+ * extra[1].
  */
 #include <errno.h>
 
@@ -12,7 +13,7 @@
 #include "socket.h"
 #include "in_socket.h"
 
-/* --- read and write ----------------------------------------------------------------------------------------- */
+/* --- read and write ----------------------------------------------------------------------- */
 
 static int64_t done_or(struct request *r, int64_t error)
 {
@@ -42,8 +43,8 @@ int64_t in_read(struct request *r)
 }
 
 /*
- * The kernel could not finish a write: a reason that is an error, with its signal where it has one. What was written is the result,
- * but a pipe's broken end is told by its signal all the same.
+ * The kernel could not finish a write: a reason that is an error, with its signal where it has one.
+ * What was written is the result, but a pipe's broken end is told by its signal all the same.
  */
 static int64_t write_failed(struct request *r, int reason)
 {
@@ -96,13 +97,17 @@ int64_t in_sendfile(struct request *r)
 		return (int64_t)r->m->extra[0];
 	if (r->m->extra[1])
 		return write_failed(r, (int)r->m->extra[1]);
-	/* set-id bits of the target, or a source in /proc: once those are dealt with, the kernel can do it */
+	/*
+	 * set-id bits of the target, or a source in /proc: once those are dealt with, the kernel
+	 * can do it
+	 */
 	to = file_find(r->m->cookie);
 	e = k_caller_cookie(srv_endpoint(), r->m->call, (int)request_arg(r, 1), &c);
 	if (e < 0)
 		return e;
 	from = c.own ? file_find(c.cookie) : NULL;
-	if (!to || !from || (from->kind != FILE_PLAIN && from->kind != FILE_PROC) || !node_is(from->at.node, LX_S_IFREG))
+	if (!to || !from || (from->kind != FILE_PLAIN && from->kind != FILE_PROC) ||
+	    !node_is(from->at.node, LX_S_IFREG))
 		return -EINVAL;
 	if (to->kind == FILE_SOCKET) {
 		e = socket_sendfile(r, socket_of(to));
@@ -162,7 +167,7 @@ int64_t in_lseek(struct request *r)
 	return seek_data(r, f->at.node, offset, whence == LX_SEEK_HOLE);
 }
 
-/* --- ioctl, fcntl ------------------------------------------------------------------------------------------- */
+/* --- ioctl, fcntl ------------------------------------------------------------------------- */
 
 static int64_t ioctl_available(struct request *r, struct file *f)
 {
@@ -233,9 +238,12 @@ int64_t in_fcntl(struct request *r)
 	case LX_F_GETPIPE_SZ:
 		return f->kind == FILE_PIPE ? 65536 : -EBADF;
 	case LX_F_SETPIPE_SZ:
-		return f->kind != FILE_PIPE ? -EBADF : (uint32_t)request_arg(r, 2) <= 65536 ? 65536 : -EPERM;
+		return f->kind != FILE_PIPE                 ? -EBADF :
+		       (uint32_t)request_arg(r, 2) <= 65536 ? 65536 :
+							      -EPERM;
 	case LX_F_GET_SEALS:
-		return f->at.node->flags & NODE_MEMFD ? 1 /* F_SEAL_SEAL: no more can be added */ : -EINVAL;
+		return f->at.node->flags & NODE_MEMFD ? 1 /* F_SEAL_SEAL: no more can be added */ :
+							-EINVAL;
 	case LX_F_ADD_SEALS:
 		return f->at.node->flags & NODE_MEMFD ? -EPERM : -EINVAL;
 	case LX_F_GETLEASE:
@@ -244,7 +252,7 @@ int64_t in_fcntl(struct request *r)
 	return -EINVAL;
 }
 
-/* --- what tmpfs has nothing to do for ----------------------------------------------------------------------- */
+/* --- what tmpfs has nothing to do for ----------------------------------------------------- */
 
 static int64_t sync_file(struct request *r)
 {
@@ -281,9 +289,13 @@ int64_t in_sync_file_range(struct request *r)
 
 	if (e)
 		return e;
-	if (request_arg(r, 3) & ~7ull || (int64_t)request_arg(r, 1) < 0 || (int64_t)request_arg(r, 2) < 0)
+	if (request_arg(r, 3) & ~7ull || (int64_t)request_arg(r, 1) < 0 ||
+	    (int64_t)request_arg(r, 2) < 0)
 		return -EINVAL;
-	return node_is(f->at.node, LX_S_IFREG) || node_is(f->at.node, LX_S_IFDIR) || node_is(f->at.node, LX_S_IFLNK) ? 0 : -ESPIPE;
+	return node_is(f->at.node, LX_S_IFREG) || node_is(f->at.node, LX_S_IFDIR) ||
+			       node_is(f->at.node, LX_S_IFLNK) ?
+		       0 :
+		       -ESPIPE;
 }
 
 int64_t in_fadvise64(struct request *r)
@@ -310,13 +322,14 @@ int64_t in_readahead(struct request *r)
 	return node_is(f->at.node, LX_S_IFREG) ? 0 : -EINVAL;
 }
 
-/* --- copy_file_range ---------------------------------------------------------------------------------------- */
+/* --- copy_file_range ---------------------------------------------------------------------- */
 
 #define COPY_CHUNK 32768u
 #define COPY_MAX (256u << 10)
 
 /* Copies between memory objects; how much, or an error if nothing. */
-static int64_t copy_data(struct node *from, uint64_t in, struct node *to, uint64_t out, uint64_t size)
+static int64_t copy_data(struct node *from, uint64_t in, struct node *to, uint64_t out,
+			 uint64_t size)
 {
 	static char buf[COPY_CHUNK];
 	uint64_t done = 0;
@@ -324,7 +337,8 @@ static int64_t copy_data(struct node *from, uint64_t in, struct node *to, uint64
 	while (done < size) {
 		uint64_t n = size - done < sizeof buf ? size - done : sizeof buf;
 		int64_t got = k_mobject_read(from->object, in + done, buf, n);
-		int64_t put = got > 0 ? k_mobject_write(to->object, out + done, buf, (size_t)got) : got;
+		int64_t put =
+			got > 0 ? k_mobject_write(to->object, out + done, buf, (size_t)got) : got;
 
 		if (put <= 0)
 			return done ? (int64_t)done : put;
@@ -349,7 +363,8 @@ static int64_t copy_at(struct request *r, struct file *from, struct file *to)
 	}
 	if (size > COPY_MAX)
 		size = COPY_MAX;
-	if (from->at.node == to->at.node && offset[0] < offset[1] + size && offset[1] < offset[0] + size)
+	if (from->at.node == to->at.node && offset[0] < offset[1] + size &&
+	    offset[1] < offset[0] + size)
 		return -EINVAL;
 	op_clear_setid(r, to->at.node);
 	n = copy_data(from->at.node, offset[0], to->at.node, offset[1], size);
@@ -382,12 +397,14 @@ int64_t in_copy_file_range(struct request *r)
 		return -EBADF;
 	if (node_is(from->at.node, LX_S_IFDIR) || node_is(to->at.node, LX_S_IFDIR))
 		return -EISDIR;
-	if (from->kind != FILE_PLAIN || to->kind != FILE_PLAIN || !node_is(from->at.node, LX_S_IFREG) || !node_is(to->at.node, LX_S_IFREG))
+	if (from->kind != FILE_PLAIN || to->kind != FILE_PLAIN ||
+	    !node_is(from->at.node, LX_S_IFREG) || !node_is(to->at.node, LX_S_IFREG))
 		return -EINVAL;
 	if (!request_arg(r, 4))
 		return 0;
 	if (!request_arg(r, 3)) {	/* at the output's own offset: what sendfile does */
-		const uint64_t arg[6] = { request_arg(r, 2), request_arg(r, 0), request_arg(r, 1), request_arg(r, 4) };
+		const uint64_t arg[6] = { request_arg(r, 2), request_arg(r, 0), request_arg(r, 1),
+					  request_arg(r, 4) };
 
 		request_commit();
 		srv_forward_kernel_args(r->m->call, 40, arg, false);

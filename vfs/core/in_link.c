@@ -2,9 +2,10 @@
 /*
  * Magic links of /proc: exe, cwd, root, fd/N lead to a place, not to a path.
  *
- * The caller's own cwd, root and descriptors are known from his message. For everything else the walk stops, the caller is forwarded
- * to the process server with the question and, in the scratch area, all that is needed to do his call again; when he is
- * back with the reply, it is noted in request.memo and the call is carried out from the start. No state is kept here.
+ * The caller's own cwd, root and descriptors are known from his message. For everything else the
+ * walk stops, the caller is forwarded to the process server with the question and, in the scratch
+ * area, all that is needed to do his call again; when he is back with the reply, it is noted in
+ * request.memo and the call is carried out from the start. No state is kept here.
  */
 #include "in.h"
 
@@ -23,7 +24,8 @@ struct link_own {
 	uint64_t cookie, arg[6], extra[2];
 	struct link_memo memo[LINK_MEMOS];
 };
-_Static_assert(sizeof(struct link_own) <= sizeof ((struct proto_link *)0)->own, "room for the call in a link question");
+_Static_assert(sizeof(struct link_own) <= sizeof((struct proto_link *)0)->own,
+	       "room for the call in a link question");
 
 static int64_t link_own_fd(struct request *r, uint32_t fd, struct pos *out)
 {
@@ -59,7 +61,10 @@ static int64_t link_own(struct request *r, uint32_t kind, uint32_t fd, struct po
 	return REQUEST_LINK;
 }
 
-/* Other servers' sockets have a node for as long as a call lasts: the root of sockfs, which nothing else uses. Its file's cookie. */
+/*
+ * Other servers' sockets have a node for as long as a call lasts: the root of sockfs, which nothing
+ * else uses. Its file's cookie.
+ */
 static uint64_t foreign_node(struct request *r, uint32_t mode, uint64_t inode)
 {
 	struct node *n = vfs->sockets->mount->root;
@@ -71,7 +76,10 @@ static uint64_t foreign_node(struct request *r, uint32_t mode, uint64_t inode)
 	return vfs->sockets->foreign;
 }
 
-/* A descriptor without a node of ours: a socket by its name, or something of which nothing else is known. */
+/*
+ * A descriptor without a node of ours: a socket by its name, or something of which nothing else is
+ * known.
+ */
 static struct pos link_nameless(struct request *r, const struct link_memo *k)
 {
 	unsigned long inode;
@@ -81,7 +89,10 @@ static struct pos link_nameless(struct request *r, const struct link_memo *k)
 	return (struct pos){ vfs->anon, vfs->anon->root };
 }
 
-/* What the process server said. A process whose root or working directory was never set has the root of all. */
+/*
+ * What the process server said. A process whose root or working directory was never set has the
+ * root of all.
+ */
 static int64_t link_reply(struct request *r, const struct link_memo *k, struct pos *out)
 {
 	bool unset = !k->cookie && (k->kind == PROTO_LINK_CWD || k->kind == PROTO_LINK_ROOT);
@@ -105,7 +116,8 @@ static int64_t link_reply(struct request *r, const struct link_memo *k, struct p
 	return 0;
 }
 
-int64_t link_resolve(struct request *r, uint32_t kind, uint32_t pid, uint32_t tid, uint32_t fd, struct pos *out)
+int64_t link_resolve(struct request *r, uint32_t kind, uint32_t pid, uint32_t tid, uint32_t fd,
+		     struct pos *out)
 {
 	int64_t e = REQUEST_LINK;
 
@@ -126,7 +138,10 @@ int64_t link_ask(struct request *r)
 {
 	static struct proto_link q;
 	struct link_own *own = (struct link_own *)q.own;
-	struct srv_forward f = { .number = PROTO_PS_PROC_LINK, .scratch = &q, .scratch_size = sizeof q, .handle = { -1, -1 } };
+	struct srv_forward f = { .number = PROTO_PS_PROC_LINK,
+				 .scratch = &q,
+				 .scratch_size = sizeof q,
+				 .handle = { -1, -1 } };
 
 	node_rollback();
 	if (request_posix < 0)
@@ -172,14 +187,22 @@ int64_t in_linked(struct request *r)
 	r->memos = own->memos;
 	memcpy(r->memo, own->memo, sizeof r->memo);
 	k = &r->memo[r->memos++];
-	*k = (struct link_memo){ .pid = q.pid, .tid = q.tid, .kind = q.kind, .fd = q.fd, .error = q.error, .cookie = q.cookie };
+	*k = (struct link_memo){ .pid = q.pid,
+				 .tid = q.tid,
+				 .kind = q.kind,
+				 .fd = q.fd,
+				 .error = q.error,
+				 .cookie = q.cookie };
 	memcpy(r->text, q.text, sizeof r->text);
 	r->text[sizeof r->text - 1] = '\0';
 	request_replay(&again, r);
 	return REQUEST_DONE;
 }
 
-/* PROTO_VFS_NODE: a call on a descriptor of another server, to be carried out on the node that stands behind it. */
+/*
+ * PROTO_VFS_NODE: a call on a descriptor of another server, to be carried out on the node that
+ * stands behind it.
+ */
 int64_t in_node(struct request *r)
 {
 	static struct k_message again;
@@ -191,7 +214,8 @@ int64_t in_node(struct request *r)
 	again = *r->m;
 	again.number = n.number;
 	again.flags &= ~(K_MSGF_FOREIGNFD | K_MSGF_BADFD | K_MSGF_SCRATCH | K_MSGF_FORWARDED);
-	again.cookie = n.node ? n.node : n.mode ? foreign_node(r, n.mode, n.inode) : 1ull << 32 | 1;	/* the first open file record ever made is anonymous */
+	/* the first open file record ever made is anonymous */
+	again.cookie = n.node ? n.node : n.mode ? foreign_node(r, n.mode, n.inode) : 1ull << 32 | 1;
 	memcpy(again.arg, n.arg, sizeof again.arg);
 	if (n.number < 0 || n.number >= K_ROUTE_NUMBERS)
 		return -EINVAL;

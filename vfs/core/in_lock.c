@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Advisory locks: flock and the record locks of fcntl. The locks themselves are in lock.c; here is who waits.
+ * Advisory locks: flock and the record locks of fcntl. The locks themselves are in lock.c; here is
+ * who waits.
  *
- * A waiter is parked and tried again whenever a lock on its node goes. If the server dies, waiters come again by themselves. While
- * a handle table has record locks it is watched: its close and dup2 come here first, since closing any descriptor of a
- * file drops its process's locks on it.
+ * A waiter is parked and tried again whenever a lock on its node goes. If the server dies, waiters
+ * come again by themselves. While a handle table has record locks it is watched: its close and dup2
+ * come here first, since closing any descriptor of a file drops its process's locks on it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ struct wait {
 	struct node *node;
 };
 
-/* --- waiting ------------------------------------------------------------------------------------------------ */
+/* --- waiting ------------------------------------------------------------------------------ */
 
 static struct wait *wait_of(const struct srv_parked *p)
 {
@@ -108,7 +109,8 @@ static int64_t lock_apply(struct request *r, struct node *n, const struct lock *
 
 	if (other && !blocking)
 		return -EAGAIN;
-	if (other && want->kind == LOCK_POSIX && other->kind == LOCK_POSIX && deadlock(want->owner, other->owner, 0))
+	if (other && want->kind == LOCK_POSIX && other->kind == LOCK_POSIX &&
+	    deadlock(want->owner, other->owner, 0))
 		return -EDEADLK;
 	if (other)
 		return wait_for(r, n, want);
@@ -122,7 +124,7 @@ static int64_t lock_apply(struct request *r, struct node *n, const struct lock *
 	return 0;
 }
 
-/* --- flock -------------------------------------------------------------------------------------------------- */
+/* --- flock -------------------------------------------------------------------------------- */
 
 int64_t in_flock(struct request *r)
 {
@@ -148,14 +150,15 @@ int64_t in_flock(struct request *r)
 	}
 	want.owner = want.file = file_cookie(f);
 	/* a conversion gives the old lock up first, as Linux does */
-	if (want.type != LX_F_UNLCK && lock_conflict(f->at.node, &want) && locks_drop_owner(f->at.node, LOCK_FLOCK, want.owner)) {
+	if (want.type != LX_F_UNLCK && lock_conflict(f->at.node, &want) &&
+	    locks_drop_owner(f->at.node, LOCK_FLOCK, want.owner)) {
 		node_commit();
 		wake(f->at.node);
 	}
 	return lock_apply(r, f->at.node, &want, !(how & LX_LOCK_NB));
 }
 
-/* --- fcntl -------------------------------------------------------------------------------------------------- */
+/* --- fcntl -------------------------------------------------------------------------------- */
 
 /* From whence, start and len to a range. */
 static int64_t range(struct request *r, struct file *f, const struct lx_flock *l, struct lock *out)
@@ -198,7 +201,8 @@ static int64_t range(struct request *r, struct file *f, const struct lx_flock *l
 	return 0;
 }
 
-static int64_t lock_get(struct request *r, struct file *f, const struct lock *want, struct lx_flock *l)
+static int64_t lock_get(struct request *r, struct file *f, const struct lock *want,
+			struct lx_flock *l)
 {
 	static struct lx_flock answer;
 	const struct lock *other = lock_conflict(f->at.node, want);
@@ -210,7 +214,8 @@ static int64_t lock_get(struct request *r, struct file *f, const struct lock *wa
 		answer.type = other->type;
 		answer.whence = LX_SEEK_SET;
 		answer.start = (int64_t)other->start;
-		answer.len = other->end == LOCK_TO_END ? 0 : (int64_t)(other->end - other->start + 1);
+		answer.len =
+			other->end == LOCK_TO_END ? 0 : (int64_t)(other->end - other->start + 1);
 		answer.pid = other->kind == LOCK_OFD ? -1 : (int32_t)other->pid;
 	}
 	srv_answer(r->m->call, 0);
@@ -222,7 +227,9 @@ int64_t lock_fcntl(struct request *r, struct file *f, int command)
 {
 	bool ofd = command >= LX_F_OFD_GETLK;
 	bool get = command == LX_F_GETLK || command == LX_F_OFD_GETLK;
-	struct lock want = { .kind = ofd ? LOCK_OFD : LOCK_POSIX, .pid = r->m->pid, .file = file_cookie(f) };
+	struct lock want = { .kind = ofd ? LOCK_OFD : LOCK_POSIX,
+			     .pid = r->m->pid,
+			     .file = file_cookie(f) };
 	struct lx_flock l;
 	int64_t e = k_caller_read(srv_endpoint(), r->m->call, &l, request_arg(r, 2), sizeof l);
 
@@ -241,10 +248,11 @@ int64_t lock_fcntl(struct request *r, struct file *f, int command)
 		return lock_get(r, f, &want, &l);
 	if ((l.type == LX_F_RDLCK && !f->may_read) || (l.type == LX_F_WRLCK && !f->may_write))
 		return -EBADF;
-	return lock_apply(r, f->at.node, &want, command == LX_F_SETLKW || command == LX_F_OFD_SETLKW);
+	return lock_apply(r, f->at.node, &want,
+			  command == LX_F_SETLKW || command == LX_F_OFD_SETLKW);
 }
 
-/* --- when descriptors and tables go ------------------------------------------------------------------------- */
+/* --- when descriptors and tables go ------------------------------------------------------- */
 
 static void drop_owner(struct node *n, uint64_t table)
 {
@@ -284,7 +292,10 @@ void lock_table_gone(const struct k_message *m)
 		file_each(drop_each);
 }
 
-/* The descriptor is about to go. True: the end of its description is something that others see, so the call must not end before we know of it. */
+/*
+ * The descriptor is about to go. True: the end of its description is something that others see, so
+ * the call must not end before we know of it.
+ */
 static bool closing(struct request *r, int fd)
 {
 	struct k_caller_cookie c;
@@ -298,7 +309,10 @@ static bool closing(struct request *r, int fd)
 	return f && f->decline & K_DECLINE_CLOSE;
 }
 
-/* With `told`, the call comes back when the kernel has carried it out (request_done): close notices come before it. */
+/*
+ * With `told`, the call comes back when the kernel has carried it out (request_done): close notices
+ * come before it.
+ */
 static int64_t close_in_kernel(struct request *r, bool told)
 {
 	if (!told)
@@ -315,7 +329,8 @@ int64_t in_close(struct request *r)
 
 int64_t in_dup2(struct request *r)
 {
-	return close_in_kernel(r, request_arg(r, 0) != request_arg(r, 1) && closing(r, (int)request_arg(r, 1)));
+	return close_in_kernel(r, request_arg(r, 0) != request_arg(r, 1) &&
+					  closing(r, (int)request_arg(r, 1)));
 }
 
 int64_t in_close_range(struct request *r)

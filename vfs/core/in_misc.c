@@ -6,7 +6,7 @@
 #include "in.h"
 #include "open.h"
 
-/* --- memfd -------------------------------------------------------------------------------------------------- */
+/* --- memfd -------------------------------------------------------------------------------- */
 
 #define MEMFD_NAME_MAX 249
 
@@ -39,10 +39,12 @@ int64_t in_memfd_create(struct request *r)
 	if (flags & ~(LX_MFD_CLOEXEC | LX_MFD_ALLOW_SEALING | LX_MFD_NOEXEC_SEAL | LX_MFD_EXEC))
 		return -EINVAL;
 	memcpy(r->path[0], "memfd:", 6);
-	e = k_caller_read_string(srv_endpoint(), r->m->call, r->path[0] + 6, request_arg(r, 0), MEMFD_NAME_MAX + 1);
+	e = k_caller_read_string(srv_endpoint(), r->m->call, r->path[0] + 6, request_arg(r, 0),
+				 MEMFD_NAME_MAX + 1);
 	if (e < 0)
 		return e == -ENAMETOOLONG ? -EINVAL : e;
-	at.node = node_create(vfs->anon->fs, LX_S_IFREG | 0777, r->cred->fsuid, r->cred->fsgid, request_now());
+	at.node = node_create(vfs->anon->fs, LX_S_IFREG | 0777, r->cred->fsuid, r->cred->fsgid,
+			      request_now());
 	if (!at.node || !name_give(at.node, r->path[0]))
 		return -ENOMEM;
 	at.node->flags = NODE_MEMFD;
@@ -50,16 +52,22 @@ int64_t in_memfd_create(struct request *r)
 	if (h < 0)
 		return h;
 	at.node->object = d.object = node_new_handle((int)h);
-	return open_finish(r, FILE_PLAIN, at, LX_O_RDWR | (flags & LX_MFD_CLOEXEC ? LX_O_CLOEXEC : 0), &d);
+	return open_finish(r, FILE_PLAIN, at,
+			   LX_O_RDWR | (flags & LX_MFD_CLOEXEC ? LX_O_CLOEXEC : 0), &d);
 }
 
-/* --- epoll -------------------------------------------------------------------------------------------------- */
+/* --- epoll -------------------------------------------------------------------------------- */
 
 static int64_t epoll_make(struct request *r, uint32_t flags)
 {
-	struct k_description d = { .plane = K_PLANE_WAITSET, .object = -1, .object2 = -1, .source = -1, .flags = K_DESCRIPTION_NOSEEK };
+	struct k_description d = { .plane = K_PLANE_WAITSET,
+				   .object = -1,
+				   .object2 = -1,
+				   .source = -1,
+				   .flags = K_DESCRIPTION_NOSEEK };
 
-	return open_finish(r, FILE_EPOLL, (struct pos){ vfs->anon, vfs->anon->root }, LX_O_RDWR | flags, &d);
+	return open_finish(r, FILE_EPOLL, (struct pos){ vfs->anon, vfs->anon->root },
+			   LX_O_RDWR | flags, &d);
 }
 
 int64_t in_epoll_create(struct request *r)
@@ -74,7 +82,7 @@ int64_t in_epoll_create1(struct request *r)
 	return flags & ~LX_O_CLOEXEC ? -EINVAL : epoll_make(r, flags);
 }
 
-/* --- extended attributes ------------------------------------------------------------------------------------ */
+/* --- extended attributes ------------------------------------------------------------------ */
 
 int64_t in_setxattr(struct request *r)
 {

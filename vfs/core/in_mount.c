@@ -12,11 +12,12 @@
 #include "mounts.h"
 #include "path.h"
 
-#define KEPT_FLAGS (LX_MS_RDONLY | LX_MS_NOSUID | LX_MS_NODEV | LX_MS_NOEXEC | LX_MS_NOATIME | LX_MS_NODIRATIME | LX_MS_RELATIME | \
-		    LX_MS_NOSYMFOLLOW | LX_MS_SYNCHRONOUS)
+#define KEPT_FLAGS                                                                                 \
+	(LX_MS_RDONLY | LX_MS_NOSUID | LX_MS_NODEV | LX_MS_NOEXEC | LX_MS_NOATIME |                \
+	 LX_MS_NODIRATIME | LX_MS_RELATIME | LX_MS_NOSYMFOLLOW | LX_MS_SYNCHRONOUS)
 #define PROPAGATION (LX_MS_UNBINDABLE | LX_MS_PRIVATE | LX_MS_SLAVE | LX_MS_SHARED)
 
-/* --- options of tmpfs --------------------------------------------------------------------------------------- */
+/* --- options of tmpfs --------------------------------------------------------------------- */
 
 /* "64m", "50%", "1g" */
 static int64_t size_parse(const char *s, uint64_t *out)
@@ -65,7 +66,7 @@ static int64_t tmpfs_option(const char *name, const char *value, void *to)
 	return !strcmp(name, "huge") || !strcmp(name, "nr_blocks") ? 0 : -EINVAL;
 }
 
-/* --- mount -------------------------------------------------------------------------------------------------- */
+/* --- mount -------------------------------------------------------------------------------- */
 
 struct mount_args {
 	char source[256], type[64], data[1024];
@@ -85,7 +86,10 @@ static int64_t string_arg(struct request *r, unsigned i, char *to, size_t size)
 
 static int64_t mount_new(struct request *r, struct pos at, struct mount_args *a)
 {
-	struct tmpfs_options o = { .size = mounts_memory() / 2, .mode = 01777, .uid = r->cred->fsuid, .gid = r->cred->fsgid };
+	struct tmpfs_options o = { .size = mounts_memory() / 2,
+				   .mode = 01777,
+				   .uid = r->cred->fsuid,
+				   .gid = r->cred->fsgid };
 	struct devpts_options pts;
 	struct filesystem *fs;
 	int64_t e;
@@ -114,7 +118,9 @@ static int64_t mount_new(struct request *r, struct pos at, struct mount_args *a)
 		return -ENOTDIR;
 	if (at.mount->fs == fs && at.node == at.mount->root)
 		return -EBUSY;
-	return mount_add(at, fs, fs->root, *a->source ? a->source : "none", a->flags & KEPT_FLAGS) ? 0 : -ENOMEM;
+	return mount_add(at, fs, fs->root, *a->source ? a->source : "none", a->flags & KEPT_FLAGS) ?
+		       0 :
+		       -ENOMEM;
 }
 
 static bool is_below(const struct node *top, const struct node *n)
@@ -144,11 +150,13 @@ static int64_t mount_bind(struct request *r, struct pos at, struct mount_args *a
 		return -ENOMEM;
 	if (!(a->flags & LX_MS_REC))
 		return 0;
-	last = added;		/* what was mounted below before: one level; deeper ones stay where they are */
+	/* what was mounted below before: one level; deeper ones stay where they are */
+	last = added;
 	for (struct mount *m = vfs->mounts; m != added; m = m->next) {
 		if (m->parent != w.at.mount || m == added || !is_below(w.at.node, m->covered))
 			continue;
-		if (!mount_add((struct pos){ added, m->covered }, m->fs, m->root, m->source, m->flags))
+		if (!mount_add((struct pos){ added, m->covered }, m->fs, m->root, m->source,
+			       m->flags))
 			return -ENOMEM;
 	}
 	(void)last;
@@ -164,7 +172,8 @@ static int64_t mount_move(struct request *r, struct pos at)
 	if (e)
 		return e;
 	m = w.at.mount;
-	if (w.at.node != m->root || !m->parent || node_is(m->root, LX_S_IFDIR) != node_is(at.node, LX_S_IFDIR))
+	if (w.at.node != m->root || !m->parent ||
+	    node_is(m->root, LX_S_IFDIR) != node_is(at.node, LX_S_IFDIR))
 		return -EINVAL;
 	for (struct mount *up = at.mount; up; up = up->parent) {
 		if (up == m)
@@ -230,7 +239,9 @@ int64_t in_mount(struct request *r)
 	if (a.flags & LX_MS_BIND)
 		return mount_bind(r, w.at, &a);
 	if (a.flags & PROPAGATION)
-		return w.at.node == w.at.mount->root ? 0 : -EINVAL;	/* there is one name space: nothing to propagate */
+		return w.at.node == w.at.mount->root ?
+			       0 :
+			       -EINVAL; /* there is one name space: nothing to propagate */
 	if (a.flags & LX_MS_MOVE)
 		return mount_move(r, w.at);
 	return *a.type ? mount_new(r, w.at, &a) : -EINVAL;
@@ -242,9 +253,11 @@ int64_t in_umount2(struct request *r)
 	struct walk w;
 	int64_t e;
 
-	if (flags & ~(LX_MNT_FORCE | LX_MNT_DETACH | LX_MNT_EXPIRE | LX_UMOUNT_NOFOLLOW) || flags & LX_MNT_EXPIRE)
+	if (flags & ~(LX_MNT_FORCE | LX_MNT_DETACH | LX_MNT_EXPIRE | LX_UMOUNT_NOFOLLOW) ||
+	    flags & LX_MNT_EXPIRE)
 		return -EINVAL;
-	e = request_walk(r, 0, -1, request_arg(r, 0), flags & LX_UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
+	e = request_walk(r, 0, -1, request_arg(r, 0), flags & LX_UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW,
+			 &w);
 	if (e)
 		return e;
 	if (!cred_can(r->cred, PROTO_CAP_SYS_ADMIN))
@@ -254,7 +267,7 @@ int64_t in_umount2(struct request *r)
 	return mount_remove(w.at.mount, flags & LX_MNT_DETACH);
 }
 
-/* --- tables ------------------------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------- */
 
 /* Blanks and the like in octal, as these tables have them. */
 static void put_escaped(FILE *f, const char *s)
@@ -300,7 +313,8 @@ static void put_root(FILE *f, const struct mount *m)
 	char buf[LX_PATH_MAX], *p = buf + sizeof buf - 1;
 
 	*p = '\0';
-	for (const struct node *n = m->root; n != m->fs->root && n->name && p - buf > LX_NAME_MAX + 1; n = n->name->dir) {
+	for (const struct node *n = m->root;
+	     n != m->fs->root && n->name && p - buf > LX_NAME_MAX + 1; n = n->name->dir) {
 		p -= n->name->size;
 		memcpy(p, n->name->text, n->name->size);
 		*--p = '/';
@@ -312,13 +326,15 @@ static void put_mount(FILE *f, struct request *r, const struct mount *m, bool in
 {
 	static char buf[PATH_TEXT];
 	bool reachable;
-	const char *path = path_of(r->root, (struct pos){ (struct mount *)m, m->root }, buf, sizeof buf, &reachable);
+	const char *path = path_of(r->root, (struct pos){ (struct mount *)m, m->root }, buf,
+				   sizeof buf, &reachable);
 	const char *type = fs_type(m->root)->name;
 
 	if (!path || !reachable)
 		return;
 	if (info) {
-		fprintf(f, "%u %u %u:%u ", (unsigned)m->id, m->parent ? (unsigned)m->parent->id : 0, (unsigned)LX_MAJOR(m->fs->dev), (unsigned)LX_MINOR(m->fs->dev));
+		fprintf(f, "%u %u %u:%u ", (unsigned)m->id, m->parent ? (unsigned)m->parent->id : 0,
+			(unsigned)LX_MAJOR(m->fs->dev), (unsigned)LX_MINOR(m->fs->dev));
 		put_root(f, m);
 		fputc(' ', f);
 		put_escaped(f, path);

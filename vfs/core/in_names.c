@@ -83,7 +83,8 @@ int64_t in_linkat(struct request *r)
 		return -EINVAL;
 	if (flags & LX_AT_EMPTY_PATH && !cred_can(r->cred, PROTO_CAP_DAC_READ_SEARCH))
 		return -ENOENT;
-	e = request_walk_at(r, 0, request_arg(r, 1), flags, flags & LX_AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0, &from);
+	e = request_walk_at(r, 0, request_arg(r, 1), flags,
+			    flags & LX_AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0, &from);
 	if (!e)
 		e = request_walk(r, 1, 2, request_arg(r, 3), PARENT, &to);
 	return e ? e : op_link(r, from.at, &to);
@@ -119,12 +120,14 @@ int64_t in_unlinkat(struct request *r)
 	return flags ? op_rmdir(r, &w) : op_unlink(r, &w);
 }
 
-static int64_t rename_at(struct request *r, int dirfd, uint64_t from, int dirfd2, uint64_t to, unsigned flags)
+static int64_t rename_at(struct request *r, int dirfd, uint64_t from, int dirfd2, uint64_t to,
+			 unsigned flags)
 {
 	struct walk a, b;
 	int64_t e;
 
-	if (flags & ~(LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE) || flags == (LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE))
+	if (flags & ~(LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE) ||
+	    flags == (LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE))
 		return -EINVAL;
 	e = request_walk(r, 0, dirfd, from, PARENT, &a);
 	if (!e)
@@ -144,5 +147,6 @@ int64_t in_renameat(struct request *r)
 
 int64_t in_renameat2(struct request *r)
 {
-	return rename_at(r, 0, request_arg(r, 1), 2, request_arg(r, 3), (unsigned)request_arg(r, 4));
+	return rename_at(r, 0, request_arg(r, 1), 2, request_arg(r, 3),
+			 (unsigned)request_arg(r, 4));
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* open, openat, openat2, creat: the walk, the checks, and descriptions for what was found (open.h). */
+/*
+ * open, openat, openat2, creat: the walk, the checks, and descriptions for what was found (open.h).
+ */
 #include "open.h"
 
 #include <errno.h>
@@ -13,11 +15,13 @@ uint32_t open_status(uint32_t flags)
 	return flags & LX_O_PATH ? flags : flags | LX_O_LARGEFILE;
 }
 
-/* --- descriptions ------------------------------------------------------------------------------------------- */
+/* --- descriptions ------------------------------------------------------------------------- */
 
-int64_t open_describe(enum file_kind kind, struct pos at, uint32_t flags, struct k_description *d, struct file **out)
+int64_t open_describe(enum file_kind kind, struct pos at, uint32_t flags, struct k_description *d,
+		      struct file **out)
 {
-	bool named = (at.node->fs->kind != FS_ANON && at.node->fs->kind != FS_SOCKETS) || at.node->flags & NODE_MEMFD;
+	bool named = (at.node->fs->kind != FS_ANON && at.node->fs->kind != FS_SOCKETS) ||
+		     at.node->flags & NODE_MEMFD;
 	struct file *f = file_create(kind, at, named ? open_status(flags) : flags & ~LX_O_CLOEXEC);
 	int64_t h;
 
@@ -42,7 +46,8 @@ void open_install(uint64_t call, int handle, uint32_t flags)
 	srv_answer_install(handle, flags & LX_O_CLOEXEC ? K_INSTALL_CLOEXEC : 0, 0, 0);
 }
 
-int64_t open_finish(struct request *r, enum file_kind kind, struct pos at, uint32_t flags, struct k_description *d)
+int64_t open_finish(struct request *r, enum file_kind kind, struct pos at, uint32_t flags,
+		    struct k_description *d)
 {
 	int64_t h = open_describe(kind, at, flags, d, NULL);
 
@@ -61,7 +66,7 @@ static int64_t open_regular(struct request *r, struct pos at, uint32_t flags)
 
 	if (flags & LX_O_TRUNC) {
 		if (at.node->file.archive && at.node->object < 0)
-			state_set(at.node->file.archive, 0);	/* nothing of it is wanted: no clone */
+			state_set(at.node->file.archive, 0); /* nothing of it is wanted: no clone */
 		e = op_truncate(r, at.node, 0);
 	} else {
 		e = op_object(at.node);
@@ -77,7 +82,8 @@ static int64_t open_path(struct request *r, struct pos at, uint32_t flags)
 	struct k_description d = DESCRIPTION(K_PLANE_NONE, .flags = K_DESCRIPTION_PATH);
 	enum file_kind kind = node_is(at.node, LX_S_IFDIR) ? FILE_DIRECTORY : FILE_PLAIN;
 
-	return open_finish(r, kind, at, flags & (LX_O_PATH | LX_O_DIRECTORY | LX_O_NOFOLLOW | LX_O_CLOEXEC), &d);
+	return open_finish(r, kind, at,
+			   flags & (LX_O_PATH | LX_O_DIRECTORY | LX_O_NOFOLLOW | LX_O_CLOEXEC), &d);
 }
 
 static int64_t open_directory(struct request *r, struct pos at, uint32_t flags)
@@ -140,7 +146,7 @@ int64_t open_elsewhere(struct request *r, struct pos at, uint32_t flags, int num
 	return request_to_posix(r, &f);
 }
 
-/* --- the call ----------------------------------------------------------------------------------------------- */
+/* --- the call ----------------------------------------------------------------------------- */
 
 /* What open asks of an existing file. */
 static int64_t may_open(struct request *r, const struct walk *w, uint32_t flags)
@@ -196,7 +202,8 @@ static int64_t open_created(struct request *r, struct walk *w, uint32_t flags, u
 		return e;
 	e = open_node(r, w->at, flags & ~(LX_O_TRUNC));
 	if (e == REQUEST_DONE) {
-		node_commit_call(r->m->call, 0);	/* when this call comes again, the file is its own: see opened_before */
+		/* when this call comes again, the file is its own: see opened_before */
+		node_commit_call(r->m->call, 0);
 		srv_answer_undo(open_undo, w->entry);
 	}
 	return e;
@@ -208,7 +215,8 @@ static bool opened_before(struct request *r)
 	return r->m->flags & K_MSGF_REDELIVERED && state_call_done(r->m->call, NULL);
 }
 
-static int64_t open_unnamed(struct request *r, struct pos start, uint32_t flags, uint32_t mode, unsigned walking)
+static int64_t open_unnamed(struct request *r, struct pos start, uint32_t flags, uint32_t mode,
+			    unsigned walking)
 {
 	struct walk w;
 	struct node *n;
@@ -223,11 +231,13 @@ static int64_t open_unnamed(struct request *r, struct pos start, uint32_t flags,
 		return -ENOTDIR;
 	e = op_create_unnamed(r, w.at, mode, &n);
 	if (!e)
-		e = open_node(r, (struct pos){ w.at.mount, n }, flags & ~(LX_O_TMPFILE | LX_O_EXCL | LX_O_CREAT));
+		e = open_node(r, (struct pos){ w.at.mount, n },
+			      flags & ~(LX_O_TMPFILE | LX_O_EXCL | LX_O_CREAT));
 	return e;
 }
 
-static int64_t open_path_at(struct request *r, struct pos start, uint32_t flags, uint32_t mode, unsigned walking)
+static int64_t open_path_at(struct request *r, struct pos start, uint32_t flags, uint32_t mode,
+			    unsigned walking)
 {
 	struct walk w;
 	bool create = flags & LX_O_CREAT;
@@ -237,7 +247,8 @@ static int64_t open_path_at(struct request *r, struct pos start, uint32_t flags,
 		return open_unnamed(r, start, flags, mode, walking);
 	if (create)
 		walking |= WALK_CREATE;
-	if (!(flags & LX_O_NOFOLLOW) && (flags & (LX_O_CREAT | LX_O_EXCL)) != (LX_O_CREAT | LX_O_EXCL))
+	if (!(flags & LX_O_NOFOLLOW) &&
+	    (flags & (LX_O_CREAT | LX_O_EXCL)) != (LX_O_CREAT | LX_O_EXCL))
 		walking |= WALK_FOLLOW;
 	else if (create && flags & LX_O_EXCL)
 		walking |= WALK_PARENT;
@@ -256,7 +267,8 @@ static int64_t open_path_at(struct request *r, struct pos start, uint32_t flags,
 	return open_node(r, w.at, flags);
 }
 
-static int64_t open_flags(struct request *r, int dirfd, uint32_t flags, uint32_t mode, unsigned walking)
+static int64_t open_flags(struct request *r, int dirfd, uint32_t flags, uint32_t mode,
+			  unsigned walking)
 {
 	struct pos start = r->cwd;
 	int64_t e;
@@ -281,35 +293,44 @@ int64_t in_open(struct request *r)
 {
 	int64_t e = request_path(r, 0, request_arg(r, 0));
 
-	return e < 0 ? e : open_flags(r, -1, (uint32_t)request_arg(r, 1) & LX_O_VALID, (uint32_t)request_arg(r, 2), 0);
+	return e < 0 ? e :
+		       open_flags(r, -1, (uint32_t)request_arg(r, 1) & LX_O_VALID,
+				  (uint32_t)request_arg(r, 2), 0);
 }
 
 int64_t in_creat(struct request *r)
 {
 	int64_t e = request_path(r, 0, request_arg(r, 0));
 
-	return e < 0 ? e : open_flags(r, -1, LX_O_CREAT | LX_O_WRONLY | LX_O_TRUNC, (uint32_t)request_arg(r, 1), 0);
+	return e < 0 ? e :
+		       open_flags(r, -1, LX_O_CREAT | LX_O_WRONLY | LX_O_TRUNC,
+				  (uint32_t)request_arg(r, 1), 0);
 }
 
 int64_t in_openat(struct request *r)
 {
 	int64_t e = request_path(r, 0, request_arg(r, 1));
 
-	return e < 0 ? e : open_flags(r, 0, (uint32_t)request_arg(r, 2) & LX_O_VALID, (uint32_t)request_arg(r, 3), 0);
+	return e < 0 ? e :
+		       open_flags(r, 0, (uint32_t)request_arg(r, 2) & LX_O_VALID,
+				  (uint32_t)request_arg(r, 3), 0);
 }
 
 static unsigned resolve_flags(uint64_t resolve)
 {
-	return (resolve & LX_RESOLVE_NO_SYMLINKS ? WALK_NO_LINKS | WALK_NO_MAGIC : 0) | (resolve & LX_RESOLVE_NO_MAGICLINKS ? WALK_NO_MAGIC : 0) |
-		(resolve & LX_RESOLVE_NO_XDEV ? WALK_NO_XDEV : 0) | (resolve & LX_RESOLVE_BENEATH ? WALK_BENEATH : 0) |
-		(resolve & LX_RESOLVE_IN_ROOT ? WALK_IN_ROOT : 0);
+	return (resolve & LX_RESOLVE_NO_SYMLINKS ? WALK_NO_LINKS | WALK_NO_MAGIC : 0) |
+	       (resolve & LX_RESOLVE_NO_MAGICLINKS ? WALK_NO_MAGIC : 0) |
+	       (resolve & LX_RESOLVE_NO_XDEV ? WALK_NO_XDEV : 0) |
+	       (resolve & LX_RESOLVE_BENEATH ? WALK_BENEATH : 0) |
+	       (resolve & LX_RESOLVE_IN_ROOT ? WALK_IN_ROOT : 0);
 }
 
 int64_t in_openat2(struct request *r)
 {
 	struct lx_open_how how;
 	uint64_t size = request_arg(r, 3);
-	uint64_t known = LX_RESOLVE_NO_XDEV | LX_RESOLVE_NO_MAGICLINKS | LX_RESOLVE_NO_SYMLINKS | LX_RESOLVE_BENEATH | LX_RESOLVE_IN_ROOT;
+	uint64_t known = LX_RESOLVE_NO_XDEV | LX_RESOLVE_NO_MAGICLINKS | LX_RESOLVE_NO_SYMLINKS |
+			 LX_RESOLVE_BENEATH | LX_RESOLVE_IN_ROOT;
 	char rest[4096 - sizeof how];
 	int64_t e;
 
@@ -319,7 +340,8 @@ int64_t in_openat2(struct request *r)
 		return -E2BIG;
 	e = k_caller_read(srv_endpoint(), r->m->call, &how, request_arg(r, 2), sizeof how);
 	if (e >= 0 && size > sizeof how)
-		e = k_caller_read(srv_endpoint(), r->m->call, rest, request_arg(r, 2) + sizeof how, size - sizeof how);
+		e = k_caller_read(srv_endpoint(), r->m->call, rest, request_arg(r, 2) + sizeof how,
+				  size - sizeof how);
 	if (e < 0)
 		return e;
 	for (uint64_t i = 0; i < size - sizeof how; i++) {
@@ -328,12 +350,16 @@ int64_t in_openat2(struct request *r)
 	}
 	if (how.flags & ~(uint64_t)LX_O_VALID || how.resolve & LX_RESOLVE_CACHED)
 		return how.resolve & LX_RESOLVE_CACHED ? -EAGAIN : -EINVAL;
-	if (how.resolve & ~known || (how.resolve & LX_RESOLVE_BENEATH && how.resolve & LX_RESOLVE_IN_ROOT))
+	if (how.resolve & ~known ||
+	    (how.resolve & LX_RESOLVE_BENEATH && how.resolve & LX_RESOLVE_IN_ROOT))
 		return -EINVAL;
 	if (how.mode & ~07777ull || (how.mode && !(how.flags & (LX_O_CREAT | LX_O_TMPFILE_BIT))))
 		return -EINVAL;
-	if (how.flags & LX_O_PATH && how.flags & ~(uint64_t)(LX_O_PATH | LX_O_DIRECTORY | LX_O_NOFOLLOW | LX_O_CLOEXEC))
+	if (how.flags & LX_O_PATH &&
+	    how.flags & ~(uint64_t)(LX_O_PATH | LX_O_DIRECTORY | LX_O_NOFOLLOW | LX_O_CLOEXEC))
 		return -EINVAL;
 	e = request_path(r, 0, request_arg(r, 1));
-	return e < 0 ? e : open_flags(r, 0, (uint32_t)how.flags, (uint32_t)how.mode, resolve_flags(how.resolve));
+	return e < 0 ? e :
+		       open_flags(r, 0, (uint32_t)how.flags, (uint32_t)how.mode,
+				  resolve_flags(how.resolve));
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Asking about files: stat and its kin, access, readlink, statfs, getcwd. Nothing here changes names or contents. */
+/*
+ * Asking about files: stat and its kin, access, readlink, statfs, getcwd. Nothing here changes
+ * names or contents.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -8,7 +11,7 @@
 #include "op.h"
 #include "path.h"
 
-/* --- stat --------------------------------------------------------------------------------------------------- */
+/* --- stat --------------------------------------------------------------------------------- */
 
 static int64_t stat_answer(struct request *r, struct pos at, uint64_t to)
 {
@@ -54,7 +57,8 @@ int64_t in_newfstatat(struct request *r)
 
 	if (flags & ~(LX_AT_SYMLINK_NOFOLLOW | LX_AT_NO_AUTOMOUNT | LX_AT_EMPTY_PATH))
 		return -EINVAL;
-	e = request_walk_at(r, 0, request_arg(r, 1), flags, flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
+	e = request_walk_at(r, 0, request_arg(r, 1), flags,
+			    flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
 	return e ? e : stat_answer(r, w.at, request_arg(r, 2));
 }
 
@@ -100,10 +104,13 @@ int64_t in_statx(struct request *r)
 	struct walk w;
 	int64_t e;
 
-	if (flags & ~(LX_AT_SYMLINK_NOFOLLOW | LX_AT_NO_AUTOMOUNT | LX_AT_EMPTY_PATH | LX_AT_STATX_SYNC_TYPE) ||
-	    (flags & LX_AT_STATX_SYNC_TYPE) == LX_AT_STATX_SYNC_TYPE || request_arg(r, 3) & LX_STATX__RESERVED)
+	if (flags & ~(LX_AT_SYMLINK_NOFOLLOW | LX_AT_NO_AUTOMOUNT | LX_AT_EMPTY_PATH |
+		      LX_AT_STATX_SYNC_TYPE) ||
+	    (flags & LX_AT_STATX_SYNC_TYPE) == LX_AT_STATX_SYNC_TYPE ||
+	    request_arg(r, 3) & LX_STATX__RESERVED)
 		return -EINVAL;
-	e = request_walk_at(r, 0, request_arg(r, 1), flags, flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
+	e = request_walk_at(r, 0, request_arg(r, 1), flags,
+			    flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
 	if (e)
 		return e;
 	statx_fill(w.at, &x);
@@ -112,7 +119,7 @@ int64_t in_statx(struct request *r)
 	return REQUEST_DONE;
 }
 
-/* --- access ------------------------------------------------------------------------------------------------- */
+/* --- access ------------------------------------------------------------------------------- */
 
 static int64_t access_at(struct request *r, int dirfd, unsigned path, uint64_t mode, unsigned flags)
 {
@@ -129,10 +136,12 @@ static int64_t access_at(struct request *r, int dirfd, unsigned path, uint64_t m
 	if (dirfd < 0)
 		e = request_walk(r, 0, -1, request_arg(r, path), WALK_FOLLOW, &w);
 	else
-		e = request_walk_at(r, dirfd, request_arg(r, path), flags, flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
+		e = request_walk_at(r, dirfd, request_arg(r, path), flags,
+				    flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &w);
 	if (!e && mode)
 		e = cred_permit_at(r->cred, w.at, (unsigned)mode);
-	if (!e && mode & LX_X_OK && node_is(w.at.node, LX_S_IFREG) && w.at.mount->flags & LX_MS_NOEXEC)
+	if (!e && mode & LX_X_OK && node_is(w.at.node, LX_S_IFREG) &&
+	    w.at.mount->flags & LX_MS_NOEXEC)
 		e = -EACCES;
 	return e;
 }
@@ -152,10 +161,11 @@ int64_t in_faccessat2(struct request *r)
 	return access_at(r, 0, 1, request_arg(r, 2), (unsigned)request_arg(r, 3));
 }
 
-/* --- readlink ----------------------------------------------------------------------------------------------- */
+/* --- readlink ----------------------------------------------------------------------------- */
 
 /* The text of a link; of a magic one, the path of where it leads. */
-static int64_t link_text(struct request *r, struct pos link, char *buf, size_t size, const char **out)
+static int64_t link_text(struct request *r, struct pos link, char *buf, size_t size,
+			 const char **out)
 {
 	struct fs_link target = { 0 };
 	int64_t e = fs_link(r, link, 1, &target);
@@ -164,7 +174,8 @@ static int64_t link_text(struct request *r, struct pos link, char *buf, size_t s
 		return e;
 	if (target.text)
 		*out = target.text;
-	else if (target.jump.mount == vfs->anon && target.jump.node == vfs->anon->root && r->text[0])
+	else if (target.jump.mount == vfs->anon && target.jump.node == vfs->anon->root &&
+		 r->text[0])
 		*out = r->text;
 	else
 		*out = path_of(r->root, target.jump, buf, size, NULL);
@@ -213,11 +224,11 @@ int64_t in_readlinkat(struct request *r)
 		return -EFAULT;
 	e = request_walk_at(r, 0, request_arg(r, 1), LX_AT_EMPTY_PATH, 0, &w);
 	if (!e && !r->path[0][0] && !node_is(w.at.node, LX_S_IFLNK))
-		return -ENOENT;		/* the empty path is for links that were opened with O_PATH */
+		return -ENOENT; /* the empty path is for links that were opened with O_PATH */
 	return e ? e : readlink_at(r, w.at, request_arg(r, 2), size);
 }
 
-/* --- getcwd ------------------------------------------------------------------------------------------------- */
+/* --- getcwd ------------------------------------------------------------------------------- */
 
 int64_t in_getcwd(struct request *r)
 {
@@ -245,7 +256,7 @@ int64_t in_getcwd(struct request *r)
 	return REQUEST_DONE;
 }
 
-/* --- statfs ------------------------------------------------------------------------------------------------- */
+/* --- statfs ------------------------------------------------------------------------------- */
 
 static void statfs_fill(struct pos at, struct lx_statfs *s)
 {
@@ -258,7 +269,9 @@ static void statfs_fill(struct pos at, struct lx_statfs *s)
 	s->bsize = s->frsize = 4096;
 	s->namelen = LX_NAME_MAX;
 	s->fsid[0] = (int32_t)fs->dev;
-	s->flags = (int64_t)(at.mount->flags & (LX_MS_RDONLY | LX_MS_NOSUID | LX_MS_NODEV | LX_MS_NOEXEC | LX_MS_NOATIME | LX_MS_RELATIME)) | LX_ST_VALID;
+	s->flags = (int64_t)(at.mount->flags & (LX_MS_RDONLY | LX_MS_NOSUID | LX_MS_NODEV |
+						LX_MS_NOEXEC | LX_MS_NOATIME | LX_MS_RELATIME)) |
+		   LX_ST_VALID;
 	if (at.mount->flags & LX_MS_RELATIME)
 		s->flags = (s->flags & ~(int64_t)LX_MS_RELATIME) | 0x1000;
 	if (!fs->size_limit)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The parts of the Linux x86-64 ABI that the VFS speaks: flags, layouts, numbers. Prefix LX_ or lx_, since newlib's own
- * headers number some of them differently and the host's define some of them too.
+ * The parts of the Linux x86-64 ABI that the VFS speaks: flags, layouts, numbers. Prefix LX_ or
+ * lx_, since newlib's own headers number some of them differently and the host's define some of
+ * them too.
  */
 #ifndef VFS_CORE_LINUX_H
 #define VFS_CORE_LINUX_H
@@ -31,8 +32,10 @@
 #define LX_O_PATH	010000000
 #define LX_O_TMPFILE	020200000
 #define LX_O_TMPFILE_BIT 020000000
-#define LX_O_VALID	(LX_O_ACCMODE | LX_O_CREAT | LX_O_EXCL | LX_O_NOCTTY | LX_O_TRUNC | LX_O_APPEND | LX_O_NONBLOCK | LX_O_SYNC | LX_O_ASYNC | \
-			 LX_O_DIRECT | LX_O_LARGEFILE | LX_O_DIRECTORY | LX_O_NOFOLLOW | LX_O_NOATIME | LX_O_CLOEXEC | LX_O_PATH | LX_O_TMPFILE_BIT)
+#define LX_O_VALID                                                                                 \
+	(LX_O_ACCMODE | LX_O_CREAT | LX_O_EXCL | LX_O_NOCTTY | LX_O_TRUNC | LX_O_APPEND |          \
+	 LX_O_NONBLOCK | LX_O_SYNC | LX_O_ASYNC | LX_O_DIRECT | LX_O_LARGEFILE | LX_O_DIRECTORY |  \
+	 LX_O_NOFOLLOW | LX_O_NOATIME | LX_O_CLOEXEC | LX_O_PATH | LX_O_TMPFILE_BIT)
 
 /* openat2 */
 #define LX_RESOLVE_NO_XDEV	0x01
@@ -155,9 +158,31 @@ struct lx_flock {
 _Static_assert(sizeof(struct lx_flock) == 32, "flock layout");
 enum { LX_F_RDLCK, LX_F_WRLCK, LX_F_UNLCK };
 enum {
-	LX_F_DUPFD = 0, LX_F_GETFD, LX_F_SETFD, LX_F_GETFL, LX_F_SETFL, LX_F_GETLK, LX_F_SETLK, LX_F_SETLKW, LX_F_SETOWN, LX_F_GETOWN,
-	LX_F_SETSIG, LX_F_GETSIG, LX_F_SETOWN_EX = 15, LX_F_GETOWN_EX = 16, LX_F_OFD_GETLK = 36, LX_F_OFD_SETLK, LX_F_OFD_SETLKW,
-	LX_F_SETLEASE = 1024, LX_F_GETLEASE, LX_F_NOTIFY, LX_F_DUPFD_CLOEXEC = 1030, LX_F_SETPIPE_SZ, LX_F_GETPIPE_SZ, LX_F_ADD_SEALS, LX_F_GET_SEALS
+	LX_F_DUPFD = 0,
+	LX_F_GETFD,
+	LX_F_SETFD,
+	LX_F_GETFL,
+	LX_F_SETFL,
+	LX_F_GETLK,
+	LX_F_SETLK,
+	LX_F_SETLKW,
+	LX_F_SETOWN,
+	LX_F_GETOWN,
+	LX_F_SETSIG,
+	LX_F_GETSIG,
+	LX_F_SETOWN_EX = 15,
+	LX_F_GETOWN_EX = 16,
+	LX_F_OFD_GETLK = 36,
+	LX_F_OFD_SETLK,
+	LX_F_OFD_SETLKW,
+	LX_F_SETLEASE = 1024,
+	LX_F_GETLEASE,
+	LX_F_NOTIFY,
+	LX_F_DUPFD_CLOEXEC = 1030,
+	LX_F_SETPIPE_SZ,
+	LX_F_GETPIPE_SZ,
+	LX_F_ADD_SEALS,
+	LX_F_GET_SEALS
 };
 enum { LX_SEEK_SET, LX_SEEK_CUR, LX_SEEK_END, LX_SEEK_DATA, LX_SEEK_HOLE };
 
@@ -212,7 +237,8 @@ enum { LX_SEEK_SET, LX_SEEK_CUR, LX_SEEK_END, LX_SEEK_DATA, LX_SEEK_HOLE };
 #define LX_SIGXFSZ 25
 
 /* device numbers, as st_rdev has them (small ones: major << 8 | minor) */
-#define LX_DEV(major, minor) ((uint32_t)((minor) & 0xff) | (uint32_t)(major) << 8 | ((uint32_t)(minor) & ~0xffu) << 12)
+#define LX_DEV(major, minor)                                                                       \
+	((uint32_t)((minor)&0xff) | (uint32_t)(major) << 8 | ((uint32_t)(minor) & ~0xffu) << 12)
 #define LX_MAJOR(dev) ((uint32_t)(dev) >> 8 & 0xfff)
 #define LX_MINOR(dev) (((uint32_t)(dev) & 0xff) | ((uint32_t)(dev) >> 12 & 0xfff00))
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Advisory locks (lock.h). A node's list is in no order; an owner's locks of one kind never overlap. */
+/*
+ * Advisory locks (lock.h). A node's list is in no order; an owner's locks of one kind never
+ * overlap.
+ */
 #include "lock.h"
 
 #include <errno.h>
@@ -58,7 +61,10 @@ static struct lock *lock_add(struct node *n, const struct lock *from)
 	return l;
 }
 
-/* Cuts [start, end] of `cut` out of l (which overlaps it). -ENOLCK when a second half cannot be made. */
+/*
+ * Cuts [start, end] of `cut` out of l (which overlaps it). -ENOLCK when a second half cannot be
+ * made.
+ */
 static int lock_cut(struct node *n, struct lock **at, const struct lock *cut)
 {
 	struct lock *l = *at;
@@ -82,7 +88,8 @@ static int lock_cut(struct node *n, struct lock **at, const struct lock *cut)
 /* l has no room between itself and `want`. */
 static bool adjacent(const struct lock *l, const struct lock *want)
 {
-	return (l->end != UINT64_MAX && l->end + 1 == want->start) || (want->end != UINT64_MAX && want->end + 1 == l->start);
+	return (l->end != UINT64_MAX && l->end + 1 == want->start) ||
+	       (want->end != UINT64_MAX && want->end + 1 == l->start);
 }
 
 int lock_set(struct node *n, const struct lock *want)
@@ -93,7 +100,8 @@ int lock_set(struct node *n, const struct lock *want)
 	while (*at) {
 		struct lock *l = *at;
 
-		if (!same_owner(l, want) || !(overlap(l, want) || (l->type == want->type && adjacent(l, want)))) {
+		if (!same_owner(l, want) ||
+		    !(overlap(l, want) || (l->type == want->type && adjacent(l, want)))) {
 			at = &l->next;
 			continue;
 		}

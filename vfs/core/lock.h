@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Advisory locks on a node: record locks of processes (owner: the handle table's id), record locks of open files and flocks
- * (owner: the open file's cookie). Pure bookkeeping in the state arena; who waits is in_lock.c's business.
+ * Advisory locks on a node: record locks of processes (owner: the handle table's id), record locks
+ * of open files and flocks (owner: the open file's cookie). Pure bookkeeping in the state arena;
+ * who waits is in_lock.c's business.
  */
 #ifndef VFS_CORE_LOCK_H
 #define VFS_CORE_LOCK_H
@@ -24,9 +25,15 @@ struct lock {
 
 #define LOCK_TO_END ((uint64_t)INT64_MAX)
 
-/* The first lock of another owner that forbids this one, or NULL. Only kind, type, start, end, owner of `want` matter. */
+/*
+ * The first lock of another owner that forbids this one, or NULL. Only kind, type, start, end,
+ * owner of `want` matter.
+ */
 const struct lock *lock_conflict(const struct node *n, const struct lock *want);
-/* Sets, changes or (type LX_F_UNLCK) removes the owner's locks in the range, splitting and joining as needed. Conflicts must be ruled out. 0, -ENOLCK. */
+/*
+ * Sets, changes or (type LX_F_UNLCK) removes the owner's locks in the range, splitting and joining
+ * as needed. Conflicts must be ruled out. 0, -ENOLCK.
+ */
 int lock_set(struct node *n, const struct lock *want);
 /* All locks of an owner; true if there were any. */
 bool locks_drop_owner(struct node *n, enum lock_kind kind, uint64_t owner);

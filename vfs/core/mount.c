@@ -22,7 +22,10 @@ struct filesystem *fs_create(enum fs_kind kind, uint64_t size_limit)
 	return fs;
 }
 
-/* Frees a directory tree of which no mount is left; nodes that are still open go with their last close. */
+/*
+ * Frees a directory tree of which no mount is left; nodes that are still open go with their last
+ * close.
+ */
 static void tree_free(struct node *dir)
 {
 	while (dir->dir.first) {
@@ -48,7 +51,8 @@ static void fs_free(struct filesystem *fs)
 	state_free(fs, sizeof *fs);
 }
 
-struct mount *mount_add(struct pos where, struct filesystem *fs, struct node *root, const char *source, uint32_t flags)
+struct mount *mount_add(struct pos where, struct filesystem *fs, struct node *root,
+			const char *source, uint32_t flags)
 {
 	struct mount *m = state_alloc(sizeof *m);
 	struct mount **at = &vfs->mounts;

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int64_t mount_options(char *text, int64_t (*one)(const char *name, const char *value, void *to), void *to)
+int64_t mount_options(char *text, int64_t (*one)(const char *name, const char *value, void *to),
+		      void *to)
 {
 	char *next, *value;
 	int64_t e = 0;

@@ -22,7 +22,8 @@ uint64_t mounts_memory(void)
 }
 
 /* Gives fs its root directory. */
-static struct filesystem *with_root(struct filesystem *fs, uint32_t mode, uint32_t uid, uint32_t gid)
+static struct filesystem *with_root(struct filesystem *fs, uint32_t mode, uint32_t uid,
+				    uint32_t gid)
 {
 	struct node *root;
 
@@ -94,7 +95,8 @@ static bool found;
 
 static bool writes_there(struct file *f)
 {
-	found = f->at.mount == asked && f->may_write && f->kind == FILE_PLAIN && node_is(f->at.node, LX_S_IFREG);
+	found = f->at.mount == asked && f->may_write && f->kind == FILE_PLAIN &&
+		node_is(f->at.node, LX_S_IFREG);
 	return !found;
 }
 
@@ -106,10 +108,11 @@ bool mounts_written(const struct mount *m)
 	return found;
 }
 
-/* --- at the start ------------------------------------------------------------------------------------------- */
+/* --- at the start ------------------------------------------------------------------------- */
 
 /* Makes the directory if it is missing, and mounts fs on it. */
-static int place(const char *name, struct pos dir, struct filesystem *fs, const char *source, uint32_t flags)
+static int place(const char *name, struct pos dir, struct filesystem *fs, const char *source,
+		 uint32_t flags)
 {
 	size_t n = strlen(name);
 	struct entry *e = entry_find(dir.node, name, n, name_hash(name, n));
@@ -117,7 +120,8 @@ static int place(const char *name, struct pos dir, struct filesystem *fs, const 
 	if (!fs)
 		return -ENOMEM;
 	if (!e) {
-		struct node *made = node_create(dir.node->fs, LX_S_IFDIR | 0755, 0, 0, srv_realtime());
+		struct node *made =
+			node_create(dir.node->fs, LX_S_IFDIR | 0755, 0, 0, srv_realtime());
 
 		e = made ? entry_add(dir.node, name, n, made) : NULL;
 	}
@@ -144,13 +148,16 @@ static int anonymous(void)
 	if (!vfs->anon || file_table_create())
 		return -ENOMEM;
 	/* the first record of all: in_node() counts on it */
-	return file_create(FILE_PIN, (struct pos){ vfs->anon, n }, 0) ? socket_table_create() : -ENOMEM;
+	return file_create(FILE_PIN, (struct pos){ vfs->anon, n }, 0) ? socket_table_create() :
+									-ENOMEM;
 }
 
 int mounts_start(void)
 {
 	uint64_t half = mounts_memory() / 2;
-	struct tmpfs_options root = { .mode = 0755, .size = half }, open = { .mode = 01777, .size = half }, run = { .mode = 0755, .size = half };
+	struct tmpfs_options root = { .mode = 0755, .size = half },
+			     open = { .mode = 01777, .size = half },
+			     run = { .mode = 0755, .size = half };
 	struct filesystem *fs, *dev, *proc, *pts;
 	struct pos in_dev;
 	struct pos top;
@@ -166,7 +173,8 @@ int mounts_start(void)
 	pts = with_root(fs_create(FS_DEVPTS, 0), 0755, 0, 0);
 	if (!fs || !dev || !proc || !pts)
 		return -ENOMEM;
-	state_set(vfs->root, mount_add((struct pos){ NULL, NULL }, fs, fs->root, "rootfs", LX_MS_RELATIME));
+	state_set(vfs->root,
+		  mount_add((struct pos){ NULL, NULL }, fs, fs->root, "rootfs", LX_MS_RELATIME));
 	if (!vfs->root)
 		return -ENOMEM;
 	node_commit();
@@ -181,17 +189,22 @@ int mounts_start(void)
 	if (!e)
 		e = place("dev", top, dev, "devtmpfs", LX_MS_NOSUID | LX_MS_RELATIME);
 	if (!e)
-		e = place("proc", top, proc, "proc", LX_MS_NOSUID | LX_MS_NODEV | LX_MS_NOEXEC | LX_MS_RELATIME);
+		e = place("proc", top, proc, "proc",
+			  LX_MS_NOSUID | LX_MS_NODEV | LX_MS_NOEXEC | LX_MS_RELATIME);
 	if (!e)
 		e = place("tmp", top, mounts_tmpfs(&open), "tmpfs", LX_MS_NODEV | LX_MS_RELATIME);
 	if (!e)
-		e = place("run", top, mounts_tmpfs(&run), "tmpfs", LX_MS_NOSUID | LX_MS_NODEV | LX_MS_RELATIME);
+		e = place("run", top, mounts_tmpfs(&run), "tmpfs",
+			  LX_MS_NOSUID | LX_MS_NODEV | LX_MS_RELATIME);
 	if (!e)
-		in_dev = mount_cross((struct pos){ vfs->root, entry_find(fs->root, "dev", 3, name_hash("dev", 3))->node });
+		in_dev = mount_cross((struct pos){
+			vfs->root, entry_find(fs->root, "dev", 3, name_hash("dev", 3))->node });
 	if (!e)
-		e = place("shm", in_dev, mounts_tmpfs(&open), "tmpfs", LX_MS_NOSUID | LX_MS_NODEV | LX_MS_RELATIME);
+		e = place("shm", in_dev, mounts_tmpfs(&open), "tmpfs",
+			  LX_MS_NOSUID | LX_MS_NODEV | LX_MS_RELATIME);
 	if (!e)
-		e = place("pts", in_dev, pts, "devpts", LX_MS_NOSUID | LX_MS_NOEXEC | LX_MS_RELATIME);
+		e = place("pts", in_dev, pts, "devpts",
+			  LX_MS_NOSUID | LX_MS_NOEXEC | LX_MS_RELATIME);
 	if (e)
 		return e;
 	state_set(vfs->complete, true);

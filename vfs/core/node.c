@@ -12,7 +12,10 @@
 
 struct vfs_state *vfs;
 
-/* Dynamic nodes of the current request; like `dropped` it is not state: it dies with the server, and the recovery sweep finds the rest. */
+/*
+ * Dynamic nodes of the current request; like `dropped` it is not state: it dies with the server,
+ * and the recovery sweep finds the rest.
+ */
 #define LOOSE_MAX 128
 static struct node *loose[LOOSE_MAX];
 static unsigned loose_count;
@@ -20,7 +23,7 @@ static unsigned loose_count;
 static int *dropped;
 static size_t dropped_count, dropped_room;
 
-/* --- operations --------------------------------------------------------------------------------------------- */
+/* --- operations --------------------------------------------------------------------------- */
 
 void node_drop_handle(int handle)
 {
@@ -105,9 +108,10 @@ void node_lost(void)
 	made_count = 0;
 }
 
-/* --- nodes -------------------------------------------------------------------------------------------------- */
+/* --- nodes -------------------------------------------------------------------------------- */
 
-struct node *node_create(struct filesystem *fs, uint32_t mode, uint32_t uid, uint32_t gid, int64_t now)
+struct node *node_create(struct filesystem *fs, uint32_t mode, uint32_t uid, uint32_t gid,
+			 int64_t now)
 {
 	struct node *n;
 
@@ -212,7 +216,10 @@ static void node_free(struct node *n)
 	node_drop_handle(n->object);
 	state_set(n->fs->nodes, n->fs->nodes - 1);
 	state_set(vfs->live_nodes, vfs->live_nodes - 1);
-	/* A removed directory pins its parent through `gone` names only; a dynamic node pins it by itself. */
+	/*
+	 * A removed directory pins its parent through `gone` names only; a dynamic node pins it by
+	 * itself.
+	 */
 	state_free(n, sizeof *n);
 	if (dynamic && parent)
 		node_unpin(parent);
@@ -225,7 +232,7 @@ void node_check(struct node *n)
 	node_free(n);
 }
 
-/* --- the hash table of names -------------------------------------------------------------------------------- */
+/* --- the hash table of names -------------------------------------------------------------- */
 
 static uint32_t bucket_of(const struct node *dir, uint32_t hash)
 {
@@ -246,12 +253,16 @@ struct entry *entry_find(const struct node *dir, const char *text, size_t size, 
 {
 	struct entry *e = *bucket(bucket_of(dir, hash));
 
-	while (e && !(e->hash == hash && e->dir == dir && e->size == size && !memcmp(e->text, text, size)))
+	while (e && !(e->hash == hash && e->dir == dir && e->size == size &&
+		      !memcmp(e->text, text, size)))
 		e = e->chain;
 	return e;
 }
 
-/* Splits one bucket in two when there are more names than buckets. Failure only makes chains longer. */
+/*
+ * Splits one bucket in two when there are more names than buckets. Failure only makes chains
+ * longer.
+ */
 static void table_grow(void)
 {
 	uint32_t from = vfs->split, to = vfs->mask + 1 + vfs->split;
@@ -296,7 +307,7 @@ static void hash_remove(struct entry *e)
 	state_set(*at, e->chain);
 }
 
-/* --- names -------------------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------- */
 
 struct entry *entry_add(struct node *dir, const char *text, size_t size, struct node *node)
 {
@@ -372,7 +383,10 @@ void entry_remove(struct entry *e)
 	node_check(n);
 }
 
-/* The node loses this name, which stays and names another. A copy stands for it while the node is in use. */
+/*
+ * The node loses this name, which stays and names another. A copy stands for it while the node is
+ * in use.
+ */
 static void name_orphan(struct node *n, struct entry *e)
 {
 	struct entry *copy = NULL;
@@ -398,7 +412,8 @@ void entry_replace(struct entry *e, struct node *node)
 	name_orphan(old, e);
 	state_set(e->node, node);
 	link_up(node);
-	state_set(e->dir->dir.subdirs, e->dir->dir.subdirs + node_is(node, LX_S_IFDIR) - node_is(old, LX_S_IFDIR));
+	state_set(e->dir->dir.subdirs,
+		  e->dir->dir.subdirs + node_is(node, LX_S_IFDIR) - node_is(old, LX_S_IFDIR));
 	if (node_is(node, LX_S_IFDIR))
 		state_set(node->parent, e->dir);
 	entry_note(e);

@@ -8,7 +8,8 @@
 #include "archive.h"
 #include "fs.h"
 
-#define SETID(mode) ((mode) & LX_S_ISUID || ((mode) & (LX_S_ISGID | LX_S_IXGRP)) == (LX_S_ISGID | LX_S_IXGRP))
+#define SETID(mode)                                                                                \
+	((mode) & LX_S_ISUID || ((mode) & (LX_S_ISGID | LX_S_IXGRP)) == (LX_S_ISGID | LX_S_IXGRP))
 #define DAY 86400000000000ll
 
 static bool read_only(struct pos at)
@@ -19,7 +20,8 @@ static bool read_only(struct pos at)
 void op_setid_watch(struct node *n)
 {
 	if (node_is(n, LX_S_IFREG) && n->object >= 0)
-		k_mobject_set(n->object, K_MOBJECT_SET_DECLINE, SETID(n->mode) ? K_DECLINE_WRITE : 0);
+		k_mobject_set(n->object, K_MOBJECT_SET_DECLINE,
+			      SETID(n->mode) ? K_DECLINE_WRITE : 0);
 }
 
 static void set_mode(struct node *n, uint32_t mode)
@@ -72,7 +74,8 @@ int64_t op_chown(struct request *r, struct pos at, uint32_t uid, uint32_t gid)
 		return -EPERM;
 	if (uid != UINT32_MAX && !all && (uid != n->uid || r->cred->fsuid != n->uid))
 		return -EPERM;
-	if (gid != UINT32_MAX && !all && (r->cred->fsuid != n->uid || (gid != n->gid && !cred_in_group(r->cred, gid))))
+	if (gid != UINT32_MAX && !all &&
+	    (r->cred->fsuid != n->uid || (gid != n->gid && !cred_in_group(r->cred, gid))))
 		return -EPERM;
 	if (uid != UINT32_MAX)
 		state_set(n->uid, uid);
@@ -123,7 +126,8 @@ int64_t op_object(struct node *n)
 
 	if (n->object >= 0)
 		return 0;
-	h = n->file.archive ? k_mobject_clone(archive_object(), n->file.archive, n->file.size) : k_mobject_create(0, 0);
+	h = n->file.archive ? k_mobject_clone(archive_object(), n->file.archive, n->file.size) :
+			      k_mobject_create(0, 0);
 	if (h < 0)
 		return h;
 	node_new_handle((int)h);

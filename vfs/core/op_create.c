@@ -35,7 +35,8 @@ static void dir_touch(struct node *dir, int64_t now)
 }
 
 /* A node as c would make it in `dir`; no name yet. */
-static int64_t node_make(struct request *r, struct node *dir, uint32_t mode, int64_t now, struct node **out)
+static int64_t node_make(struct request *r, struct node *dir, uint32_t mode, int64_t now,
+			 struct node **out)
 {
 	uint32_t gid = r->cred->fsgid;
 	struct filesystem *fs = dir->fs;
@@ -55,7 +56,8 @@ static int64_t node_make(struct request *r, struct node *dir, uint32_t mode, int
 	return *out ? 0 : -ENOMEM;
 }
 
-int64_t op_create(struct request *r, const struct walk *w, uint32_t mode, uint32_t rdev, struct node **out)
+int64_t op_create(struct request *r, const struct walk *w, uint32_t mode, uint32_t rdev,
+		  struct node **out)
 {
 	int64_t now = request_now();
 	struct node *n;
@@ -87,7 +89,8 @@ int64_t op_mknod(struct request *r, const struct walk *w, uint32_t mode, uint32_
 		type = LX_S_IFREG;
 	if (type == LX_S_IFDIR)
 		return -EPERM;
-	if (type != LX_S_IFREG && type != LX_S_IFIFO && type != LX_S_IFSOCK && type != LX_S_IFCHR && type != LX_S_IFBLK)
+	if (type != LX_S_IFREG && type != LX_S_IFIFO && type != LX_S_IFSOCK && type != LX_S_IFCHR &&
+	    type != LX_S_IFBLK)
 		return -EINVAL;
 	if (w->slash && !w->at.node)
 		return -ENOENT;
@@ -126,12 +129,16 @@ int64_t op_symlink(struct request *r, const struct walk *w, const char *target)
 	return 0;
 }
 
-/* Others may not make hard links to files that they could not write or that carry set-id bits (Linux's protected_hardlinks). */
+/*
+ * Others may not make hard links to files that they could not write or that carry set-id bits
+ * (Linux's protected_hardlinks).
+ */
 static bool link_is_safe(struct request *r, struct node *n)
 {
 	if (cred_owns(r->cred, n))
 		return true;
-	if (!node_is(n, LX_S_IFREG) || n->mode & LX_S_ISUID || (n->mode & (LX_S_ISGID | LX_S_IXGRP)) == (LX_S_ISGID | LX_S_IXGRP))
+	if (!node_is(n, LX_S_IFREG) || n->mode & LX_S_ISUID ||
+	    (n->mode & (LX_S_ISGID | LX_S_IXGRP)) == (LX_S_ISGID | LX_S_IXGRP))
 		return false;
 	return cred_permit(r->cred, n, LX_R_OK | LX_W_OK) == 0;
 }
@@ -171,7 +178,9 @@ int64_t op_link(struct request *r, struct pos from, const struct walk *w)
 
 int64_t op_create_unnamed(struct request *r, struct pos dir, uint32_t mode, struct node **out)
 {
-	int64_t e = dir.mount->flags & LX_MS_RDONLY ? -EROFS : cred_permit(r->cred, dir.node, LX_W_OK | LX_X_OK);
+	int64_t e = dir.mount->flags & LX_MS_RDONLY ?
+			    -EROFS :
+			    cred_permit(r->cred, dir.node, LX_W_OK | LX_X_OK);
 
 	if (!e && fs_type(dir.node)->fixed)
 		e = -EOPNOTSUPP;

@@ -6,7 +6,10 @@
 
 #include "fs.h"
 
-/* May the existing name at the end of w be taken away? Finds its entry even when something is mounted on it. */
+/*
+ * May the existing name at the end of w be taken away? Finds its entry even when something is
+ * mounted on it.
+ */
 static int64_t may_remove(struct request *r, const struct walk *w, struct entry **out)
 {
 	int64_t e;
@@ -36,7 +39,9 @@ int64_t op_unlink(struct request *r, const struct walk *w)
 	int64_t error;
 
 	if (w->kind != WALK_NAME)
-		return w->kind == WALK_DOTDOT || w->kind == WALK_DOT || w->kind == WALK_ROOT ? -EISDIR : -EPERM;
+		return w->kind == WALK_DOTDOT || w->kind == WALK_DOT || w->kind == WALK_ROOT ?
+			       -EISDIR :
+			       -EPERM;
 	if (w->at.node && w->slash)
 		return node_is(w->at.node, LX_S_IFDIR) ? -EISDIR : -ENOTDIR;
 	error = may_remove(r, w, &e);
@@ -83,7 +88,7 @@ int64_t op_rmdir(struct request *r, const struct walk *w)
 	return 0;
 }
 
-/* --- rename ------------------------------------------------------------------------------------------------- */
+/* --- rename ------------------------------------------------------------------------------- */
 
 static bool is_above(const struct node *above, const struct node *n)
 {
@@ -95,7 +100,8 @@ static bool is_above(const struct node *above, const struct node *n)
 }
 
 /* The place that `moved` comes to: what may be there already. */
-static int64_t may_replace(struct request *r, const struct node *moved, const struct walk *to, struct entry *there)
+static int64_t may_replace(struct request *r, const struct node *moved, const struct walk *to,
+			   struct entry *there)
 {
 	int64_t e = cred_may_remove(r->cred, to->dir.node, there->node);
 
@@ -113,14 +119,16 @@ static int64_t may_replace(struct request *r, const struct node *moved, const st
 }
 
 /* A directory that gets another parent changes its "..": that takes write permission on itself. */
-static int64_t may_reparent(struct request *r, const struct node *n, const struct walk *from, const struct walk *to)
+static int64_t may_reparent(struct request *r, const struct node *n, const struct walk *from,
+			    const struct walk *to)
 {
 	if (!node_is(n, LX_S_IFDIR) || from->dir.node == to->dir.node)
 		return 0;
 	return cred_permit(r->cred, n, LX_W_OK);
 }
 
-static int64_t rename_check(struct request *r, const struct walk *from, const struct walk *to, unsigned flags, struct entry **e)
+static int64_t rename_check(struct request *r, const struct walk *from, const struct walk *to,
+			    unsigned flags, struct entry **e)
 {
 	struct node *n;
 	int64_t error;
@@ -143,7 +151,8 @@ static int64_t rename_check(struct request *r, const struct walk *from, const st
 	if (error)
 		return error;
 	n = (*e)->node;
-	if (!node_is(n, LX_S_IFDIR) && (from->slash || (to->slash && !(flags & LX_RENAME_EXCHANGE))))
+	if (!node_is(n, LX_S_IFDIR) &&
+	    (from->slash || (to->slash && !(flags & LX_RENAME_EXCHANGE))))
 		return -ENOTDIR;
 	if (n->mounts)
 		return -EBUSY;
@@ -155,7 +164,8 @@ static int64_t rename_check(struct request *r, const struct walk *from, const st
 		error = cred_permit(r->cred, to->dir.node, LX_W_OK | LX_X_OK);
 	} else if (flags & LX_RENAME_EXCHANGE) {
 		error = cred_may_remove(r->cred, to->dir.node, to->entry->node);
-		if (!error && node_is(to->entry->node, LX_S_IFDIR) && is_above(to->entry->node, from->dir.node))
+		if (!error && node_is(to->entry->node, LX_S_IFDIR) &&
+		    is_above(to->entry->node, from->dir.node))
 			error = -EINVAL;
 		if (!error && to->entry->node->mounts)
 			error = -EBUSY;

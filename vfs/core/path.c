@@ -29,11 +29,13 @@ static const char *anon_path(const struct node *n, struct text *t)
 	if (n->fs->kind == FS_SOCKETS)
 		size = snprintf(name, sizeof name, "socket:[%lu]", (unsigned long)n->ino);
 	else if (n->flags & NODE_MEMFD)
-		size = snprintf(name, sizeof name, "/%s (deleted)", n->name ? n->name->text : "memfd:");
+		size = snprintf(name, sizeof name, "/%s (deleted)",
+				n->name ? n->name->text : "memfd:");
 	else if (node_is(n, LX_S_IFIFO))
 		size = snprintf(name, sizeof name, "pipe:[%lu]", (unsigned long)n->ino);
 	else
-		size = snprintf(name, sizeof name, "anon_inode:%s", n->rdev == 2 ? "[eventfd]" : "[eventpoll]");
+		size = snprintf(name, sizeof name, "anon_inode:%s",
+				n->rdev == 2 ? "[eventfd]" : "[eventpoll]");
 	return put(t, name, (size_t)size) ? t->p : NULL;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Recovery (recover.h). Two things can be out of step with the state: close notices that were delivered but not yet acted on, and
- * kernel handles that were made but not yet noted, or noted as dropped but not yet closed. The first are found by asking for all
- * live descriptions, the second by going through the handle table, which the successor inherits.
+ * Recovery (recover.h). Two things can be out of step with the state: close notices that were
+ * delivered but not yet acted on, and kernel handles that were made but not yet noted, or noted as
+ * dropped but not yet closed. The first are found by asking for all live descriptions, the second
+ * by going through the handle table, which the successor inherits.
  */
 #include "recover.h"
 
@@ -14,7 +15,8 @@
 #include "socket.h"
 
 #define HANDLES_MAX 65536
-#define HANDLES_GAP 4096	/* so many free ones in a row: there are no more (the lowest free one is always taken) */
+/* So many free ones in a row: there are no more (the lowest free one is always taken) */
+#define HANDLES_GAP 4096
 
 static uint64_t *alive;
 static size_t alive_count;
@@ -28,7 +30,8 @@ static int compare(const void *a, const void *b)
 
 static bool is_alive(uint64_t cookie)
 {
-	return cookie == (1ull << 32 | 1) || cookie == vfs->sockets->foreign || bsearch(&cookie, alive, alive_count, sizeof cookie, compare);
+	return cookie == (1ull << 32 | 1) || cookie == vfs->sockets->foreign ||
+	       bsearch(&cookie, alive, alive_count, sizeof cookie, compare);
 }
 
 /* The cookies of all descriptions that still have handles. */
@@ -77,7 +80,10 @@ static void know_names(void)
 	}
 }
 
-/* Closes what a predecessor made and nobody knows of; its own descriptions were never installed, so they go too. */
+/*
+ * Closes what a predecessor made and nobody knows of; its own descriptions were never installed, so
+ * they go too.
+ */
 static void sweep_handles(void)
 {
 	struct k_handle_info info;
@@ -93,14 +99,17 @@ static void sweep_handles(void)
 			continue;
 		}
 		missing = 0;
-		if (info.type == K_OBJECT_DESCRIPTION || info.type == K_OBJECT_MOBJECT || info.type == K_OBJECT_PIPE || info.type == K_OBJECT_SOURCE || info.type == K_OBJECT_ACCOUNT)
+		if (info.type == K_OBJECT_DESCRIPTION || info.type == K_OBJECT_MOBJECT ||
+		    info.type == K_OBJECT_PIPE || info.type == K_OBJECT_SOURCE ||
+		    info.type == K_OBJECT_ACCOUNT)
 			k_handle_close(h);
 	}
 }
 
 int recover(int endpoint)
 {
-	static const char *const granted[] = { "endpoint", "state", "archive", "posix", "network", "creds", "pids" };
+	static const char *const granted[] = { "endpoint", "state", "archive", "posix",
+					       "network",  "creds", "pids" };
 	int e;
 
 	vfs = state_root();
@@ -125,6 +134,7 @@ int recover(int endpoint)
 	known = NULL;
 	if (!e)
 		socket_recover();
-	srv_log("recovered: %lu nodes, %u open files", (unsigned long)vfs->live_nodes, (unsigned)file_count());
+	srv_log("recovered: %lu nodes, %u open files", (unsigned long)vfs->live_nodes,
+		(unsigned)file_count());
 	return e;
 }

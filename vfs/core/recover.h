@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Taking over from a predecessor that died: its state is in the arena, already rolled back to its last whole operation. */
+/*
+ * Taking over from a predecessor that died: its state is in the arena, already rolled back to its
+ * last whole operation.
+ */
 #ifndef VFS_CORE_RECOVER_H
 #define VFS_CORE_RECOVER_H
 

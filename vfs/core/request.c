@@ -9,7 +9,7 @@
 static struct request current;
 int request_posix = -1;
 
-/* --- helpers for the in_* functions ------------------------------------------------------------------------- */
+/* --- helpers for the in_* functions ------------------------------------------------------- */
 
 int64_t request_path(struct request *r, unsigned i, uint64_t from)
 {
@@ -52,7 +52,8 @@ int64_t request_start(struct request *r, unsigned arg, const char *path, struct 
 	return 0;
 }
 
-int64_t request_walk(struct request *r, unsigned i, int dirfd, uint64_t from, unsigned flags, struct walk *w)
+int64_t request_walk(struct request *r, unsigned i, int dirfd, uint64_t from, unsigned flags,
+		     struct walk *w)
 {
 	struct pos start = r->cwd;
 	int64_t e = request_path(r, i, from);
@@ -69,7 +70,8 @@ int64_t request_walk(struct request *r, unsigned i, int dirfd, uint64_t from, un
 	return walk_path(r, start, r->path[i], flags, w);
 }
 
-int64_t request_walk_at(struct request *r, int dirfd, uint64_t from, unsigned at_flags, unsigned flags, struct walk *w)
+int64_t request_walk_at(struct request *r, int dirfd, uint64_t from, unsigned at_flags,
+			unsigned flags, struct walk *w)
 {
 	struct pos start;
 	struct file *f;
@@ -147,7 +149,9 @@ int64_t request_to_posix(struct request *r, const struct srv_forward *f)
 
 int64_t request_fail(struct request *r, int error, int signal)
 {
-	struct srv_forward f = { .number = PROTO_PS_FAIL, .arg = { (uint64_t)error, (uint64_t)signal, r->m->extra[0] }, .handle = { -1, -1 } };
+	struct srv_forward f = { .number = PROTO_PS_FAIL,
+				 .arg = { (uint64_t)error, (uint64_t)signal, r->m->extra[0] },
+				 .handle = { -1, -1 } };
 	int64_t result = r->m->extra[0] ? (int64_t)r->m->extra[0] : -error;
 
 	return request_posix < 0 ? result : request_to_posix(r, &f);
@@ -171,23 +175,26 @@ void request_commit(void)
 	node_commit();
 }
 
-/* --- from arrival to answer --------------------------------------------------------------------------------- */
+/* --- from arrival to answer --------------------------------------------------------------- */
 
 static const struct request_entry *entry_of(int number)
 {
 	static uint16_t index[K_ROUTE_NUMBERS + SRV_PRIVATE_END - SRV_PRIVATE];
 	static bool ready;
-	unsigned at = number >= SRV_PRIVATE ? (unsigned)number - SRV_PRIVATE + K_ROUTE_NUMBERS : (unsigned)number;
+	unsigned at = number >= SRV_PRIVATE ? (unsigned)number - SRV_PRIVATE + K_ROUTE_NUMBERS :
+					      (unsigned)number;
 
 	if (!ready) {
 		for (size_t i = 0; i < request_table_size; i++) {
 			unsigned n = request_table[i].number;
 
-			index[n >= SRV_PRIVATE ? n - SRV_PRIVATE + K_ROUTE_NUMBERS : n] = (uint16_t)(i + 1);
+			index[n >= SRV_PRIVATE ? n - SRV_PRIVATE + K_ROUTE_NUMBERS : n] =
+				(uint16_t)(i + 1);
 		}
 		ready = true;
 	}
-	return at < sizeof index / sizeof index[0] && index[at] ? &request_table[index[at] - 1] : NULL;
+	return at < sizeof index / sizeof index[0] && index[at] ? &request_table[index[at] - 1] :
+								  NULL;
 }
 
 static void place(uint64_t cookie, struct pos otherwise, struct pos *out)
@@ -210,7 +217,8 @@ static void finish(struct request *r, int64_t result)
 	if (result < 0) {
 		node_rollback();
 		if (result == -K_REDELIVER)
-			return;		/* (ESRCH may mean another process: if it is the caller that is gone, the answer goes nowhere) */
+			return; /* (ESRCH may mean another process: if it is the caller that is
+				   gone, the answer goes nowhere) */
 	} else {
 		node_sweep();
 		if (state_dirty())

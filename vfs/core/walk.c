@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The path walk (walk.h). What is still to be walked is the current string and a stack of rests: a symbolic link's target
- * becomes the current string, and what followed the link goes on the stack (unless it is empty, so that the last
- * component is recognised by an empty stack). Nothing is copied: targets lie in their nodes, or in the request.
+ * The path walk (walk.h). What is still to be walked is the current string and a stack of rests: a
+ * symbolic link's target becomes the current string, and what followed the link goes on the stack
+ * (unless it is empty, so that the last component is recognised by an empty stack). Nothing is
+ * copied: targets lie in their nodes, or in the request.
  */
 #include "walk.h"
 
@@ -47,14 +48,18 @@ static int step_up(struct state *s)
 	return 0;
 }
 
-/* The link `node` in directory w->at is followed; what comes after it is s->p. 1: jumped to the end of the path. */
+/*
+ * The link `node` in directory w->at is followed; what comes after it is s->p. 1: jumped to the end
+ * of the path.
+ */
 static int64_t step_link(struct state *s, struct pos link, bool last)
 {
 	struct walk *w = s->w;
 	struct fs_link target = { 0 };
 	int64_t r;
 
-	if (s->flags & WALK_NO_LINKS || link.mount->flags & LX_MS_NOSYMFOLLOW || ++s->links > LX_LINK_DEPTH)
+	if (s->flags & WALK_NO_LINKS || link.mount->flags & LX_MS_NOSYMFOLLOW ||
+	    ++s->links > LX_LINK_DEPTH)
 		return -ELOOP;
 	r = fs_link(s->r, link, s->links, &target);
 	if (r)
@@ -97,7 +102,8 @@ static int64_t step_name(struct state *s, const char *name, size_t size, uint32_
 		w->last = name;
 		w->size = size;
 		if (w->slash && s->flags & WALK_CREATE)
-			return -EISDIR;		/* open with O_CREAT never makes a directory, and says so first */
+			return -EISDIR; /* open with O_CREAT never makes a directory, and says so
+					   first */
 	}
 	e = entry_find(w->at.node, name, size, hash);
 	if (e) {
@@ -157,7 +163,8 @@ static int64_t step(struct state *s)
 		return -ENOTDIR;
 	r = cred_permit(s->r->cred, w->at.node, LX_X_OK);
 	if (r && !(proc_is_fd_list(w->at.node) && w->at.node->pid == s->r->m->pid))
-		return r;	/* (a process always finds its own descriptors, even after it changed its user) */
+		return r; /* (a process always finds its own descriptors, even after it changed its
+			     user) */
 	name = s->p;
 	for (end = name; *end && *end != '/'; end++)
 		hash = name_hash_add(hash, *end);
@@ -182,7 +189,8 @@ static int64_t step(struct state *s)
 	return step_name(s, name, size, hash, last);
 }
 
-int64_t walk_path(struct request *r, struct pos start, const char *path, unsigned flags, struct walk *w)
+int64_t walk_path(struct request *r, struct pos start, const char *path, unsigned flags,
+		  struct walk *w)
 {
 	struct state s;
 	int64_t done;

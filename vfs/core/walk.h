@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The path walk: from a path to a place, as Linux does it. Pure logic over nodes; what a file system knows by itself
- * (names and links of /proc) comes through fs.h. May be stopped by REQUEST_LINK (request.h).
+ * The path walk: from a path to a place, as Linux does it. Pure logic over nodes; what a file
+ * system knows by itself (names and links of /proc) comes through fs.h. May be stopped by
+ * REQUEST_LINK (request.h).
  */
 #ifndef VFS_CORE_WALK_H
 #define VFS_CORE_WALK_H
@@ -11,8 +12,10 @@
 struct request;
 
 #define WALK_FOLLOW	0x1u	/* a symbolic link at the end is followed */
-#define WALK_PARENT	0x2u	/* stop at the last name, which need not exist and is not followed */
-#define WALK_CREATE	0x4u	/* the last name need not exist; with FOLLOW neither does a link's target */
+/* Stop at the last name, which need not exist and is not followed */
+#define WALK_PARENT	0x2u
+/* The last name need not exist; with FOLLOW neither does a link's target */
+#define WALK_CREATE	0x4u
 /* openat2 */
 #define WALK_NO_LINKS	0x10u
 #define WALK_NO_MAGIC	0x20u
@@ -20,7 +23,13 @@ struct request;
 #define WALK_BENEATH	0x80u
 #define WALK_IN_ROOT	0x100u
 
-enum walk_last { WALK_NAME, WALK_DOT, WALK_DOTDOT, WALK_ROOT, WALK_JUMP /* a magic link of /proc */ };
+enum walk_last {
+	WALK_NAME,
+	WALK_DOT,
+	WALK_DOTDOT,
+	WALK_ROOT,
+	WALK_JUMP /* a magic link of /proc */
+};
 
 struct walk {
 	struct pos at;		/* what was found; node NULL: nothing there (PARENT, CREATE) */
@@ -32,8 +41,12 @@ struct walk {
 	bool slash;		/* something like a/b/ */
 };
 
-/* 0, a negative errno, or REQUEST_LINK. `path` must not be empty (-ENOENT) and stay while w is used. */
-int64_t walk_path(struct request *r, struct pos start, const char *path, unsigned flags, struct walk *w);
+/*
+ * 0, a negative errno, or REQUEST_LINK. `path` must not be empty (-ENOENT) and stay while w is
+ * used.
+ */
+int64_t walk_path(struct request *r, struct pos start, const char *path, unsigned flags,
+		  struct walk *w);
 /* One step up; stays at `root` and at the root of all. */
 struct pos walk_up(struct pos root, struct pos at);
 

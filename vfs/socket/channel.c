@@ -67,7 +67,10 @@ void channel_info(const struct channel *c, struct k_pipe_info *info)
 		memset(info, 0, sizeof *info);
 }
 
-/* One of the events holds, and nothing is armed any more: both ends look again, and ask again if they care. */
+/*
+ * One of the events holds, and nothing is armed any more: both ends look again, and ask again if
+ * they care.
+ */
 void pipe_notice(const struct k_message *m)
 {
 	struct socket *s = socket_find(m->cookie);

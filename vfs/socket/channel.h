@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One direction of a conversation: parcels in their order and, for streams, the pipe with the bytes. The pipe's totals (put, taken) are
- * positions in the stream, by which parcels are found.
+ * One direction of a conversation: parcels in their order and, for streams, the pipe with the
+ * bytes. The pipe's totals (put, taken) are positions in the stream, by which parcels are found.
  */
 #ifndef VFS_SOCKET_CHANNEL_H
 #define VFS_SOCKET_CHANNEL_H
@@ -31,13 +31,15 @@ struct parcel {
 	uint32_t right_count;
 	struct right *right;
 	char *data;			/* datagrams */
-	uint64_t unwritten;		/* call that was about to write its bytes into the pipe; 0: they are there */
+	/* call that was about to write its bytes into the pipe; 0: they are there */
+	uint64_t unwritten;
 };
 
 struct channel {
 	uint32_t users;			/* sockets that have it */
 	int32_t pipe;			/* -1: none */
-	uint32_t holds;			/* K_PIPE_READER, _WRITER that we hold for a socket that is not accepted yet */
+	/* K_PIPE_READER, _WRITER that we hold for a socket that is not accepted yet */
+	uint32_t holds;
 	uint32_t armed;			/* events that were asked for */
 	bool bound;
 	struct socket *reader, *writer;	/* while they live */
@@ -58,8 +60,12 @@ void channel_arm(struct channel *c, uint32_t events);
 void channel_info(const struct channel *c, struct k_pipe_info *info);
 
 /* --- parcel.c --- */
-/* NULL: no memory. Takes over `rights` (count of them, in VFS memory, handles noted with node_new_handle). */
-struct parcel *parcel_create(uint32_t size, const struct right *rights, uint32_t count, int64_t *error);
+/*
+ * NULL: no memory. Takes over `rights` (count of them, in VFS memory, handles noted with
+ * node_new_handle).
+ */
+struct parcel *parcel_create(uint32_t size, const struct right *rights, uint32_t count,
+			     int64_t *error);
 void parcel_append(struct channel *c, struct parcel *p);
 /* Takes the first one out and frees it; its descriptors are closed at the commit. */
 void parcel_drop_first(struct channel *c);

@@ -2,8 +2,9 @@
 /*
  * The end of sockets, and what a successor does about those that were in the middle of something.
  *
- * A socket may hold a lot: parcels, connections that nobody accepted. So its end comes in pieces, each an operation of its own; it is dead
- * from the first one on, and whoever finds it dead goes on with the rest.
+ * A socket may hold a lot: parcels, connections that nobody accepted. So its end comes in pieces,
+ * each an operation of its own; it is dead from the first one on, and whoever finds it dead goes on
+ * with the rest.
  */
 #include <errno.h>
 
@@ -46,7 +47,8 @@ static void die(struct socket *s)
 		peer_lost(peer, has_unread(s));
 	if (vfs->sockets->inflight_sockets)
 		garbage_suspected = true;
-	wait_wake(s);		/* whoever wants to connect or send to it; s itself may be freed before anyone looks */
+	/* whoever wants to connect or send to it; s itself may be freed before anyone looks */
+	wait_wake(s);
 	if (s->was_full)
 		socket_changed(s, false);
 }
@@ -152,7 +154,7 @@ void socket_closed(struct socket *s)
 	socket_put(s);
 }
 
-/* --- accept, once it is certain ------------------------------------------------------------------------------ */
+/* --- accept, once it is certain ----------------------------------------------------------- */
 
 static void accepted(struct socket *s)
 {
@@ -199,7 +201,7 @@ void accept_begin(struct socket *s, uint64_t call)
 	srv_answer_undo(accept_undo, NULL);
 }
 
-/* --- recovery ----------------------------------------------------------------------------------------------- */
+/* --- recovery ----------------------------------------------------------------------------- */
 
 static void (*know_handle)(int32_t handle);
 
@@ -226,7 +228,7 @@ void socket_know(void (*fn)(int32_t handle))
 static void recover_one(struct socket *s)
 {
 	if (s->accept_call)
-		accepted(s);		/* its description lives, or reconciling would have put it back */
+		accepted(s); /* its description lives, or reconciling would have put it back */
 	stream_recover(s);
 	if (s->listener && socket_is_stream(s)) {
 		channel_hold(s->in, s->in->holds);

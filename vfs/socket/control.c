@@ -2,7 +2,8 @@
 /*
  * Control data: descriptors (SCM_RIGHTS) and credentials (SCM_CREDENTIALS).
  *
- * A descriptor that is sent is taken into the VFS's own table, whoever serves it, and stays there until it is received or thrown away.
+ * A descriptor that is sent is taken into the VFS's own table, whoever serves it, and stays there
+ * until it is received or thrown away.
  */
 #include <errno.h>
 #include <string.h>
@@ -20,7 +21,7 @@ struct lx_ucred control_cred(const struct request *r, const struct message *m)
 	return m->has_cred ? m->cred : (struct lx_ucred){ r->m->pid, r->cred->euid, r->cred->egid };
 }
 
-/* --- sending ------------------------------------------------------------------------------------------------ */
+/* --- sending ------------------------------------------------------------------------------ */
 
 static int64_t read_rights(struct request *r, struct message *m, const int32_t *fd, uint64_t count)
 {
@@ -29,7 +30,8 @@ static int64_t read_rights(struct request *r, struct message *m, const int32_t *
 	if (m->right_count + count > LX_SCM_MAX_FD)
 		return -EINVAL;
 	for (uint64_t i = 0; i < count; i++) {
-		int64_t e = fd[i] < 0 ? -EBADF : k_caller_cookie(srv_endpoint(), r->m->call, fd[i], &c);
+		int64_t e =
+			fd[i] < 0 ? -EBADF : k_caller_cookie(srv_endpoint(), r->m->call, fd[i], &c);
 		struct file *f;
 
 		if (e < 0)
@@ -70,7 +72,8 @@ static int64_t too_many(struct request *r, uint32_t count)
 		all += t->inflight[i];
 	if (all + count > INFLIGHT_ALL)
 		return -ETOOMANYREFS;
-	if (!cred_can(r->cred, PROTO_CAP_SYS_ADMIN) && t->inflight[r->cred->euid % INFLIGHT_CHAINS] + count > INFLIGHT_MAX)
+	if (!cred_can(r->cred, PROTO_CAP_SYS_ADMIN) &&
+	    t->inflight[r->cred->euid % INFLIGHT_CHAINS] + count > INFLIGHT_MAX)
 		return -ETOOMANYREFS;
 	return 0;
 }
@@ -119,12 +122,14 @@ int64_t control_take(struct request *r, const struct message *m, struct right *o
 
 		if (h < 0)
 			return h;
-		out[i] = (struct right){ .handle = node_new_handle((int)h), .uid = r->cred->euid, .socket = m->right[i].socket };
+		out[i] = (struct right){ .handle = node_new_handle((int)h),
+					 .uid = r->cred->euid,
+					 .socket = m->right[i].socket };
 	}
 	return 0;
 }
 
-/* --- receiving ---------------------------------------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------------------------- */
 
 /* The next control message: header and as much of the data as there is room for. */
 static int64_t put(struct request *r, struct message *m, int32_t type, const void *data, uint64_t n)
@@ -145,7 +150,8 @@ static int64_t put(struct request *r, struct message *m, int32_t type, const voi
 		c.head.size = room;
 	}
 	memcpy(c.data, data, n);
-	e = k_caller_write(srv_endpoint(), r->m->call, m->control + m->control_used, &c, c.head.size);
+	e = k_caller_write(srv_endpoint(), r->m->call, m->control + m->control_used, &c,
+			   c.head.size);
 	if (e < 0)
 		return e;
 	m->control_used += room < LX_CMSG_ALIGN(c.head.size) ? room : LX_CMSG_ALIGN(c.head.size);
@@ -155,7 +161,10 @@ static int64_t put(struct request *r, struct message *m, int32_t type, const voi
 static int64_t give_rights(struct request *r, struct message *m, const struct parcel *p)
 {
 	uint64_t room = m->control_size - m->control_used, used = m->control_used;
-	uint32_t most = room > sizeof(struct lx_cmsghdr) ? (uint32_t)((room - sizeof(struct lx_cmsghdr)) / 4) : 0, n;
+	uint32_t most = room > sizeof(struct lx_cmsghdr) ?
+				(uint32_t)((room - sizeof(struct lx_cmsghdr)) / 4) :
+				0,
+		 n;
 	uint32_t flags = K_INSTALL_KEEP | (m->flags & LX_MSG_CMSG_CLOEXEC ? K_INSTALL_CLOEXEC : 0);
 	int32_t fd[LX_SCM_MAX_FD] = { 0 };
 	int64_t e;
@@ -181,7 +190,8 @@ static int64_t give_rights(struct request *r, struct message *m, const struct pa
 	return n ? put(r, m, LX_SCM_RIGHTS, fd, n * 4) : 0;
 }
 
-int64_t control_give(struct request *r, struct message *m, const struct lx_ucred *cred, const struct parcel *p)
+int64_t control_give(struct request *r, struct message *m, const struct lx_ucred *cred,
+		     const struct parcel *p)
 {
 	int64_t e = 0;
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets that are reachable only through descriptors which lie in their own queues, in circles: nobody will ever close them.
+ * Sockets that are reachable only through descriptors which lie in their own queues, in circles:
+ * nobody will ever close them.
  *
- * A socket is alive if its description has references that are not on their way, or if it lies in the queue of a live one (or waits to be
- * accepted by one). All others are on their way only to themselves: their queues are emptied, and with the handles the kernel
- * closes the sockets. The kernel does not tell when a socket's last descriptor outside goes, so while sockets are on their way we look from
- * time to time.
+ * A socket is alive if its description has references that are not on their way, or if it lies in
+ * the queue of a live one (or waits to be accepted by one). All others are on their way only to
+ * themselves: their queues are emptied, and with the handles the kernel closes the sockets. The
+ * kernel does not tell when a socket's last descriptor outside goes, so while sockets are on their
+ * way we look from time to time.
  */
 #include <stdlib.h>
 
@@ -59,7 +61,8 @@ static void count_queue(struct socket *s)
 		return;
 	for (struct parcel *p = s->in->first; p; p = p->next) {
 		for (uint32_t i = 0; i < p->right_count; i++) {
-			struct socket *to = p->right[i].socket ? socket_find(p->right[i].socket) : NULL;
+			struct socket *to =
+				p->right[i].socket ? socket_find(p->right[i].socket) : NULL;
 
 			if (!to)
 				continue;
@@ -76,7 +79,8 @@ static void mark_root(struct socket *s)
 
 	if (s->listener || s->state == SOCKET_DEAD)
 		return;		/* it hangs on its listener; it is gone already */
-	if (!s->travelling || k_handle_info(s->sample, &info) < 0 || info.references > s->travelling)
+	if (!s->travelling || k_handle_info(s->sample, &info) < 0 ||
+	    info.references > s->travelling)
 		mark(s);
 }
 
@@ -100,7 +104,8 @@ void garbage_collect(void)
 	int64_t now = srv_now();
 
 	garbage_suspected = false;
-	if (!vfs->sockets->inflight_sockets || (vfs->sockets->inflight_sockets > MANY && now - last < PAUSE))
+	if (!vfs->sockets->inflight_sockets ||
+	    (vfs->sockets->inflight_sockets > MANY && now - last < PAUSE))
 		return;		/* none; or garbage_watch() will see to it */
 	last = now;
 	failed = false;

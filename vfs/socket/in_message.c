@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Sending and receiving in all forms: arguments in, one attempt (stream.c, packet.c), and then an answer or a place to wait. */
+/*
+ * Sending and receiving in all forms: arguments in, one attempt (stream.c, packet.c), and then an
+ * answer or a place to wait.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -11,7 +14,7 @@
 
 static struct message message;
 
-/* --- one message -------------------------------------------------------------------------------------------- */
+/* --- one message -------------------------------------------------------------------------- */
 
 static int64_t send_once(struct request *r, struct socket *s, struct message *m)
 {
@@ -38,14 +41,17 @@ static int64_t receive_message(struct request *r, struct socket *s, struct messa
 {
 	int64_t e = receive_once(r, s, m);
 
-	return e == -EAGAIN && !m->nonblock ? wait_park(r, m->wait_on, s->receive_timeout, m->done) : e;
+	return e == -EAGAIN && !m->nonblock ?
+		       wait_park(r, m->wait_on, s->receive_timeout, m->done) :
+		       e;
 }
 
 int64_t socket_read(struct request *r, struct socket *s)
 {
 	int64_t e = 0;
 
-	if (r->m->number == 17 || r->m->number == 295 || (r->m->number == 327 && (int64_t)request_arg(r, 3) != -1))
+	if (r->m->number == 17 || r->m->number == 295 ||
+	    (r->m->number == 327 && (int64_t)request_arg(r, 3) != -1))
 		return -ESPIPE;
 	if (r->m->number == 0)
 		message_plain(r, &message, request_arg(r, 1), request_arg(r, 2), 0);
@@ -58,7 +64,8 @@ int64_t socket_write(struct request *r, struct socket *s)
 {
 	int64_t e = 0;
 
-	if (r->m->number == 18 || r->m->number == 296 || (r->m->number == 328 && (int64_t)request_arg(r, 3) != -1))
+	if (r->m->number == 18 || r->m->number == 296 ||
+	    (r->m->number == 328 && (int64_t)request_arg(r, 3) != -1))
 		return -ESPIPE;
 	if (r->m->number == 1)
 		message_plain(r, &message, request_arg(r, 1), request_arg(r, 2), 0);
@@ -83,7 +90,8 @@ int64_t in_sendto(struct request *r)
 
 	if (e)
 		return e;
-	message_plain(r, &message, request_arg(r, 1), request_arg(r, 2), (uint32_t)request_arg(r, 3));
+	message_plain(r, &message, request_arg(r, 1), request_arg(r, 2),
+		      (uint32_t)request_arg(r, 3));
 	message.name = request_arg(r, 4);
 	message.name_size = message.name ? (uint32_t)request_arg(r, 5) : 0;
 	if ((int32_t)message.name_size < 0)
@@ -99,7 +107,8 @@ int64_t in_recvfrom(struct request *r)
 
 	if (e)
 		return e;
-	message_plain(r, &message, request_arg(r, 1), request_arg(r, 2), (uint32_t)request_arg(r, 3));
+	message_plain(r, &message, request_arg(r, 1), request_arg(r, 2),
+		      (uint32_t)request_arg(r, 3));
 	message.name = request_arg(r, 4);
 	message.name_size_at = request_arg(r, 5);
 	if (message.name) {
@@ -131,11 +140,11 @@ int64_t in_recvmsg(struct request *r)
 	return e ? e : receive_message(r, s, &message);
 }
 
-/* --- many messages ------------------------------------------------------------------------------------------- */
+/* --- many messages ------------------------------------------------------------------------ */
 
 /*
- * `done` messages are finished and noted; each is an operation of its own. What a call that came again has done already is in the socket's
- * progress record.
+ * `done` messages are finished and noted; each is an operation of its own. What a call that came
+ * again has done already is in the socket's progress record.
  */
 struct batch {
 	struct socket *s;
@@ -153,16 +162,19 @@ static int64_t batch_begin(struct request *r, struct batch *b, bool receive)
 	b->progress = receive ? &b->s->receiving_many : &b->s->sending_many;
 	b->one = receive ? &b->s->receiving : &b->s->sending;
 	b->vector = request_arg(r, 1);
-	b->count = (uint32_t)request_arg(r, 2) < LX_IOV_MAX ? (uint32_t)request_arg(r, 2) : LX_IOV_MAX;
+	b->count =
+		(uint32_t)request_arg(r, 2) < LX_IOV_MAX ? (uint32_t)request_arg(r, 2) : LX_IOV_MAX;
 	b->flags = (uint32_t)request_arg(r, 3);
-	b->done = (uint32_t)(b->progress->call == r->m->call ? b->progress->done : (uint64_t)wait_done(r));
+	b->done = (uint32_t)(b->progress->call == r->m->call ? b->progress->done :
+							       (uint64_t)wait_done(r));
 	return 0;
 }
 
 /* The message that is next. */
 static int64_t batch_header(struct request *r, struct batch *b, uint32_t flags)
 {
-	int64_t e = message_header(r, &message, b->vector + b->done * sizeof(struct lx_mmsghdr), flags);
+	int64_t e =
+		message_header(r, &message, b->vector + b->done * sizeof(struct lx_mmsghdr), flags);
 
 	message.batch = true;
 	return e;
@@ -172,7 +184,10 @@ static int64_t batch_header(struct request *r, struct batch *b, uint32_t flags)
 static int64_t batch_next(struct request *r, struct batch *b, int64_t size)
 {
 	uint32_t told = (uint32_t)size;
-	int64_t e = k_caller_write(srv_endpoint(), r->m->call, b->vector + b->done * sizeof(struct lx_mmsghdr) + offsetof(struct lx_mmsghdr, size), &told, sizeof told);
+	int64_t e = k_caller_write(srv_endpoint(), r->m->call,
+				   b->vector + b->done * sizeof(struct lx_mmsghdr) +
+					   offsetof(struct lx_mmsghdr, size),
+				   &told, sizeof told);
 
 	if (e < 0)
 		return e;

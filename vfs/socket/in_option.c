@@ -14,7 +14,9 @@
 /* Options of which only the value is kept: a bit of s->plain. */
 static int plain_bit(int option)
 {
-	static const uint8_t plain[] = { LX_SO_DEBUG, LX_SO_REUSEADDR, LX_SO_DONTROUTE, LX_SO_BROADCAST, LX_SO_KEEPALIVE, LX_SO_OOBINLINE, LX_SO_NO_CHECK, LX_SO_REUSEPORT };
+	static const uint8_t plain[] = { LX_SO_DEBUG,     LX_SO_REUSEADDR, LX_SO_DONTROUTE,
+					 LX_SO_BROADCAST, LX_SO_KEEPALIVE, LX_SO_OOBINLINE,
+					 LX_SO_NO_CHECK,  LX_SO_REUSEPORT };
 
 	for (unsigned i = 0; i < sizeof plain; i++) {
 		if (plain[i] == option)
@@ -23,7 +25,7 @@ static int plain_bit(int option)
 	return -1;
 }
 
-/* --- setting ------------------------------------------------------------------------------------------------ */
+/* --- setting ------------------------------------------------------------------------------ */
 
 static int64_t timeout_read(struct request *r, uint64_t from, uint64_t size, int64_t *ns)
 {
@@ -106,7 +108,8 @@ static int64_t set_int(struct request *r, struct socket *s, int option, int32_t 
 static int64_t set_linger(struct request *r, struct socket *s, uint64_t from, uint64_t size)
 {
 	int32_t v[2];
-	int64_t e = size < sizeof v ? -EINVAL : k_caller_read(srv_endpoint(), r->m->call, v, from, sizeof v);
+	int64_t e = size < sizeof v ? -EINVAL :
+				      k_caller_read(srv_endpoint(), r->m->call, v, from, sizeof v);
 
 	if (e < 0)
 		return e;
@@ -152,7 +155,7 @@ int64_t in_setsockopt(struct request *r)
 	return e;
 }
 
-/* --- getting ------------------------------------------------------------------------------------------------ */
+/* --- getting ------------------------------------------------------------------------------ */
 
 union value {
 	int32_t number[2];
@@ -259,11 +262,12 @@ int64_t in_getsockopt(struct request *r)
 	/* written before the commit: an error that is told is told once */
 	e = k_caller_write(srv_endpoint(), r->m->call, request_arg(r, 3), &v, (size_t)size);
 	if (e >= 0)
-		e = k_caller_write(srv_endpoint(), r->m->call, request_arg(r, 4), &size, sizeof size);
+		e = k_caller_write(srv_endpoint(), r->m->call, request_arg(r, 4), &size,
+				   sizeof size);
 	return e < 0 ? e : 0;
 }
 
-/* --- ioctl -------------------------------------------------------------------------------------------------- */
+/* --- ioctl -------------------------------------------------------------------------------- */
 
 /* What one can read. */
 static int64_t readable(const struct socket *s, int32_t *n)
@@ -282,7 +286,10 @@ static int64_t readable(const struct socket *s, int32_t *n)
 	return 0;
 }
 
-/* Requests about network interfaces (SIOCADDRT to SIOCSIFMAP) work on any socket: if_nametoindex() asks on one of ours. */
+/*
+ * Requests about network interfaces (SIOCADDRT to SIOCSIFMAP) work on any socket: if_nametoindex()
+ * asks on one of ours.
+ */
 #define SIOC_INTERFACE_FIRST	0x890bu
 #define SIOC_INTERFACE_LAST	0x8971u
 
@@ -304,7 +311,8 @@ int64_t socket_ioctl(struct request *r, struct socket *s, uint32_t command)
 		}
 		break;
 	default:
-		if (command < SIOC_INTERFACE_FIRST || command > SIOC_INTERFACE_LAST || request_network < 0)
+		if (command < SIOC_INTERFACE_FIRST || command > SIOC_INTERFACE_LAST ||
+		    request_network < 0)
 			return -ENOTTY;
 		request_commit();
 		srv_forward_as_is(r->m->call, request_network);

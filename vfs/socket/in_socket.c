@@ -25,9 +25,12 @@ static struct lx_ucred own_cred(const struct request *r)
 	return (struct lx_ucred){ r->m->pid, r->cred->euid, r->cred->egid };
 }
 
-/* --- socket, socketpair ------------------------------------------------------------------------------------- */
+/* --- socket, socketpair ------------------------------------------------------------------- */
 
-/* The kind that family, type and protocol ask for; REQUEST_DONE: another server's, and the caller has been forwarded. */
+/*
+ * The kind that family, type and protocol ask for; REQUEST_DONE: another server's, and the caller
+ * has been forwarded.
+ */
 static int64_t kind_of(struct request *r, bool pair, uint8_t *kind)
 {
 	uint64_t family = request_arg(r, 0), protocol = (uint32_t)request_arg(r, 2);
@@ -68,7 +71,8 @@ static int64_t kind_of(struct request *r, bool pair, uint8_t *kind)
 
 static uint32_t install_flags(uint64_t type)
 {
-	return (type & LX_SOCK_CLOEXEC ? LX_O_CLOEXEC : 0) | (type & LX_SOCK_NONBLOCK ? LX_O_NONBLOCK : 0);
+	return (type & LX_SOCK_CLOEXEC ? LX_O_CLOEXEC : 0) |
+	       (type & LX_SOCK_NONBLOCK ? LX_O_NONBLOCK : 0);
 }
 
 int64_t in_socket(struct request *r)
@@ -112,7 +116,8 @@ static int64_t pair_make(struct request *r, uint8_t kind, struct socket *s[2])
 
 int64_t in_socketpair(struct request *r)
 {
-	uint32_t flags = install_flags(request_arg(r, 1)), install = flags & LX_O_CLOEXEC ? K_INSTALL_CLOEXEC : 0;
+	uint32_t flags = install_flags(request_arg(r, 1)),
+		 install = flags & LX_O_CLOEXEC ? K_INSTALL_CLOEXEC : 0;
 	struct socket *s[2];
 	uint8_t kind;
 	int64_t h[2], e = kind_of(r, true, &kind);
@@ -140,7 +145,7 @@ int64_t in_socketpair(struct request *r)
 	return REQUEST_DONE;
 }
 
-/* --- bind, listen ------------------------------------------------------------------------------------------- */
+/* --- bind, listen ------------------------------------------------------------------------- */
 
 int64_t in_bind(struct request *r)
 {
@@ -175,7 +180,7 @@ int64_t in_listen(struct request *r)
 	return 0;
 }
 
-/* --- connect ------------------------------------------------------------------------------------------------ */
+/* --- connect ------------------------------------------------------------------------------ */
 
 static void disconnect(struct socket *s)
 {
@@ -271,7 +276,8 @@ static int64_t connect_listener(struct request *r, struct socket *s, const struc
 	if (l->state != SOCKET_LISTENING || l->shutdown & SHUT_RECEIVE)
 		return -ECONNREFUSED;
 	if (l->waiting > l->backlog)
-		return r->m->fd_flags & LX_O_NONBLOCK ? -EAGAIN : wait_park(r, l, s->send_timeout, 0);
+		return r->m->fd_flags & LX_O_NONBLOCK ? -EAGAIN :
+							wait_park(r, l, s->send_timeout, 0);
 	if (s->state != SOCKET_IDLE)
 		return s->state == SOCKET_CONNECTED ? -EISCONN : -EINVAL;
 	e = child_make(r, s, l);
@@ -295,7 +301,7 @@ int64_t in_connect(struct request *r)
 	return socket_connects(s) ? connect_listener(r, s, &name) : connect_datagrams(r, s, &name);
 }
 
-/* --- accept ------------------------------------------------------------------------------------------------- */
+/* --- accept ------------------------------------------------------------------------------- */
 
 static int64_t accept_flags(struct request *r, uint32_t flags)
 {
@@ -314,7 +320,8 @@ static int64_t accept_flags(struct request *r, uint32_t flags)
 		return -EINVAL;
 	child = s->first;
 	if (!child)
-		return r->m->fd_flags & LX_O_NONBLOCK ? -EAGAIN : wait_park(r, s, s->receive_timeout, 0);
+		return r->m->fd_flags & LX_O_NONBLOCK ? -EAGAIN :
+							wait_park(r, s, s->receive_timeout, 0);
 	e = to ? name_room(r, size_to, &room) : 0;
 	if (!e)
 		e = socket_open(r, child, install_flags(flags));
@@ -337,7 +344,7 @@ int64_t in_accept4(struct request *r)
 	return accept_flags(r, (uint32_t)request_arg(r, 3));
 }
 
-/* --- shutdown ----------------------------------------------------------------------------------------------- */
+/* --- shutdown ----------------------------------------------------------------------------- */
 
 int64_t in_shutdown(struct request *r)
 {
@@ -361,7 +368,7 @@ int64_t in_shutdown(struct request *r)
 	return 0;
 }
 
-/* --- names -------------------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------- */
 
 static int64_t tell(struct request *r, const struct socket *s)
 {

@@ -20,7 +20,8 @@ static void message_begin(const struct request *r, struct message *m, uint32_t f
 	m->done = 0;
 }
 
-void message_plain(const struct request *r, struct message *m, uint64_t base, uint64_t size, uint32_t flags)
+void message_plain(const struct request *r, struct message *m, uint64_t base, uint64_t size,
+		   uint32_t flags)
 {
 	message_begin(r, m, flags);
 	m->count = 1;
@@ -30,7 +31,8 @@ void message_plain(const struct request *r, struct message *m, uint64_t base, ui
 
 static int64_t buffers_read(struct request *r, struct message *m, uint64_t iov, uint64_t count)
 {
-	int64_t e = count ? k_caller_read(srv_endpoint(), r->m->call, m->buffer, iov, count * 16) : 0;
+	int64_t e =
+		count ? k_caller_read(srv_endpoint(), r->m->call, m->buffer, iov, count * 16) : 0;
 
 	if (e < 0)
 		return e;
@@ -45,7 +47,8 @@ static int64_t buffers_read(struct request *r, struct message *m, uint64_t iov, 
 	return 0;
 }
 
-int64_t message_vector(struct request *r, struct message *m, uint64_t iov, uint64_t count, uint32_t flags)
+int64_t message_vector(struct request *r, struct message *m, uint64_t iov, uint64_t count,
+		       uint32_t flags)
 {
 	message_begin(r, m, flags);
 	return count > LX_IOV_MAX ? -EINVAL : buffers_read(r, m, iov, count);
@@ -72,7 +75,8 @@ int64_t message_header(struct request *r, struct message *m, uint64_t header, ui
 }
 
 /* Goes through the pieces of the buffers from offset on. */
-static int64_t move(struct request *r, const struct message *m, uint64_t offset, char *here, uint64_t n, bool in)
+static int64_t move(struct request *r, const struct message *m, uint64_t offset, char *here,
+		    uint64_t n, bool in)
 {
 	int ep = srv_endpoint();
 
@@ -88,7 +92,8 @@ static int64_t move(struct request *r, const struct message *m, uint64_t offset,
 		if (piece > n)
 			piece = n;
 		at = m->buffer[i].base + offset;
-		e = in ? k_caller_read(ep, r->m->call, here, at, piece) : k_caller_write(ep, r->m->call, at, here, piece);
+		e = in ? k_caller_read(ep, r->m->call, here, at, piece) :
+			 k_caller_write(ep, r->m->call, at, here, piece);
 		if (e < 0)
 			return e;
 		here += piece;
@@ -98,18 +103,21 @@ static int64_t move(struct request *r, const struct message *m, uint64_t offset,
 	return 0;
 }
 
-int64_t message_gather(struct request *r, const struct message *m, uint64_t offset, void *to, uint64_t n)
+int64_t message_gather(struct request *r, const struct message *m, uint64_t offset, void *to,
+		       uint64_t n)
 {
 	return move(r, m, offset, to, n, true);
 }
 
-int64_t message_scatter(struct request *r, const struct message *m, uint64_t offset, const void *from, uint64_t n)
+int64_t message_scatter(struct request *r, const struct message *m, uint64_t offset,
+			const void *from, uint64_t n)
 {
 	return move(r, m, offset, (char *)from, n, false);
 }
 
 /* The address at `to` with room for `room` bytes, and how long it is at size_at. */
-static int64_t tell_name(struct request *r, const struct socket *from, uint64_t to, uint32_t room, uint64_t size_at)
+static int64_t tell_name(struct request *r, const struct socket *from, uint64_t to, uint32_t room,
+			 uint64_t size_at)
 {
 	struct lx_sockaddr_un address;
 	uint32_t size = 0;
@@ -118,7 +126,8 @@ static int64_t tell_name(struct request *r, const struct socket *from, uint64_t 
 	if (from && from->name.size)
 		size = name_address(from, &address);
 	if (to && size && room)
-		e = k_caller_write(srv_endpoint(), r->m->call, to, &address, size < room ? size : room);
+		e = k_caller_write(srv_endpoint(), r->m->call, to, &address,
+				   size < room ? size : room);
 	if (e >= 0)
 		e = k_caller_write(srv_endpoint(), r->m->call, size_at, &size, sizeof size);
 	return e;
@@ -129,13 +138,17 @@ int64_t message_tell(struct request *r, const struct message *m, const struct so
 	struct {
 		uint64_t control_size;
 		uint32_t flags;
-	} __attribute__((packed)) end = { m->control_used, m->out_flags | (m->flags & LX_MSG_CMSG_CLOEXEC) };
+	} __attribute__((packed))
+	end = { m->control_used, m->out_flags | (m->flags & LX_MSG_CMSG_CLOEXEC) };
 	int64_t e;
 
 	if (!m->header)
 		return m->name ? tell_name(r, from, m->name, m->name_size, m->name_size_at) : 0;
-	e = tell_name(r, from, m->name, m->name_size, m->header + offsetof(struct lx_msghdr, name_size));
+	e = tell_name(r, from, m->name, m->name_size,
+		      m->header + offsetof(struct lx_msghdr, name_size));
 	if (e >= 0)
-		e = k_caller_write(srv_endpoint(), r->m->call, m->header + offsetof(struct lx_msghdr, control_size), &end, sizeof end);
+		e = k_caller_write(srv_endpoint(), r->m->call,
+				   m->header + offsetof(struct lx_msghdr, control_size), &end,
+				   sizeof end);
 	return e < 0 ? e : 0;
 }

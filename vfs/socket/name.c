@@ -31,11 +31,12 @@ uint32_t name_address(const struct socket *s, struct lx_sockaddr_un *to)
 	to->family = LX_AF_UNIX;
 	if (!s)
 		return 2;
-	memcpy(to->path, s->name.path, s->name.size < sizeof to->path ? s->name.size : sizeof to->path);
+	memcpy(to->path, s->name.path,
+	       s->name.size < sizeof to->path ? s->name.size : sizeof to->path);
 	return 2u + s->name.size;
 }
 
-/* --- abstract names ----------------------------------------------------------------------------------------- */
+/* --- abstract names ----------------------------------------------------------------------- */
 
 static struct socket **chain_of(const char *path, uint32_t size, uint8_t type)
 {
@@ -86,7 +87,7 @@ int64_t name_autobind(struct socket *s)
 	return -ENOSPC;
 }
 
-/* --- paths -------------------------------------------------------------------------------------------------- */
+/* --- paths -------------------------------------------------------------------------------- */
 
 static int64_t bind_path(struct request *r, struct socket *s, const struct name_given *name)
 {
@@ -147,7 +148,8 @@ void name_unbind(struct socket *s)
 		state_set(*chain, s->name_chain);
 }
 
-int64_t name_find(struct request *r, const struct name_given *name, uint8_t type, struct socket **out)
+int64_t name_find(struct request *r, const struct name_given *name, uint8_t type,
+		  struct socket **out)
 {
 	struct walk w;
 	int64_t e;
@@ -165,13 +167,14 @@ int64_t name_find(struct request *r, const struct name_given *name, uint8_t type
 		e = cred_permit(r->cred, w.at.node, LX_W_OK);
 	if (e)
 		return e;
-	if (!node_is(w.at.node, LX_S_IFSOCK) || w.at.node->fs->kind == FS_SOCKETS || !w.at.node->socket)
+	if (!node_is(w.at.node, LX_S_IFSOCK) || w.at.node->fs->kind == FS_SOCKETS ||
+	    !w.at.node->socket)
 		return -ECONNREFUSED;
 	*out = w.at.node->socket;
 	return (*out)->type == type ? 0 : -EPROTOTYPE;
 }
 
-/* --- telling a name ----------------------------------------------------------------------------------------- */
+/* --- telling a name ----------------------------------------------------------------------- */
 
 int64_t name_room(struct request *r, uint64_t size_to, int32_t *room)
 {

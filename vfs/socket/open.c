@@ -24,9 +24,13 @@ int64_t socket_channels(struct socket *s)
 
 int64_t socket_open(struct request *r, struct socket *s, uint32_t flags)
 {
-	struct k_description d = { .plane = K_PLANE_NONE, .object = -1, .object2 = -1, .flags = K_DESCRIPTION_NOSEEK | K_DESCRIPTION_EAGER };
+	struct k_description d = { .plane = K_PLANE_NONE,
+				   .object = -1,
+				   .object2 = -1,
+				   .flags = K_DESCRIPTION_NOSEEK | K_DESCRIPTION_EAGER };
 	struct mount *m = vfs->sockets->mount;
-	struct pos at = { m, node_create(m->fs, LX_S_IFSOCK | 0777, r->cred->fsuid, r->cred->fsgid, request_now()) };
+	struct pos at = { m, node_create(m->fs, LX_S_IFSOCK | 0777, r->cred->fsuid, r->cred->fsgid,
+					 request_now()) };
 	struct file *f;
 	int64_t h;
 
@@ -36,7 +40,10 @@ int64_t socket_open(struct request *r, struct socket *s, uint32_t flags)
 	if (h < 0)
 		return h;
 	d.source = node_new_handle((int)h);
-	/* a stream's end is in its pipes; of any other socket's end only we can tell its peer, and close must not return before that */
+	/*
+	 * a stream's end is in its pipes; of any other socket's end only we can tell its peer, and
+	 * close must not return before that
+	 */
 	if (!socket_is_stream(s) || s->state != SOCKET_CONNECTED)
 		d.decline = K_DECLINE_CLOSE;
 	if (socket_is_stream(s)) {

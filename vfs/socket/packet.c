@@ -5,7 +5,8 @@
 #include "message.h"
 
 /* Who is to get it. */
-static int64_t receiver_find(struct request *r, struct socket *s, const struct message *m, struct socket **out)
+static int64_t receiver_find(struct request *r, struct socket *s, const struct message *m,
+			     struct socket **out)
 {
 	struct name_given name;
 	int64_t e;
@@ -51,7 +52,8 @@ static int64_t may_send(struct socket *s, struct socket *to, struct message *m)
 	return 0;
 }
 
-static int64_t deliver(struct request *r, struct socket *s, struct socket *to, const struct message *m)
+static int64_t deliver(struct request *r, struct socket *s, struct socket *to,
+		       const struct message *m)
 {
 	static struct right rights[LX_SCM_MAX_FD];
 	struct parcel *p;
@@ -113,7 +115,7 @@ int64_t packet_send(struct request *r, struct socket *s, struct message *m)
 	return e ? e : deliver(r, s, to, m);
 }
 
-/* --- receiving ---------------------------------------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------------------------- */
 
 /* There is no parcel. */
 static int64_t nothing_there(struct socket *s, struct message *m, struct request *r)

@@ -31,7 +31,8 @@ static void count_rights(const struct parcel *p, int32_t sign)
 	}
 }
 
-struct parcel *parcel_create(uint32_t size, const struct right *rights, uint32_t count, int64_t *error)
+struct parcel *parcel_create(uint32_t size, const struct right *rights, uint32_t count,
+			     int64_t *error)
 {
 	struct parcel *p;
 

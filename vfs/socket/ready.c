@@ -2,17 +2,19 @@
 /*
  * Readiness: from the state of a socket to the bits of its source, by Linux's rules.
  *
- * On a connected stream the pipes themselves tell what can be read and written, and carry reads and writes. Calls of a direction
- * come here while there is something that a pipe cannot do: descriptors or credentials on their way, a timeout. Once it is shut
- * down, our bits alone count for it.
+ * On a connected stream the pipes themselves tell what can be read and written, and carry reads and
+ * writes. Calls of a direction come here while there is something that a pipe cannot do:
+ * descriptors or credentials on their way, a timeout. Once it is shut down, our bits alone count
+ * for it.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "socket.h"
 
-#define ALL (LX_POLLIN | LX_POLLOUT | LX_POLLERR | LX_POLLHUP | LX_POLLRDHUP | K_SOURCE_DECLINE_READ | K_SOURCE_DECLINE_WRITE | \
-	K_SOURCE_CALLS_READ | K_SOURCE_CALLS_WRITE)
+#define ALL                                                                                        \
+	(LX_POLLIN | LX_POLLOUT | LX_POLLERR | LX_POLLHUP | LX_POLLRDHUP | K_SOURCE_DECLINE_READ | \
+	 K_SOURCE_DECLINE_WRITE | K_SOURCE_CALLS_READ | K_SOURCE_CALLS_WRITE)
 
 bool ready_queue_full(const struct socket *to)
 {
@@ -32,15 +34,19 @@ static bool has_pending(const struct socket *l)
 
 static uint32_t common_bits(const struct socket *s)
 {
-	return (s->error ? LX_POLLERR : 0) | (s->shutdown & SHUT_RECEIVE ? LX_POLLIN | LX_POLLRDHUP : 0) |
-		(s->shutdown == (SHUT_RECEIVE | SHUT_SEND) ? LX_POLLHUP : 0);
+	return (s->error ? LX_POLLERR : 0) |
+	       (s->shutdown & SHUT_RECEIVE ? LX_POLLIN | LX_POLLRDHUP : 0) |
+	       (s->shutdown == (SHUT_RECEIVE | SHUT_SEND) ? LX_POLLHUP : 0);
 }
 
 static uint32_t connected_bits(const struct socket *s)
 {
 	uint32_t bits = common_bits(s);
 
-	/* the pipes do not know of a shutdown; when the peer is gone, they do, unless it did not read everything */
+	/*
+	 * the pipes do not know of a shutdown; when the peer is gone, they do, unless it did not
+	 * read everything
+	 */
 	if (s->reset || (s->shutdown & SHUT_RECEIVE && !s->peer_gone))
 		bits |= K_SOURCE_DECLINE_READ;
 	else if (s->in->first || s->passcred || s->receive_timeout)
@@ -76,7 +82,8 @@ static uint32_t packet_bits(const struct socket *s)
 		bits |= LX_POLLIN;
 	if (socket_connects(s) && s->state == SOCKET_IDLE)
 		bits |= LX_POLLHUP;
-	if (ready_to_send(s) && !(s->peer && s->peer->state != SOCKET_DEAD && s->peer->peer != s && ready_queue_full(s->peer)))
+	if (ready_to_send(s) && !(s->peer && s->peer->state != SOCKET_DEAD && s->peer->peer != s &&
+				  ready_queue_full(s->peer)))
 		bits |= LX_POLLOUT;
 	return bits;
 }
@@ -95,7 +102,7 @@ void ready_update(struct socket *s, bool pulse)
 		state_set(s->bits, bits);
 }
 
-/* --- what changed ------------------------------------------------------------------------------------------- */
+/* --- what changed ------------------------------------------------------------------------- */
 
 struct change {
 	struct socket *socket;

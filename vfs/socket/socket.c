@@ -26,7 +26,9 @@ static int mount_create(struct socket_table *t)
 	state_set(t->mount, mount_add((struct pos){ NULL, NULL }, fs, n, "sockfs", 0));
 	if (!t->mount)
 		return -ENOMEM;
-	/* the root's node is what other servers' sockets show themselves as: in_node() fills it in */
+	/*
+	 * the root's node is what other servers' sockets show themselves as: in_node() fills it in
+	 */
 	f = file_create(FILE_PIN, (struct pos){ t->mount, n }, 0);
 	if (!f)
 		return -ENOMEM;

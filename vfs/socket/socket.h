@@ -2,15 +2,17 @@
 /*
  * AF_UNIX sockets: what the VFS remembers of them.
  *
- * A socket is a record in the state arena, found by a number that is never used again. Its open file (core/file.h) and an anonymous
- * node stand for it in the caller's table; a socket that waits to be accepted has neither yet. What it receives is a
- * channel: for streams a kernel pipe, which two connected sockets share the other way round, so that bytes never come here; for
- * datagrams and sequenced packets a list of parcels. What cannot lie in a pipe (descriptors on their way, credentials)
- * is a parcel with a position in the stream.
+ * A socket is a record in the state arena, found by a number that is never used again. Its open
+ * file (core/file.h) and an anonymous node stand for it in the caller's table; a socket that waits
+ * to be accepted has neither yet. What it receives is a channel: for streams a kernel pipe, which
+ * two connected sockets share the other way round, so that bytes never come here; for datagrams and
+ * sequenced packets a list of parcels. What cannot lie in a pipe (descriptors on their way,
+ * credentials) is a parcel with a position in the stream.
  *
- * The records are changed like all state, through state_set and undo_save. What follows from a change for others (readiness, sleepers) is
- * done by socket_changed() and after the commit by ready_settle(). Invariant: `refs` counts the open file or the place in
- * a listener's queue, every `peer` that points here, and every parcel that was sent from here.
+ * The records are changed like all state, through state_set and undo_save. What follows from a
+ * change for others (readiness, sleepers) is done by socket_changed() and after the commit by
+ * ready_settle(). Invariant: `refs` counts the open file or the place in a listener's queue, every
+ * `peer` that points here, and every parcel that was sent from here.
  */
 #ifndef VFS_SOCKET_SOCKET_H
 #define VFS_SOCKET_SOCKET_H
@@ -33,9 +35,11 @@ struct socket_name {
 /* How far a call of the slow path has come, should the server die: see stream.c. */
 struct socket_progress {
 	uint64_t call, done;	/* bytes (or messages) that are done */
-	uint64_t at;		/* the pipe's total when a transfer was begun; what it is more than that is done, too */
+	/* the pipe's total when a transfer was begun; what it is more than that is done, too */
+	uint64_t at;
 	bool begun;
-	bool told;		/* receiving: with what is done, the call is over and its caller knows all but the result */
+	/* receiving: with what is done, the call is over and its caller knows all but the result */
+	bool told;
 };
 
 struct socket {
@@ -44,9 +48,11 @@ struct socket {
 	uint32_t refs;
 	uint8_t type;			/* LX_SOCK_STREAM, _DGRAM, _SEQPACKET */
 	uint8_t state;			/* enum socket_state */
-	uint8_t shutdown;		/* SHUT_* of its own; what the peer's shutdown means for us is noted here too */
+	/* SHUT_* of its own; what the peer's shutdown means for us is noted here too */
+	uint8_t shutdown;
 	bool peer_gone;			/* the peer was closed: the pipes know */
-	bool reset;			/* .. with unread data: the pipes' word does not count any more */
+	/* .. with unread data: the pipes' word does not count any more */
+	bool reset;
 	bool was_full;			/* somebody may wait for room in its queue */
 	bool passcred;
 	int32_t error;			/* SO_ERROR, positive */
@@ -74,7 +80,8 @@ struct socket {
 	uint32_t waiting, backlog;
 	/* to be accepted */
 	struct socket *listener, *next;
-	uint64_t accept_call;		/* it is on its way to whoever made this call, but that is not certain yet */
+	/* it is on its way to whoever made this call, but that is not certain yet */
+	uint64_t accept_call;
 	/* garbage.c's, anew at each collection */
 	bool marked;
 	uint32_t travelling;		/* its descriptors on their way */
@@ -92,12 +99,14 @@ struct socket_table {
 	uint64_t last_number;
 	uint32_t count;			/* sockets */
 	uint32_t by_user[INFLIGHT_CHAINS];	/* sockets by uid, folded */
-	uint32_t inflight[INFLIGHT_CHAINS];	/* descriptors on their way, by the sender's uid, folded */
+	/* descriptors on their way, by the sender's uid, folded */
+	uint32_t inflight[INFLIGHT_CHAINS];
 	uint32_t inflight_sockets;	/* those of sockets of ours: there may be cycles */
 	uint64_t weight;		/* of all parcels */
 	uint32_t autobind;
 	struct mount *mount;		/* of the anonymous nodes */
-	uint64_t foreign;		/* cookie of the open file that stands for other servers' sockets */
+	/* cookie of the open file that stands for other servers' sockets */
+	uint64_t foreign;
 };
 
 /* Makes the anchor. 0 or -ENOMEM. */
@@ -126,10 +135,15 @@ static inline bool socket_connects(const struct socket *s)
 	return s->type != LX_SOCK_DGRAM;
 }
 
-/* open.c: node, source, channels, open file and description. Returns the handle of the description. */
+/*
+ * open.c: node, source, channels, open file and description. Returns the handle of the description.
+ */
 int64_t socket_open(struct request *r, struct socket *s, uint32_t flags);
 int64_t socket_channels(struct socket *s);
-/* close.c. The description of f is gone: does all that may be done in pieces (committing), before the record of f goes. */
+/*
+ * close.c. The description of f is gone: does all that may be done in pieces (committing), before
+ * the record of f goes.
+ */
 void socket_close(struct file *f);
 /* The rest, in the same operation in which f goes. */
 void socket_closed(struct socket *s);
@@ -139,7 +153,10 @@ void socket_join(struct socket *a, struct socket *b);
 void socket_unqueue(struct socket *s);
 /* The accept of which a message said that it has arrived. */
 void socket_accept_settle(void);
-/* The successor's: closes what was under way, sets readiness anew. Before handles are swept: socket_know. */
+/*
+ * The successor's: closes what was under way, sets readiness anew. Before handles are swept:
+ * socket_know.
+ */
 void socket_know(void (*know)(int32_t handle));
 void socket_recover(void);
 void stream_recover(struct socket *s);	/* stream.c */
@@ -150,7 +167,10 @@ void wait_lost(void);
 void ready_lost(void);
 
 /* --- readiness and waiting: ready.c, wait.c --- */
-/* The state of s changed in a way that poll or a sleeper may care for. pulse: there is more of the same (edge-triggered). */
+/*
+ * The state of s changed in a way that poll or a sleeper may care for. pulse: there is more of the
+ * same (edge-triggered).
+ */
 void socket_changed(struct socket *s, bool pulse);
 void socket_forget(const struct socket *s);
 /* At once, before something that depends on it. */
@@ -162,9 +182,10 @@ bool ready_to_send(const struct socket *s);
 bool ready_queue_full(const struct socket *to);
 
 /*
- * The call cannot go on: it is parked until `on` changes, and then carried out again from the start. timeout: in ns, 0 for none; when it
- * is over the answer is EAGAIN, and with one a signal ends the call for good. done: what it has done so far, for wait_done(); the
- * answer in both cases, if it is positive.
+ * The call cannot go on: it is parked until `on` changes, and then carried out again from the
+ * start. timeout: in ns, 0 for none; when it is over the answer is EAGAIN, and with one a signal
+ * ends the call for good. done: what it has done so far, for wait_done(); the answer in both cases,
+ * if it is positive.
  */
 int64_t wait_park(struct request *r, struct socket *on, int64_t timeout, int64_t done);
 /* What this call had done when it was parked; 0: it was not. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Streams, where the VFS moves the bytes itself: calls with control data, flags or addresses, timeouts, halves that were shut down. (All else goes
- * through the pipes without us.)
+ * Streams, where the VFS moves the bytes itself: calls with control data, flags or addresses,
+ * timeouts, halves that were shut down. (All else goes through the pipes without us.)
  *
- * A transfer is noted in the state before it is made, with the pipe's total at that moment. If the server dies, the successor sees
- * by the total whether it was made (stream_recover), and the call, when it comes again, goes on after what is done. Reads are
- * declined while parcels are in the channel, so that nothing overtakes them.
+ * A transfer is noted in the state before it is made, with the pipe's total at that moment. If the
+ * server dies, the successor sees by the total whether it was made (stream_recover), and the call,
+ * when it comes again, goes on after what is done. Reads are declined while parcels are in the
+ * channel, so that nothing overtakes them.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,17 +17,21 @@
 
 static char bytes[CHUNK];
 
-static uint64_t done_of(const struct request *r, const struct message *m, const struct socket_progress *p)
+static uint64_t done_of(const struct request *r, const struct message *m,
+			const struct socket_progress *p)
 {
 	if (p->call == r->m->call)
 		return p->done;
 	return m->batch ? 0 : (uint64_t)wait_done(r);
 }
 
-static void progress_begin(const struct request *r, struct socket_progress *p, uint64_t done, uint64_t at)
+static void progress_begin(const struct request *r, struct socket_progress *p, uint64_t done,
+			   uint64_t at)
 {
 	undo_save(p, sizeof *p);
-	*p = (struct socket_progress){ .call = r->m->call, .done = done, .at = at, .begun = true, .told = p->told };
+	*p = (struct socket_progress){
+		.call = r->m->call, .done = done, .at = at, .begun = true, .told = p->told
+	};
 	node_commit();
 }
 
@@ -37,7 +42,7 @@ static void progress_end(struct socket_progress *p, uint64_t done)
 	p->begun = false;
 }
 
-/* --- sending ------------------------------------------------------------------------------------------------ */
+/* --- sending ------------------------------------------------------------------------------ */
 
 static int64_t may_send(const struct socket *s, const struct message *m)
 {
@@ -60,14 +65,16 @@ static void parcel_written(struct channel *c, struct parcel *before, uint32_t si
 
 	state_set(p->size, size);
 	state_set(p->unwritten, 0);
-	if (!before || !same_cred(before, p) || before->at + before->size != p->at || size > UINT32_MAX - before->size)
+	if (!before || !same_cred(before, p) || before->at + before->size != p->at ||
+	    size > UINT32_MAX - before->size)
 		return;
 	state_set(before->size, before->size + size);
 	parcel_drop_last(c);
 }
 
 /* A parcel for the bytes that are to be written at `at`. */
-static int64_t parcel_prepare(struct request *r, struct socket *s, const struct message *m, uint64_t done, uint64_t at)
+static int64_t parcel_prepare(struct request *r, struct socket *s, const struct message *m,
+			      uint64_t done, uint64_t at)
 {
 	static struct right rights[LX_SCM_MAX_FD];
 	uint32_t count = done ? 0 : m->right_count;
@@ -88,7 +95,8 @@ static int64_t parcel_prepare(struct request *r, struct socket *s, const struct 
 }
 
 /* Some of the bytes from `done` on. How many, or an error. */
-static int64_t send_piece(struct request *r, struct socket *s, const struct message *m, uint64_t done)
+static int64_t send_piece(struct request *r, struct socket *s, const struct message *m,
+			  uint64_t done)
 {
 	struct channel *c = s->out;
 	struct parcel *before = c->last;
@@ -150,9 +158,12 @@ int64_t stream_send(struct request *r, struct socket *s, struct message *m)
 	return done || !e ? (int64_t)done : e;
 }
 
-/* --- receiving ---------------------------------------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------------------------- */
 
-/* What one receive may take from position `from` on, at most n bytes: it ends with the bytes that descriptors came with, and where credentials change. */
+/*
+ * What one receive may take from position `from` on, at most n bytes: it ends with the bytes that
+ * descriptors came with, and where credentials change.
+ */
 struct stretch {
 	uint64_t n;
 	bool cred_known;
@@ -197,7 +208,8 @@ out:
 }
 
 /* Takes n bytes out of the pipe for good, and the parcels that they were. */
-static void take(struct request *r, struct socket *s, struct stretch *t, uint64_t done, uint64_t taken)
+static void take(struct request *r, struct socket *s, struct stretch *t, uint64_t done,
+		 uint64_t taken)
 {
 	state_set(s->receiving.told, t->rights != NULL);
 	progress_begin(r, &s->receiving, done, taken);
@@ -205,13 +217,18 @@ static void take(struct request *r, struct socket *s, struct stretch *t, uint64_
 	progress_end(&s->receiving, done + t->n);
 	if (t->rights)
 		parcel_drop_rights(t->rights);
-	while (s->in->first && !s->in->first->unwritten && s->in->first->at + s->in->first->size <= taken + t->n)
+	while (s->in->first && !s->in->first->unwritten &&
+	       s->in->first->at + s->in->first->size <= taken + t->n)
 		parcel_drop_first(s->in);
 	socket_changed(s, false);
 }
 
-/* One stretch to the caller. How much; 0: the end; -EAGAIN: nothing there. *stop: the call ends with it. */
-static int64_t receive_piece(struct request *r, struct socket *s, struct message *m, uint64_t done, struct stretch *t, bool *stop)
+/*
+ * One stretch to the caller. How much; 0: the end; -EAGAIN: nothing there. *stop: the call ends
+ * with it.
+ */
+static int64_t receive_piece(struct request *r, struct socket *s, struct message *m, uint64_t done,
+			     struct stretch *t, bool *stop)
 {
 	bool peek = m->flags & LX_MSG_PEEK;
 	uint64_t skip = peek ? done : 0, n = m->size - done;
@@ -234,7 +251,8 @@ static int64_t receive_piece(struct request *r, struct socket *s, struct message
 	if (e != (int64_t)t->n)
 		return e < 0 ? e : -EAGAIN;
 	e = message_scatter(r, m, done, bytes, t->n);
-	if (!e && t->rights) {		/* they cannot be given twice: all is told before the bytes go */
+	/* they cannot be given twice: all is told before the bytes go */
+	if (!e && t->rights) {
 		e = control_give(r, m, s->passcred ? &t->cred : NULL, t->rights);
 		if (!e)
 			e = message_tell(r, m, s->peer);
@@ -260,7 +278,8 @@ static int64_t nothing_left(struct socket *s)
 	return s->shutdown & SHUT_RECEIVE ? 0 : -EAGAIN;
 }
 
-static int64_t receive_end(struct request *r, struct socket *s, struct message *m, const struct stretch *t, uint64_t done)
+static int64_t receive_end(struct request *r, struct socket *s, struct message *m,
+			   const struct stretch *t, uint64_t done)
 {
 	int64_t e = 0;
 
@@ -310,7 +329,7 @@ int64_t stream_receive(struct request *r, struct socket *s, struct message *m)
 	return receive_end(r, s, m, &t, done);
 }
 
-/* --- after a crash ------------------------------------------------------------------------------------------ */
+/* --- after a crash ------------------------------------------------------------------------ */
 
 static void recover_sending(struct socket *s)
 {
@@ -336,7 +355,8 @@ static void recover_receiving(struct socket *s)
 	if (!s->in || s->in->pipe < 0 || !s->receiving.begun)
 		return;
 	channel_info(s->in, &info);
-	while (s->in->first && !s->in->first->unwritten && s->in->first->at + s->in->first->size <= info.taken)
+	while (s->in->first && !s->in->first->unwritten &&
+	       s->in->first->at + s->in->first->size <= info.taken)
 		parcel_drop_first(s->in);
 	if (s->in->first && s->in->first->at < info.taken)
 		parcel_drop_rights(s->in->first);

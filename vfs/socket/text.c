@@ -19,12 +19,14 @@ static void line(struct socket *s)
 {
 	if (s->state == SOCKET_DEAD)
 		return;
-	fprintf(to, "%016lx: %08X %08X %08X %04X %02X %5lu", (unsigned long)s->number, (unsigned)s->refs + 1, 0u, s->state == SOCKET_LISTENING ? 0x10000u : 0u, s->type,
+	fprintf(to, "%016lx: %08X %08X %08X %04X %02X %5lu", (unsigned long)s->number,
+		(unsigned)s->refs + 1, 0u, s->state == SOCKET_LISTENING ? 0x10000u : 0u, s->type,
 		state_of(s), s->node ? (unsigned long)s->node->ino : 0);
 	if (s->name.size) {
 		fputc(' ', to);
 		/* an abstract name shows its zeros as @, a path ends before its own */
-		for (unsigned i = 0; i < s->name.size - (s->name.path[0] ? 1u : 0u) && i < sizeof s->name.path; i++)
+		for (unsigned i = 0;
+		     i < s->name.size - (s->name.path[0] ? 1u : 0u) && i < sizeof s->name.path; i++)
 			fputc(s->name.path[i] ? s->name.path[i] : '@', to);
 	}
 	fputc('\n', to);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls that wait for a socket (socket.h). Nothing of them is in the state: after a restart they come again. A parked call is carried out again from
- * its start when the socket changes, and parks again if it still has to; only its deadline and what it has done are kept.
+ * Calls that wait for a socket (socket.h). Nothing of them is in the state: after a restart they
+ * come again. A parked call is carried out again from its start when the socket changes, and parks
+ * again if it still has to; only its deadline and what it has done are kept.
  */
 #include <errno.h>
 #include <stdlib.h>

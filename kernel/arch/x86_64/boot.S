@@ -58,7 +58,8 @@ boot_multiboot:
 	cli
 	cld
 	movl %eax, %ebp
-	movl $PHYS(boot_tables_end), %ecx /* the tables: bss, but a loader may have left them dirty */
+	/* the tables: bss, but a loader may have left them dirty */
+	movl $PHYS(boot_tables_end), %ecx
 	movl $PHYS(boot_root), %edi
 	subl %edi, %ecx
 	shrl $2, %ecx

@@ -1,9 +1,9 @@
 /*
  * CPUs: what they can do, their blocks and descriptor tables, and starting the others.
  *
- * Each CPU has a window of virtual addresses with its stacks and guard pages between them. Its block
- * (struct arch_cpu, with TSS and GDT in it) lies at the top of the kernel stack's last page. The
- * other CPUs come through the trampoline in any order and take tickets; they wait halted until
+ * Each CPU has a window of virtual addresses with its stacks and guard pages between them. Its
+ * block (struct arch_cpu, with TSS and GDT in it) lies at the top of the kernel stack's last page.
+ * The other CPUs come through the trampoline in any order and take tickets; they wait halted until
  * arch_cpu_start_others().
  *
  * SPDX-License-Identifier: MIT
@@ -191,7 +191,8 @@ void cpu_setup(struct arch_cpu *cpu)
 	msr_write(MSR_KERNEL_GS_BASE, 0);
 	msr_write(MSR_FS_BASE, 0);
 	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SCE | (arch_features.nx ? EFER_NXE : 0));
-	msr_write(MSR_STAR, (uint64_t)SELECTOR_USER_BASE << 48 | (uint64_t)SELECTOR_KERNEL_CODE << 32);
+	msr_write(MSR_STAR,
+		  (uint64_t)SELECTOR_USER_BASE << 48 | (uint64_t)SELECTOR_KERNEL_CODE << 32);
 	msr_write(MSR_LSTAR, (uint64_t)entry_syscall);
 	msr_write(MSR_FMASK, 0x257fd5); /* all that user mode can set, and IF */
 	msr_write(MSR_PAT, 0x0007040100070406); /* entry 4: write combining; else as at reset */
@@ -304,11 +305,13 @@ void smp_discover(void)
 	}
 	if (expected == 1)
 		return;
-	memcpy(phys_to_virt(TRAMPOLINE), trampoline_start, (size_t)(trampoline_end - trampoline_start));
+	memcpy(phys_to_virt(TRAMPOLINE), trampoline_start,
+	       (size_t)(trampoline_end - trampoline_start));
 	smp_root = kernel_root;
 	smp_efer = arch_features.nx ? EFER_NXE : 0;
 	if (!acpi.madt) {
-		wake(-1, expected ? expected : ARCH_CPU_MAX, expected ? AP_TIMEOUT_NS : AP_SILENCE_NS);
+		wake(-1, expected ? expected : ARCH_CPU_MAX,
+		     expected ? AP_TIMEOUT_NS : AP_SILENCE_NS);
 	} else {
 		for (unsigned i = 0; i < acpi.cpu_count && online() < expected; i++)
 			if (acpi.apic_ids[i] != self->apic_id)

@@ -2,8 +2,8 @@
  * The way into the kernel and out of it.
  *
  * From user mode everything is saved in the current thread's frame: `syscall` stores it there by
- * hand, interrupts and exceptions are pushed there by the hardware (TSS.RSP0 is the frame's end) and
- * by the stubs. C then runs on the CPU's kernel stack from its top. The way out is always
+ * hand, interrupts and exceptions are pushed there by the hardware (TSS.RSP0 is the frame's end)
+ * and by the stubs. C then runs on the CPU's kernel stack from its top. The way out is always
  * arch_resume() or arch_idle(); what was on the kernel stack is simply forgotten.
  *
  * Interrupts stay disabled in the kernel. Debug exceptions, NMIs, double faults and machine checks
@@ -244,8 +244,9 @@ user_copy:
 	.popsection
 
 /*
- * size_t user_clear(void *to, size_t size): zeros into user memory; returns what is left. Plain stores beat string
- * instructions under TCG. A fault in a block of them counts the block as not done.
+ * size_t user_clear(void *to, size_t size): zeros into user memory; returns what is left. Plain
+ * stores beat string instructions under TCG. A fault in a block of them counts the block as not
+ * done.
  */
 	.globl user_clear
 user_clear:
@@ -292,7 +293,8 @@ entry_stubs:
 	.set vector, 0
 	.rept 256
 	.balign 16
-	.if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
+	.if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || \
+		vector == 29 || vector == 30)
 	pushq $0
 	.endif
 	pushq $(0x100 + vector)

@@ -2,9 +2,9 @@
  * FPU state of threads.
  *
  * cpu->fpu_owner and frame->fpu_cpu are two ends of one link: the owner's newest state is in that
- * CPU's registers. Without the link the area is up to date. The link is made by the #NM trap (or, when
- * eager, by the switch) and cut by saving. Only the CPU itself cuts its own link: others ask it
- * by a request, so its trap needs no lock.
+ * CPU's registers. Without the link the area is up to date. The link is made by the #NM trap (or,
+ * when eager, by the switch) and cut by saving. Only the CPU itself cuts its own link: others ask
+ * it by a request, so its trap needs no lock.
  *
  * Lazy (TCG, where a save and restore costs more than ten switches): the trap is armed unless the
  * next thread owns the registers. Eager: every switch saves and restores.
@@ -36,9 +36,11 @@ static void xcr0_write(uint64_t value)
 static void save(void *area)
 {
 	if (arch_features.xsaveopt)
-		__asm__ volatile("xsaveopt64 (%0)" ::"r"(area), "a"((uint32_t)xcr0), "d"(0) : "memory");
+		__asm__ volatile("xsaveopt64 (%0)" ::"r"(area), "a"((uint32_t)xcr0), "d"(0)
+				 : "memory");
 	else if (arch_features.xsave)
-		__asm__ volatile("xsave64 (%0)" ::"r"(area), "a"((uint32_t)xcr0), "d"(0) : "memory");
+		__asm__ volatile("xsave64 (%0)" ::"r"(area), "a"((uint32_t)xcr0), "d"(0)
+				 : "memory");
 	else
 		__asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory");
 }
@@ -46,7 +48,8 @@ static void save(void *area)
 static void restore(const void *area)
 {
 	if (arch_features.xsave)
-		__asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"((uint32_t)xcr0), "d"(0) : "memory");
+		__asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"((uint32_t)xcr0), "d"(0)
+				 : "memory");
 	else
 		__asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory");
 }

@@ -64,7 +64,9 @@ static bool is_current(const struct arch_frame *f)
 	return arch_cpu_self()->frame == f;
 }
 
-/* The bases as the CPU has them now; while in the kernel, user mode's GS base is the swapped one. */
+/*
+ * The bases as the CPU has them now; while in the kernel, user mode's GS base is the swapped one.
+ */
 static uint64_t fs_read(const struct arch_cpu *cpu)
 {
 	uint64_t base = cpu->fs_base;
@@ -162,7 +164,8 @@ void arch_frame_get_regs(const struct arch_frame *f, struct arch_user_regs *regs
 		regs->r11 = f->rflags;
 	}
 }
-_Static_assert(offsetof(struct arch_user_regs, orig_rax) == offsetof(struct arch_frame, entry), "order");
+_Static_assert(offsetof(struct arch_user_regs, orig_rax) == offsetof(struct arch_frame, entry),
+	       "order");
 _Static_assert(sizeof(struct arch_user_regs) == 27 * 8, "struct user_regs_struct");
 
 int arch_frame_set_regs(struct arch_frame *f, const struct arch_user_regs *regs)

@@ -295,9 +295,11 @@ static inline unsigned entry_flags(uint64_t e)
 			  (e & (PTE_ACCESSED | PTE_DIRTY)) << 2);
 }
 _Static_assert(ARCH_MAP_WRITE == PTE_WRITE && (uint64_t)ARCH_MAP_EXEC << 61 == PTE_NX &&
-	       ARCH_MAP_UNCACHED * 3 == (PTE_PCD | PTE_PWT) && ARCH_MAP_WRITE_COMBINE << 3 == PTE_LARGE &&
-	       ARCH_MAP_SOFT_A << 4 == PTE_SOFT_A && ARCH_MAP_SOFT_B << 4 == PTE_SOFT_B &&
-	       ARCH_MAP_ACCESSED == PTE_ACCESSED << 2 && ARCH_MAP_DIRTY == PTE_DIRTY << 2, "flags");
+		       ARCH_MAP_UNCACHED * 3 == (PTE_PCD | PTE_PWT) &&
+		       ARCH_MAP_WRITE_COMBINE << 3 == PTE_LARGE &&
+		       ARCH_MAP_SOFT_A << 4 == PTE_SOFT_A && ARCH_MAP_SOFT_B << 4 == PTE_SOFT_B &&
+		       ARCH_MAP_ACCESSED == PTE_ACCESSED << 2 && ARCH_MAP_DIRTY == PTE_DIRTY << 2,
+	       "flags");
 
 /* The entries on the way to a page: [3] in the top table, [0] the page's own. */
 struct walk {
@@ -539,10 +541,12 @@ int arch_map_absent(struct arch_space *space, uint64_t va, const uint64_t *pages
 		if (!parent)
 			return -ENOMEM;
 		uint64_t *entry = &table_of(*parent)[index_of(va, 0)];
-		for (uint64_t *last = entry + (stop - va) / ARCH_PAGE_SIZE; entry < last; entry++, pages++) {
+		for (uint64_t *last = entry + (stop - va) / ARCH_PAGE_SIZE; entry < last;
+		     entry++, pages++) {
 			if (!*pages || *entry & PTE_PRESENT)
 				continue;
-			uint64_t e = entry_make(*pages & PTE_ADDRESS, (unsigned)(*pages & ~PTE_ADDRESS));
+			uint64_t e =
+				entry_make(*pages & PTE_ADDRESS, (unsigned)(*pages & ~PTE_ADDRESS));
 			__atomic_store_n(entry, e, __ATOMIC_RELEASE);
 			packed += soft_count(e);
 		}
@@ -624,7 +628,8 @@ void arch_copy_range(struct arch_space *to, struct arch_space *from, uint64_t st
 		uint64_t *source = &table_of(*leaf_parent(from, start))[index_of(start, 0)];
 		uint64_t *parent = to ? leaf_parent_make(to, start) : NULL;
 		uint64_t *copy = parent ? &table_of(*parent)[index_of(start, 0)] : NULL;
-		packed = entries_copy(copy, source, (unsigned)((stop - start) / ARCH_PAGE_SIZE), protect, flush);
+		packed = entries_copy(copy, source, (unsigned)((stop - start) / ARCH_PAGE_SIZE),
+				      protect, flush);
 		if (parent) {
 			soft_add(counts, packed);
 			*parent += soft_sum(packed) * CHILD;

@@ -1,6 +1,6 @@
 /*
- * Requests from one CPU to others: flush these translations, leave that space, give up this thread's
- * FPU state.
+ * Requests from one CPU to others: flush these translations, leave that space, give up this
+ * thread's FPU state.
  *
  * The kernel lock is held by whoever asks, so there is one request at a time, and its asker waits
  * for all answers. CPUs in user mode are interrupted; CPUs that wait for the lock answer from their

@@ -2,9 +2,9 @@
  * Interrupts and exceptions, from user mode and from the kernel.
  *
  * entry.S has saved the registers. An exception of user mode is decoded and given to
- * kernel_fault(); an interrupt is acknowledged and given to kernel_interrupt(). In the kernel there are
- * only three legal kinds: an interrupt in the halt of arch_idle(), an NMI, and a page fault at an
- * instruction in the fixup table. Anything else is a bug, and a panic.
+ * kernel_fault(); an interrupt is acknowledged and given to kernel_interrupt(). In the kernel there
+ * are only three legal kinds: an interrupt in the halt of arch_idle(), an NMI, and a page fault at
+ * an instruction in the fixup table. Anything else is a bug, and a panic.
  *
  * SPDX-License-Identifier: MIT
  */

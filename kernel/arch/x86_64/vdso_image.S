@@ -1,6 +1,7 @@
 /*
- * The vDSO's image inside the kernel, on pages of its own as they are mapped into processes, right behind the data page
- * that it reads: together they are one physical range, and so one memory object.
+ * The vDSO's image inside the kernel, on pages of its own as they are mapped into processes, right
+ * behind the data page that it reads: together they are one physical range, and so one memory
+ * object.
  *
  * SPDX-License-Identifier: MIT
  */

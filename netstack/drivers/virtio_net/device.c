@@ -13,8 +13,9 @@ enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_MTU = 10 };
 #define MTU_USUAL 1500u
 #define MTU_LEAST 68u
 
-#define WANTED (NET_F_CSUM | NET_F_GUEST_CSUM | NET_F_MTU | NET_F_MAC | NET_F_MRG_RXBUF | NET_F_STATUS | NET_F_CTRL_VQ | NET_F_CTRL_RX | \
-		VIRTIO_F_EVENT_IDX)
+#define WANTED                                                                                     \
+	(NET_F_CSUM | NET_F_GUEST_CSUM | NET_F_MTU | NET_F_MAC | NET_F_MRG_RXBUF | NET_F_STATUS |  \
+	 NET_F_CTRL_VQ | NET_F_CTRL_RX | VIRTIO_F_EVENT_IDX)
 
 #define VECTOR_QUEUES 1u
 
@@ -28,7 +29,7 @@ struct net_command {
 #define CLASS_RECEIVE 0u
 enum { COMMAND_PROMISCUOUS, COMMAND_ALL_MULTICAST };
 
-/* --- configuration ------------------------------------------------------------------------------------------ */
+/* --- configuration ------------------------------------------------------------------------ */
 
 static uint16_t config16(unsigned offset)
 {
@@ -40,7 +41,8 @@ static uint16_t config16(unsigned offset)
 
 static uint32_t mtu(void)
 {
-	uint32_t most = PROTO_NIC_BUFFER - sizeof(struct net_header) - 18, value = MTU_USUAL;	/* a frame with a VLAN tag fits one buffer */
+	/* a frame with a VLAN tag fits one buffer */
+	uint32_t most = PROTO_NIC_BUFFER - sizeof(struct net_header) - 18, value = MTU_USUAL;
 
 	if (nic.device.features & NET_F_MTU)
 		value = config16(CONFIG_MTU);
@@ -49,7 +51,8 @@ static uint32_t mtu(void)
 
 static void mac_read(void)
 {
-	uint8_t mac[6] = { 0x02 };	/* locally administered: without an address of its own it gets a random one */
+	/* locally administered: without an address of its own it gets a random one */
+	uint8_t mac[6] = { 0x02 };
 	struct k_system_info info;
 
 	if (nic.device.features & NET_F_MAC) {
@@ -64,7 +67,8 @@ static void mac_read(void)
 
 void device_configuration(void)
 {
-	uint32_t link = !(nic.device.features & NET_F_STATUS) || config16(CONFIG_STATUS) & STATUS_LINK;
+	uint32_t link =
+		!(nic.device.features & NET_F_STATUS) || config16(CONFIG_STATUS) & STATUS_LINK;
 
 	if (link == nic.shared->link)
 		return;
@@ -77,24 +81,28 @@ static void report(void)
 {
 	const uint8_t *m = nic.shared->mac;
 
-	srv_log("%02x:%02x:%02x:%02x:%02x:%02x, link %s, MTU %u, %s, interrupts by %s", m[0], m[1], m[2], m[3], m[4], m[5],
-		nic.shared->link ? "up" : "down", (unsigned)nic.shared->mtu,
-		nic.device.features & NET_F_CSUM ? "checksums by the device" : "no checksums by the device",
+	srv_log("%02x:%02x:%02x:%02x:%02x:%02x, link %s, MTU %u, %s, interrupts by %s", m[0], m[1],
+		m[2], m[3], m[4], m[5], nic.shared->link ? "up" : "down", (unsigned)nic.shared->mtu,
+		nic.device.features & NET_F_CSUM ? "checksums by the device" :
+						   "no checksums by the device",
 		nic.device.vectors ? "message" : "line");
 }
 
-/* --- beginning ---------------------------------------------------------------------------------------------- */
+/* --- beginning ---------------------------------------------------------------------------- */
 
 static int queues_begin(void)
 {
 	int r;
 
 	dma_rewind(&nic.memory);
-	r = virtio_queue(&nic.device, QUEUE_RECEIVE, QUEUE_SIZE, VECTOR_QUEUES, &nic.memory, &nic.receive);
+	r = virtio_queue(&nic.device, QUEUE_RECEIVE, QUEUE_SIZE, VECTOR_QUEUES, &nic.memory,
+			 &nic.receive);
 	if (!r)
-		r = virtio_queue(&nic.device, QUEUE_TRANSMIT, QUEUE_SIZE, VECTOR_QUEUES, &nic.memory, &nic.transmit);
+		r = virtio_queue(&nic.device, QUEUE_TRANSMIT, QUEUE_SIZE, VECTOR_QUEUES,
+				 &nic.memory, &nic.transmit);
 	if (!r && nic.device.features & NET_F_CTRL_VQ)
-		r = virtio_queue(&nic.device, QUEUE_CONTROL, 16, VECTOR_QUEUES, &nic.memory, &nic.control);
+		r = virtio_queue(&nic.device, QUEUE_CONTROL, 16, VECTOR_QUEUES, &nic.memory,
+				 &nic.control);
 	nic.header = dma_take(&nic.memory, QUEUE_SIZE * sizeof(*nic.header), 64);
 	nic.command = dma_take(&nic.memory, sizeof(*nic.command), 64);
 	return r ? r : nic.header && nic.command ? 0 : -1;
@@ -112,7 +120,10 @@ static void shared_fill(void)
 	device_configuration();
 }
 
-/* Until the reset is done, the predecessor's buffers are the device's: so that comes first, and nothing else matters if it fails. */
+/*
+ * Until the reset is done, the predecessor's buffers are the device's: so that comes first, and
+ * nothing else matters if it fails.
+ */
 void device_begin(void)
 {
 	bool first = !nic.generation;
@@ -122,7 +133,10 @@ void device_begin(void)
 	nic.ready = false;
 	if (virtio_reset(&nic.device))
 		srv_panic("the device does not reset");
-	r = virtio_negotiate(&nic.device, virtio_offered(&nic.device) & NET_F_CTRL_VQ ? WANTED : WANTED & ~NET_F_CTRL_RX, 0);
+	r = virtio_negotiate(&nic.device,
+			     virtio_offered(&nic.device) & NET_F_CTRL_VQ ? WANTED :
+									   WANTED & ~NET_F_CTRL_RX,
+			     0);
 	if (!r)
 		r = queues_begin();
 	if (!r)
@@ -142,14 +156,16 @@ void device_begin(void)
 	k_notification_signal(nic.network, 1);
 }
 
-/* --- which frames ------------------------------------------------------------------------------------------- */
+/* --- which frames ------------------------------------------------------------------------- */
 
 static void command_send(uint8_t command, uint32_t on)
 {
 	uint64_t at = dma_address(&nic.memory, nic.command);
 	struct virtqueue_segment s[] = { { at, 2 }, { at + 2, 1 }, { at + 4, 1 } };
 
-	*nic.command = (struct net_command){ .class = CLASS_RECEIVE, .command = command, .on = on != 0, .answer = 0xff };
+	*nic.command = (struct net_command){
+		.class = CLASS_RECEIVE, .command = command, .on = on != 0, .answer = 0xff
+	};
 	virtqueue_add(&nic.control, s, 2, 1, command);
 	if (virtqueue_publish(&nic.control))
 		virtio_notify(&nic.device, QUEUE_CONTROL);
@@ -158,14 +174,16 @@ static void command_send(uint8_t command, uint32_t on)
 /* One command at a time; what was wished for meanwhile follows. */
 bool device_filter(void)
 {
-	uint32_t promiscuous = nic.shared->promiscuous != 0, all = nic.shared->all_multicast != 0, length;
+	uint32_t promiscuous = nic.shared->promiscuous != 0, all = nic.shared->all_multicast != 0,
+		 length;
 	uint64_t command;
 
 	if (!(nic.device.features & NET_F_CTRL_RX))
 		return false;
 	if (virtqueue_take(&nic.control, &command, &length) && nic.command->answer)
 		srv_log("the device refuses to change its filter");
-	if (virtqueue_outstanding(&nic.control) || (promiscuous == nic.promiscuous && all == nic.all_multicast))
+	if (virtqueue_outstanding(&nic.control) ||
+	    (promiscuous == nic.promiscuous && all == nic.all_multicast))
 		return false;
 	if (promiscuous != nic.promiscuous)
 		command_send(COMMAND_PROMISCUOUS, nic.promiscuous = promiscuous);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The virtio network driver: moves frames between the device and netmem (sysroot/proto/nic_wire.h), and copies none.
+ * The virtio network driver: moves frames between the device and netmem (sysroot/proto/nic_wire.h),
+ * and copies none.
  *
- * One thread. It is woken by the device's interrupts and by the network server's doorbell, works until there is nothing left to do on either
- * side, and only then asks for interrupts and doorbells again, looks once more, and sleeps. Whoever kills it, and whenever: its
- * successor resets the device before anything else, and no memory that the device was told of is ever freed.
+ * One thread. It is woken by the device's interrupts and by the network server's doorbell, works
+ * until there is nothing left to do on either side, and only then asks for interrupts and doorbells
+ * again, looks once more, and sleeps. Whoever kills it, and whenever: its successor resets the
+ * device before anything else, and no memory that the device was told of is ever freed.
  */
 #include "virtio_net.h"
 
@@ -25,7 +27,7 @@ static void network_wake(void)
 	k_notification_signal(nic.network, 1);
 }
 
-/* --- the network server's side of the beginning -------------------------------------------------------------- */
+/* --- the network server's side of the beginning ------------------------------------------- */
 
 static bool reset_is_wanted(void)
 {
@@ -47,7 +49,7 @@ static bool queue_is_broken(void)
 	return nic.receive.broken || nic.transmit.broken || nic.control.broken;
 }
 
-/* --- work --------------------------------------------------------------------------------------------------- */
+/* --- work --------------------------------------------------------------------------------- */
 
 static void interrupts_off(void)
 {
@@ -55,7 +57,10 @@ static void interrupts_off(void)
 	virtqueue_interrupt_off(&nic.transmit);
 }
 
-/* True: something came meanwhile, so do not sleep. Of sent frames a part is enough, and a few can wait for whatever comes next: see transmit.c. */
+/*
+ * True: something came meanwhile, so do not sleep. Of sent frames a part is enough, and a few can
+ * wait for whatever comes next: see transmit.c.
+ */
 static bool interrupts_on(void)
 {
 	uint16_t outstanding = (uint16_t)virtqueue_outstanding(&nic.transmit);
@@ -63,7 +68,10 @@ static bool interrupts_on(void)
 
 	if (nic.device.features & NET_F_CTRL_VQ)
 		more |= virtqueue_interrupt_on(&nic.control);
-	return more | virtqueue_interrupt_later(&nic.transmit, (uint16_t)(outstanding < SENT_FEW ? SENT_FEW : outstanding - outstanding / 4));
+	return more | virtqueue_interrupt_later(&nic.transmit,
+						(uint16_t)(outstanding < SENT_FEW ?
+								   SENT_FEW :
+								   outstanding - outstanding / 4));
 }
 
 /* Once it may be an accident. A driver that keeps dying is given up, and its device is silenced. */
@@ -120,7 +128,8 @@ static void work(void)
 
 static void on_notify(const struct k_message *m)
 {
-	bool device = m->cookie >= PROTO_START_DEVICE_BADGE && m->cookie < PROTO_START_DEVICE_BADGE + VIRTIO_VECTORS;
+	bool device = m->cookie >= PROTO_START_DEVICE_BADGE &&
+		      m->cookie < PROTO_START_DEVICE_BADGE + VIRTIO_VECTORS;
 	bool config = m->cookie == PROTO_START_DEVICE_BADGE + VIRTIO_CONFIG_VECTOR;
 
 	if (device) {

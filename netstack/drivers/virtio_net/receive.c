@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Receiving: empty buffers go from `supply` to the device, filled ones from the device to `received`. A frame begins with the
- * device's header, which is in the first buffer and is left there: the entry points behind it.
+ * Receiving: empty buffers go from `supply` to the device, filled ones from the device to
+ * `received`. A frame begins with the device's header, which is in the first buffer and is left
+ * there: the entry points behind it.
  */
 #include "virtio_net.h"
 
@@ -22,7 +23,8 @@ bool receive_supply(void)
 		struct virtqueue_segment s = { nic.netmem.physical + e.offset, e.length };
 
 		nic.supply.consumed++;
-		if (e.offset % BUFFER_ALIGN || e.length < BUFFER_LEAST || !range_is_valid(e.offset, e.length))
+		if (e.offset % BUFFER_ALIGN || e.length < BUFFER_LEAST ||
+		    !range_is_valid(e.offset, e.length))
 			refuse();
 		else
 			virtqueue_add(&nic.receive, &s, 0, 1, (uint64_t)e.length << 32 | e.offset);
@@ -45,7 +47,8 @@ static void buffer_pass(uint32_t offset, uint32_t length)
 	} else if (length < sizeof(struct net_header)) {
 		e.length = 0;
 	} else {
-		const volatile struct net_header *h = (const volatile struct net_header *)((char *)nic.netmem.base + offset);
+		const volatile struct net_header *h =
+			(const volatile struct net_header *)((char *)nic.netmem.base + offset);
 		uint16_t buffers = h->buffers;
 
 		nic.more = nic.device.features & NET_F_MRG_RXBUF && buffers ? buffers - 1u : 0;

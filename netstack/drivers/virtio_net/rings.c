@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Our ends of the four rings in netmem. The other end may be broken: its indices are checked, its entries copied. */
+/*
+ * Our ends of the four rings in netmem. The other end may be broken: its indices are checked, its
+ * entries copied.
+ */
 #include "virtio_net.h"
 
 #include <string.h>
@@ -62,7 +65,8 @@ void ring_consume(struct ring *r)
 
 bool range_is_valid(uint32_t offset, uint32_t length)
 {
-	return offset >= PROTO_NIC_HEADER && offset <= nic.netmem.size && length <= nic.netmem.size - offset;
+	return offset >= PROTO_NIC_HEADER && offset <= nic.netmem.size &&
+	       length <= nic.netmem.size - offset;
 }
 
 void refuse(void)

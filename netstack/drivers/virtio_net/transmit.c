@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sending: frames go from `transmit` to the device where they lie, each behind a header of ours; the ids of those that are gone go
- * to `sent`. Nobody waits for that but the owner of the memory, so the device need not interrupt for every frame.
+ * Sending: frames go from `transmit` to the device where they lie, each behind a header of ours;
+ * the ids of those that are gone go to `sent`. Nobody waits for that but the owner of the memory,
+ * so the device need not interrupt for every frame.
  */
 #include "virtio_net.h"
 
@@ -12,7 +13,10 @@ void transmit_begin(void)
 		nic.header_free[nic.headers_free++] = i;
 }
 
-/* How many entries the first frame in the ring has; 0: it is not there to its end. One that fills the ring has no end: it is refused. */
+/*
+ * How many entries the first frame in the ring has; 0: it is not there to its end. One that fills
+ * the ring has no end: it is refused.
+ */
 static unsigned frame_entries(uint32_t filled)
 {
 	for (uint32_t n = 0; n < filled; n++)
@@ -28,7 +32,9 @@ static uint16_t header_make(const struct proto_nic_entry *e)
 	if (!(e->flags & PROTO_NIC_CHECKSUM) || !(nic.device.features & NET_F_CSUM))
 		return 0;
 	i = nic.header_free[--nic.headers_free];
-	nic.header[i] = (struct net_header){ .flags = HEADER_NEEDS_CHECKSUM, .checksum_start = e->checksum_start, .checksum_offset = e->checksum_offset };
+	nic.header[i] = (struct net_header){ .flags = HEADER_NEEDS_CHECKSUM,
+					     .checksum_start = e->checksum_start,
+					     .checksum_offset = e->checksum_offset };
 	return i;
 }
 
@@ -60,7 +66,8 @@ static void frame_add(unsigned n)
 			first = e;
 		valid = valid && e.length && range_is_valid(e.offset, e.length);
 		if (valid)
-			s[1 + i] = (struct virtqueue_segment){ nic.netmem.physical + e.offset, e.length };
+			s[1 + i] = (struct virtqueue_segment){ nic.netmem.physical + e.offset,
+							       e.length };
 	}
 	nic.to_send.consumed += n;
 	if (!valid) {
@@ -69,11 +76,15 @@ static void frame_add(unsigned n)
 		return;
 	}
 	header = header_make(&first);
-	s[0] = (struct virtqueue_segment){ dma_address(&nic.memory, &nic.header[header]), sizeof(nic.header[0]) };
+	s[0] = (struct virtqueue_segment){ dma_address(&nic.memory, &nic.header[header]),
+					   sizeof(nic.header[0]) };
 	virtqueue_add(&nic.transmit, s, 1 + n, 0, (uint64_t)header << 32 | first.id);
 }
 
-/* A frame is taken only when there is room for it, and for its id: refused ones answer at once, the others when they are done. */
+/*
+ * A frame is taken only when there is room for it, and for its id: refused ones answer at once, the
+ * others when they are done.
+ */
 bool transmit_add(void)
 {
 	uint32_t filled = ring_filled(&nic.to_send), done = 0, before = nic.sent.produced;
@@ -81,7 +92,8 @@ bool transmit_add(void)
 
 	for (unsigned frames = 0; frames < BATCH; frames++) {
 		n = frame_entries(filled - done);
-		if (!n || (n <= FRAGMENTS && !virtqueue_room(&nic.transmit, 1 + n)) || !nic.headers_free ||
+		if (!n || (n <= FRAGMENTS && !virtqueue_room(&nic.transmit, 1 + n)) ||
+		    !nic.headers_free ||
 		    ring_room(&nic.sent) <= virtqueue_outstanding(&nic.transmit))
 			break;
 		frame_add(n);

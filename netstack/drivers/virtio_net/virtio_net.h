@@ -2,8 +2,9 @@
 /*
  * The virtio network driver's one device, and the parts of the driver.
  *
- * netmem and the device are both strangers: indices of our own are kept here and only copied out, entries are copied in once and
- * then checked, and what the device may reach was checked before it was told (offset and length within netmem).
+ * netmem and the device are both strangers: indices of our own are kept here and only copied out,
+ * entries are copied in once and then checked, and what the device may reach was checked before it
+ * was told (offset and length within netmem).
  */
 #ifndef TROUPE_VIRTIO_NET_H
 #define TROUPE_VIRTIO_NET_H
@@ -46,7 +47,8 @@ _Static_assert(sizeof(struct net_header) == 12, "header layout");
 /* Our ends of a ring of netmem. */
 struct ring {
 	struct proto_nic_ring *shared;
-	uint32_t produced, consumed;	/* of the index that is ours: as it shall become; only that one is used */
+	/* of the index that is ours: as it shall become; only that one is used */
+	uint32_t produced, consumed;
 };
 
 struct nic {
@@ -59,7 +61,10 @@ struct nic {
 	bool ready;			/* the network server accepted this generation */
 	uint32_t generation, reset_seen;
 	unsigned more;			/* buffers of the received frame that are yet to come */
-	/* headers for frames to be sent: the first is zero for ever, the others belong to frames that want a checksum */
+	/*
+	 * headers for frames to be sent: the first is zero for ever, the others belong to frames
+	 * that want a checksum
+	 */
 	struct net_header *header;
 	uint16_t header_free[QUEUE_SIZE];
 	unsigned headers_free;
@@ -69,7 +74,7 @@ struct nic {
 
 extern struct nic nic;
 
-/* --- rings (rings.c) ---------------------------------------------------------------------------------------- */
+/* --- rings (rings.c) ---------------------------------------------------------------------- */
 
 void rings_begin(void);
 /* How many entries there are to take; 0 too if the producer's index makes no sense. */
@@ -85,7 +90,7 @@ void ring_consume(struct ring *r);
 bool range_is_valid(uint32_t offset, uint32_t length);
 void refuse(void);
 
-/* --- the two directions; each returns true if there was anything to do --------------------------------------- */
+/* --- the two directions; each returns true if there was anything to do -------------------- */
 
 void receive_begin(void);
 bool receive_supply(void);
@@ -95,7 +100,7 @@ void transmit_begin(void);
 bool transmit_add(void);
 bool transmit_take(void);
 
-/* --- the device as a whole (device.c) ----------------------------------------------------------------------- */
+/* --- the device as a whole (device.c) ----------------------------------------------------- */
 
 /* Resets and sets up; generation rises. Does not return if the device is beyond help. */
 void device_begin(void);

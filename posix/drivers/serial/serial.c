@@ -2,9 +2,10 @@
 /*
  * The serial console's driver: a 16550 UART at an I/O port range, with its interrupt.
  *
- * Two threads, because each blocks in one thing: the first waits for interrupts and passes what came in to the process
- * server (PROTO_CONSOLE_INPUT), the second asks that server for output (PROTO_CONSOLE_OUTPUT, held until there is
- * some) and writes it. They share nothing but the registers, of which each uses its own.
+ * Two threads, because each blocks in one thing: the first waits for interrupts and passes what
+ * came in to the process server (PROTO_CONSOLE_INPUT), the second asks that server for output
+ * (PROTO_CONSOLE_OUTPUT, held until there is some) and writes it. They share nothing but the
+ * registers, of which each uses its own.
  *
  * When the driver dies, its successor finds the UART as it is; characters in its FIFO are not lost.
  * Source: National Semiconductor PC16550D data sheet.
@@ -43,11 +44,13 @@ static void reg_write(unsigned reg, uint8_t value)
 	k_ioport_out(uart, reg, 1, value);
 }
 
-/* --- input ------------------------------------------------------------------------------------------------- */
+/* --- input -------------------------------------------------------------------------------- */
 
 static long posix_call(int number, const void *p, uint64_t n)
 {
-	struct k_private_call c = { .endpoint = posix, .number = number, .arg = { (uint64_t)p, n } };
+	struct k_private_call c = { .endpoint = posix,
+				    .number = number,
+				    .arg = { (uint64_t)p, n } };
 
 	return k_call(&c);
 }
@@ -71,7 +74,8 @@ static void input_drain(void)
 		if (status & (STATUS_BREAK | STATUS_PARITY)) {
 			input_pass(bytes, n);
 			n = 0;
-			posix_call(PROTO_CONSOLE_FAULT, (void *)(uint64_t)(status & STATUS_BREAK ? 1 : 2), (uint8_t)c);
+			posix_call(PROTO_CONSOLE_FAULT,
+				   (void *)(uint64_t)(status & STATUS_BREAK ? 1 : 2), (uint8_t)c);
 			continue;
 		}
 		bytes[n++] = c;
@@ -83,7 +87,7 @@ static void input_drain(void)
 	input_pass(bytes, n);
 }
 
-/* --- output ------------------------------------------------------------------------------------------------ */
+/* --- output ------------------------------------------------------------------------------- */
 
 static void output_bytes(const char *bytes, long n)
 {
@@ -103,11 +107,17 @@ static _Noreturn void output_thread(void)
 		output_bytes(bytes, posix_call(PROTO_CONSOLE_OUTPUT, bytes, sizeof(bytes)));
 }
 
-/* A thread beside this one, on a stack of its own; it uses no library, so it needs no thread-local storage. */
+/*
+ * A thread beside this one, on a stack of its own; it uses no library, so it needs no thread-local
+ * storage.
+ */
 static void output_start(void)
 {
-	struct k_map stack = { .size = STACK_SIZE, .space = -1, .object = -1, .flags = K_MAP_READ | K_MAP_WRITE };
-	struct k_thread_create t = { .task = srv_handle_need("task"), .priority = K_PRIORITY_DRIVER };
+	struct k_map stack = {
+		.size = STACK_SIZE, .space = -1, .object = -1, .flags = K_MAP_READ | K_MAP_WRITE
+	};
+	struct k_thread_create t = { .task = srv_handle_need("task"),
+				     .priority = K_PRIORITY_DRIVER };
 	long h;
 
 	if (k_space_map(&stack) < 0)

@@ -23,7 +23,7 @@ unsigned machine_map_fails;
 bool machine_preempts;
 uint64_t object_count[K_OBJECT_TYPES];
 
-/* --- translations ------------------------------------------------------------------------------------------- */
+/* --- translations ------------------------------------------------------------------------- */
 
 struct entry {
 	struct entry *next;
@@ -49,7 +49,8 @@ static struct entry **entry_at(struct entry **table, uint64_t space, uint64_t va
 	return e;
 }
 
-static void entry_set(struct entry **table, uint64_t space, uint64_t va, uint64_t pa, unsigned flags)
+static void entry_set(struct entry **table, uint64_t space, uint64_t va, uint64_t pa,
+		      unsigned flags)
 {
 	struct entry **e = entry_at(table, space, va);
 
@@ -99,7 +100,8 @@ void arch_space_destroy(struct arch_space *space)
 
 int arch_map(struct arch_space *space, uint64_t va, uint64_t pa, unsigned flags)
 {
-	if (machine_map_fails && !*entry_at(tables, space->id, va) && rand() % machine_map_fails == 0)
+	if (machine_map_fails && !*entry_at(tables, space->id, va) &&
+	    rand() % machine_map_fails == 0)
 		return -12;
 	entry_set(tables, space->id, va, pa, flags);
 	return 0;
@@ -134,7 +136,8 @@ bool arch_protect(struct arch_space *space, uint64_t va, unsigned flags, unsigne
 	return true;
 }
 
-bool arch_next(const struct arch_space *space, uint64_t *va, uint64_t end, uint64_t *pa, unsigned *flags)
+bool arch_next(const struct arch_space *space, uint64_t *va, uint64_t end, uint64_t *pa,
+	       unsigned *flags)
 {
 	for (; *va < end; *va += ARCH_PAGE_SIZE)
 		if (arch_query(space, *va, pa, flags))
@@ -147,7 +150,8 @@ static unsigned soft(unsigned flags)
 	return flags / ARCH_MAP_SOFT_A & 3;
 }
 
-int arch_map_absent(struct arch_space *space, uint64_t va, const uint64_t *pages, unsigned n, uint64_t counts[4])
+int arch_map_absent(struct arch_space *space, uint64_t va, const uint64_t *pages, unsigned n,
+		    uint64_t counts[4])
 {
 	for (unsigned i = 0; i < n; i++, va += ARCH_PAGE_SIZE) {
 		if (!pages[i] || arch_query(space, va, NULL, NULL))
@@ -158,7 +162,8 @@ int arch_map_absent(struct arch_space *space, uint64_t va, const uint64_t *pages
 	return 0;
 }
 
-bool arch_unmap_range(struct arch_space *space, uint64_t *start, uint64_t *end, unsigned only, uint64_t counts[4])
+bool arch_unmap_range(struct arch_space *space, uint64_t *start, uint64_t *end, unsigned only,
+		      uint64_t counts[4])
 {
 	uint64_t first = UINT64_MAX, last = 0, va = *start, pa;
 	unsigned flags;
@@ -178,8 +183,8 @@ bool arch_unmap_range(struct arch_space *space, uint64_t *start, uint64_t *end, 
 	return true;
 }
 
-void arch_copy_range(struct arch_space *to, struct arch_space *from, uint64_t start, uint64_t end, bool protect,
-		     uint64_t counts[4], bool *flush)
+void arch_copy_range(struct arch_space *to, struct arch_space *from, uint64_t start, uint64_t end,
+		     bool protect, uint64_t counts[4], bool *flush)
 {
 	uint64_t pa;
 	unsigned flags;
@@ -269,7 +274,8 @@ static size_t user_copy(char *kernel, uint64_t user, size_t size, bool write)
 			return size;
 		if (n > size)
 			n = size;
-		memmove(write ? p : kernel, write ? kernel : p, n);	/* a file written from its own mapping */
+		/* a file written from its own mapping */
+		memmove(write ? p : kernel, write ? kernel : p, n);
 		kernel += n;
 		user += n;
 		size -= n;
@@ -312,7 +318,7 @@ void arch_page_zero(void *page)
 	memset(page, 0, PAGE_SIZE);
 }
 
-/* --- the rest of the kernel ----------------------------------------------------------------------------------- */
+/* --- the rest of the kernel --------------------------------------------------------------- */
 
 void panic(const char *format, ...)
 {

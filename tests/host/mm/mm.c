@@ -1,6 +1,7 @@
 /*
- * kernel/mm against a naive model: random operations on spaces, objects and forks, on a machine whose translation
- * buffer forgets nothing by itself; then single subjects: the page index, the heap, pagers, accounts.
+ * kernel/mm against a naive model: random operations on spaces, objects and forks, on a machine
+ * whose translation buffer forgets nothing by itself; then single subjects: the page index, the
+ * heap, pagers, accounts.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -68,7 +69,8 @@ static void setup(void)
 	memset(model, 0, sizeof model);
 	memset(objects, 0, sizeof objects);
 	for (unsigned i = 0; i < SPACES; i++) {
-		task[i].limit_as = task[i].limit_data = task[i].limit_stack = task[i].limit_memlock = UINT64_MAX;
+		task[i].limit_as = task[i].limit_data = task[i].limit_stack =
+			task[i].limit_memlock = UINT64_MAX;
 		thread[i].task = &task[i];
 		list_init(&thread[i].waiter.node);
 	}
@@ -93,7 +95,7 @@ static void teardown(void)
 	CHECK(frame_counts.free == frames_before);
 }
 
-/* --- the model ------------------------------------------------------------------------------------------------- */
+/* --- the model ---------------------------------------------------------------------------- */
 
 static uint64_t object_value(int o, uint64_t i)
 {
@@ -124,7 +126,9 @@ static int model_access(unsigned s, unsigned page, bool write, uint64_t *value)
 	if (p->kind != ANONYMOUS && !p->own && p->index >= objects[p->object].size)
 		return -K_FAULT_BUS;
 	if (!write) {
-		*value = p->own ? p->value : p->kind == ANONYMOUS ? 0 : object_value(p->object, p->index);
+		*value = p->own               ? p->value :
+			 p->kind == ANONYMOUS ? 0 :
+						object_value(p->object, p->index);
 	} else if (p->kind == SHARED) {
 		object_write(p->object, p->index, *value);
 	} else {
@@ -169,12 +173,17 @@ static void space_verify(unsigned s)
 
 	for (unsigned i = 0; i < PAGES; i++)
 		both_access(s, i, false);
-	for (address = BASE; arch_next(&task[s].space->arch, &address, BASE + PAGES * PAGE_SIZE, &pa, &flags); address += PAGE_SIZE)
+	for (address = BASE;
+	     arch_next(&task[s].space->arch, &address, BASE + PAGES * PAGE_SIZE, &pa, &flags);
+	     address += PAGE_SIZE)
 		rss += !(flags & PTE_ZERO);
 	CHECK(rss == task[s].space->rss_own + task[s].space->rss_object);
 }
 
-/* The tree is in order, balanced, its gaps are right, neighbours that could be one region of anonymous memory are. */
+/*
+ * The tree is in order, balanced, its gaps are right, neighbours that could be one region of
+ * anonymous memory are.
+ */
 static uint64_t tree_verify(struct space *s, struct region *r, unsigned depth)
 {
 	uint64_t n = 1;
@@ -210,9 +219,10 @@ static void regions_verify(unsigned i)
 	CHECK(!s->root || tree_verify(s, s->root, 0) == n);
 }
 
-/* --- random operations --------------------------------------------------------------------------------------------- */
+/* --- random operations -------------------------------------------------------------------- */
 
-static int64_t call(op_function *op, unsigned s, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+static int64_t call(op_function *op, unsigned s, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+		    uint64_t e, uint64_t f)
 {
 	uint64_t arg[6] = { a, b, c, d, e, f };
 	int64_t r;
@@ -243,17 +253,23 @@ static void do_map(unsigned s)
 	unsigned first, n = random_range(&first), rights = pick(8);
 	int kind = 1 + (int)pick(3), o = random_object();
 	uint64_t offset = pick(OBJECT_PAGES);
-	struct k_map map = { .address = BASE + first * PAGE_SIZE, .size = n * PAGE_SIZE, .offset = offset * PAGE_SIZE };
+	struct k_map map = { .address = BASE + first * PAGE_SIZE,
+			     .size = n * PAGE_SIZE,
+			     .offset = offset * PAGE_SIZE };
 
 	if (o < 0)
 		kind = ANONYMOUS;
 	map.flags = K_MAP_FIXED | rights | (kind == SHARED ? 0 : K_MAP_PRIVATE);
 	if (kind == ANONYMOUS && pick(2))
-		CHECK(call(op_mmap, s, map.address, map.size, rights, 0x32, ~0ul, 0) == (int64_t)map.address);
+		CHECK(call(op_mmap, s, map.address, map.size, rights, 0x32, ~0ul, 0) ==
+		      (int64_t)map.address);
 	else
-		CHECK(space_map(task[s].space, &task[s], &map, kind == ANONYMOUS ? NULL : objects[o].m, NULL) == 0);
+		CHECK(space_map(task[s].space, &task[s], &map,
+				kind == ANONYMOUS ? NULL : objects[o].m, NULL) == 0);
 	for (unsigned i = 0; i < n; i++)
-		model[s][first + i] = (struct model_page){ .kind = kind, .object = o, .index = offset + i, .rights = rights };
+		model[s][first + i] = (struct model_page){
+			.kind = kind, .object = o, .index = offset + i, .rights = rights
+		};
 }
 
 static void do_unmap(unsigned s)
@@ -289,9 +305,11 @@ static void do_advise(unsigned s)
 /* mremap within the window, to a place that does not overlap. */
 static void do_move(unsigned s)
 {
-	unsigned first = pick(PAGES / 2), n = 1 + pick(6), size = 1 + pick(8), to = PAGES / 2 + pick(PAGES / 2 - 8);
+	unsigned first = pick(PAGES / 2), n = 1 + pick(6), size = 1 + pick(8),
+		 to = PAGES / 2 + pick(PAGES / 2 - 8);
 	struct model_page copy[8];
-	int64_t result = call(op_mremap, s, BASE + first * PAGE_SIZE, n * PAGE_SIZE, size * PAGE_SIZE, 3, BASE + to * PAGE_SIZE, 0);
+	int64_t result = call(op_mremap, s, BASE + first * PAGE_SIZE, n * PAGE_SIZE,
+			      size * PAGE_SIZE, 3, BASE + to * PAGE_SIZE, 0);
 
 	if (result < 0) {
 		if (result != -EFAULT && result != -EINVAL)
@@ -366,7 +384,8 @@ static void do_object(void)
 		return;
 	}
 	m->first = pick(OBJECT_PAGES / 2);
-	if (mobject_child(objects[parent].m, account, m->first * PAGE_SIZE, m->size * PAGE_SIZE, &m->m)) {
+	if (mobject_child(objects[parent].m, account, m->first * PAGE_SIZE, m->size * PAGE_SIZE,
+			  &m->m)) {
 		m->m = NULL;	/* too deep */
 		return;
 	}
@@ -378,7 +397,8 @@ static void private_copies_drop(int o, uint64_t size)
 {
 	for (unsigned s = 0; s < SPACES; s++)
 		for (unsigned i = 0; task[s].space && i < PAGES; i++)
-			if (model[s][i].kind == PRIVATE && model[s][i].object == o && model[s][i].index >= size)
+			if (model[s][i].kind == PRIVATE && model[s][i].object == o &&
+			    model[s][i].index >= size)
 				model[s][i].own = false;
 }
 
@@ -511,13 +531,14 @@ TEST(mm, random_operations_without_tables)
 	machine_map_fails = 0;
 }
 
-/* --- without memory: anything may fail, nothing may be lost ---------------------------------------------------------------- */
+/* --- without memory: anything may fail, nothing may be lost ------------------------------- */
 
 static uint64_t hog[MEMORY / PAGE_SIZE];
 
 static void poor_step(void)
 {
-	unsigned s = pick(SPACES), first, n = random_range(&first), to = pick(SPACES), o = pick(OBJECTS);
+	unsigned s = pick(SPACES), first, n = random_range(&first), to = pick(SPACES),
+		 o = pick(OBJECTS);
 	uint64_t address = BASE + first * PAGE_SIZE, size = n * PAGE_SIZE, cursor = 0, v = 1;
 	struct k_map map = { .address = address, .size = size, .offset = pick(8) * PAGE_SIZE,
 			     .flags = K_MAP_FIXED | pick(8) | (pick(2) ? K_MAP_PRIVATE : 0) };
@@ -529,7 +550,10 @@ static void poor_step(void)
 	}
 	machine_loaded = &task[s].space->arch;
 	switch (pick(12)) {
-	case 0: case 1: space_map(task[s].space, NULL, &map, pick(2) ? objects[o].m : NULL, NULL); break;
+	case 0:
+	case 1:
+		space_map(task[s].space, NULL, &map, pick(2) ? objects[o].m : NULL, NULL);
+		break;
 	case 2: space_unmap(task[s].space, address, size); break;
 	case 3: space_protect(task[s].space, address, size, pick(8)); break;
 	case 4: call(op_mremap, s, address, size, size + pick(3) * PAGE_SIZE, 1, 0, 0); break;
@@ -553,7 +577,8 @@ static void poor_step(void)
 		break;
 	case 7:
 		if (!objects[o].m && (pick(2) || !objects[0].m))
-			r = mobject_create(account, 100 * PAGE_SIZE, pick(8) ? 0 : K_MOBJECT_WIRED, &objects[o].m);
+			r = mobject_create(account, 100 * PAGE_SIZE, pick(8) ? 0 : K_MOBJECT_WIRED,
+					   &objects[o].m);
 		else if (!objects[o].m)
 			r = mobject_child(objects[0].m, account, 0, 100 * PAGE_SIZE, &objects[o].m);
 		else
@@ -563,7 +588,8 @@ static void poor_step(void)
 		break;
 	case 8:
 		if (objects[o].m)
-			mobject_write_user(objects[o].m, &thread[s], pick(90000), address, pick(9000));
+			mobject_write_user(objects[o].m, &thread[s], pick(90000), address,
+					   pick(9000));
 		break;
 	case 9:
 		if (objects[o].m && pick(2))
@@ -602,7 +628,7 @@ TEST(mm, random_operations_without_memory)
 	}
 }
 
-/* --- single subjects ------------------------------------------------------------------------------------------------- */
+/* --- single subjects ---------------------------------------------------------------------- */
 
 static void space_make(unsigned i)
 {
@@ -612,7 +638,8 @@ static void space_make(unsigned i)
 
 TEST(mm, page_index)
 {
-	static const uint64_t at[] = { 5, 6, 4, 63, 64, 100, 4096, 1ul << 30, 0, 7, (1ul << 35) - 1, 3 };
+	static const uint64_t at[] = { 5, 6, 4, 63, 64, 100, 4096, 1ul << 30, 0, 7, (1ul << 35) - 1,
+				       3 };
 	struct pages p = { 0 };
 	uint64_t *slot, i, sum = 0;
 	unsigned n;
@@ -658,7 +685,8 @@ TEST(mm, heap)
 		}
 		size[k] = 1 + (pick(50) ? pick(700) : pick(20000));
 		block[k] = kmalloc(size[k]);
-		CHECK(block[k] && (uint64_t)virt_to_phys(block[k]) % (size[k] >= 64 ? 64 : 16) == 0);
+		CHECK(block[k] &&
+		      (uint64_t)virt_to_phys(block[k]) % (size[k] >= 64 ? 64 : 16) == 0);
 		memset(block[k], (int)k, size[k]);
 	}
 	for (unsigned k = 0; k < 2000; k++) {
@@ -699,7 +727,8 @@ TEST(mm, account_limit)
 	for (i = 0; i < PAGES && !r; i++) {
 		r = space_fault(&thread[0], BASE + i * PAGE_SIZE, true, false);
 		if (!r)
-			CHECK(machine_access(&task[0].space->arch, BASE + i * PAGE_SIZE, true, &value));
+			CHECK(machine_access(&task[0].space->arch, BASE + i * PAGE_SIZE, true,
+					     &value));
 	}
 	CHECK(r == OP_MEMORY);
 	CHECK(account->frames == 20);
@@ -715,7 +744,8 @@ TEST(mm, all_memory)
 
 	setup();
 	space_make(0);
-	CHECK(call(op_mmap, 0, BASE, size, 3, 0x4032, ~0ul, 0) == BASE);	/* MAP_NORESERVE: more than there is */
+	/* MAP_NORESERVE: more than there is */
+	CHECK(call(op_mmap, 0, BASE, size, 3, 0x4032, ~0ul, 0) == BASE);
 	for (at = BASE; at < BASE + size && !r; at += PAGE_SIZE)
 		r = space_fault(&thread[0], at, true, false);
 	CHECK(r == OP_MEMORY);
@@ -731,8 +761,10 @@ TEST(mm, all_memory)
 
 TEST(mm, stack_grows)
 {
-	struct k_map map = { .address = 0x7ffff0000000, .size = 4 * PAGE_SIZE,
-			     .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_PRIVATE | K_MAP_GROWSDOWN | K_MAP_FIXED };
+	struct k_map map = { .address = 0x7ffff0000000,
+			     .size = 4 * PAGE_SIZE,
+			     .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_PRIVATE | K_MAP_GROWSDOWN |
+				      K_MAP_FIXED };
 	uint64_t v = 1;
 
 	setup();
@@ -742,7 +774,8 @@ TEST(mm, stack_grows)
 	CHECK(real_access(0, map.address - 8, true, &v) == 0);
 	CHECK(real_access(0, map.address - 100 * PAGE_SIZE, true, &v) == 0);
 	CHECK(real_access(0, map.address + 4 * PAGE_SIZE - (1 << 20), true, &v) == 0);
-	CHECK(real_access(0, map.address + 4 * PAGE_SIZE - (1 << 20) - 8, true, &v) == -K_FAULT_MAPERR);
+	CHECK(real_access(0, map.address + 4 * PAGE_SIZE - (1 << 20) - 8, true, &v) ==
+	      -K_FAULT_MAPERR);
 	task[0].limit_stack = UINT64_MAX;
 	CHECK(call(op_mmap, 0, map.address - 400 * PAGE_SIZE, PAGE_SIZE, 3, 0x32, ~0ul, 0) > 0);
 	/* The guard: nothing closer than 256 pages to the mapping below. */
@@ -752,7 +785,8 @@ TEST(mm, stack_grows)
 
 TEST(mm, brk)
 {
-	struct k_map map = { .address = BASE, .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_PRIVATE | K_MAP_HEAP };
+	struct k_map map = { .address = BASE,
+			     .flags = K_MAP_READ | K_MAP_WRITE | K_MAP_PRIVATE | K_MAP_HEAP };
 	uint64_t v = 7;
 
 	setup();
@@ -889,8 +923,10 @@ TEST(mm, pager)
 	CHECK(real_access(0, BASE + 5 * PAGE_SIZE, false, &w) == 0 && w == 42);
 	/* The first write is asked for; dirty pages are collected and write-protected. */
 	CHECK(space_fault(&thread[0], BASE + 5 * PAGE_SIZE, true, false) == OP_BLOCK);
-	CHECK(machine_message(e, &m) && m.extra[0] == K_PAGER_WRITABLE && m.extra[1] == 5 * PAGE_SIZE);
-	CHECK(mobject_supply(file, &thread[1], 5 * PAGE_SIZE, 0, PAGE_SIZE, K_SUPPLY_WRITABLE) == 0);
+	CHECK(machine_message(e, &m) && m.extra[0] == K_PAGER_WRITABLE &&
+	      m.extra[1] == 5 * PAGE_SIZE);
+	CHECK(mobject_supply(file, &thread[1], 5 * PAGE_SIZE, 0, PAGE_SIZE, K_SUPPLY_WRITABLE) ==
+	      0);
 	v = 43;
 	CHECK(real_access(0, BASE + 5 * PAGE_SIZE, true, &v) == 0);
 	CHECK(mobject_collect_dirty(file, &offset, dirty, 4) == 1 && dirty[0] == 5 * PAGE_SIZE);
@@ -928,7 +964,9 @@ TEST(mm, remote_copies)
 {
 	struct endpoint *e;
 	struct mobject *file;
-	struct k_map map = { .address = BASE + 64 * PAGE_SIZE, .size = PAGE_SIZE, .flags = 1 | K_MAP_FIXED };
+	struct k_map map = { .address = BASE + 64 * PAGE_SIZE,
+			     .size = PAGE_SIZE,
+			     .flags = 1 | K_MAP_FIXED };
 	uint64_t v = 0x0064636261, w;
 	char text[16];
 
@@ -944,7 +982,8 @@ TEST(mm, remote_copies)
 	CHECK(user_read_string(&thread[0], text, BASE, 16) == 4 && !strcmp(text, "abcd"));
 	CHECK(remote_read_string(&thread[0], BASE, &thread[1], BASE + 4088, 4) == -ENAMETOOLONG);
 	CHECK(remote_write(&thread[0], &thread[1], BASE + 4092, BASE, 100) == 0);
-	CHECK(remote_read_kernel(&thread[1], text, BASE + 4092, 5) == 0 && !memcmp(text, "abcd", 5));
+	CHECK(remote_read_kernel(&thread[1], text, BASE + 4092, 5) == 0 &&
+	      !memcmp(text, "abcd", 5));
 	CHECK(remote_read(&thread[0], BASE, &thread[1], BASE + 8190, 8) == -EFAULT);
 	CHECK(remote_write_kernel(&thread[1], BASE + 100, "xyz", 4) == 0);
 	CHECK(real_access(1, BASE + 100, false, &w) == 0 && (uint32_t)w == 0x7a7978);

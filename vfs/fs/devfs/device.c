@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening device nodes. null, zero and full are data planes of the kernel; terminals and the random devices belong to the
- * process server, which makes their descriptions and keeps ours as the way back to the node.
+ * Opening device nodes. null, zero and full are data planes of the kernel; terminals and the random
+ * devices belong to the process server, which makes their descriptions and keeps ours as the way
+ * back to the node.
  */
 #include "open.h"
 
@@ -25,7 +26,8 @@ static int64_t memory_device(struct request *r, struct pos at, uint32_t flags)
 		break;
 	case 8:
 	case 9:
-		return open_elsewhere(r, at, flags, PROTO_PS_RANDOM_OPEN, LX_MINOR(at.node->rdev) - 8);
+		return open_elsewhere(r, at, flags, PROTO_PS_RANDOM_OPEN,
+				      LX_MINOR(at.node->rdev) - 8);
 	default:
 		return -ENXIO;
 	}
@@ -40,11 +42,15 @@ int64_t device_open(struct request *r, struct pos at, uint32_t flags)
 	case 1:
 		return memory_device(r, at, flags);
 	case 4:
-		return minor == 64 ? open_elsewhere(r, at, flags, PROTO_PS_TTY_OPEN, PROTO_TTY_SERIAL) : -ENXIO;
+		return minor == 64 ?
+			       open_elsewhere(r, at, flags, PROTO_PS_TTY_OPEN, PROTO_TTY_SERIAL) :
+			       -ENXIO;
 	case 5:
 		if (minor == 2)
 			return devpts_open_master(r, at, flags);
-		return minor > 2 ? -ENXIO : open_elsewhere(r, at, flags, PROTO_PS_TTY_OPEN, minor ? PROTO_TTY_CONSOLE : PROTO_TTY_CURRENT);
+		return minor > 2 ? -ENXIO :
+				   open_elsewhere(r, at, flags, PROTO_PS_TTY_OPEN,
+						  minor ? PROTO_TTY_CONSOLE : PROTO_TTY_CURRENT);
 	case 136:
 		return open_elsewhere(r, at, flags, PROTO_PS_TTY_OPEN, PROTO_TTY_PTS);
 	}

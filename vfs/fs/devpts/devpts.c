@@ -14,7 +14,7 @@
 
 #define SLAVE_MAJOR 136u
 
-/* --- numbers ------------------------------------------------------------------------------------------------ */
+/* --- numbers ------------------------------------------------------------------------------ */
 
 /* The lowest free one is taken. */
 static int64_t number_take(struct devpts *p, uint32_t *out)
@@ -44,7 +44,7 @@ void devpts_node_gone(const struct node *n)
 	state_set(p->count, p->count - 1);
 }
 
-/* --- nodes -------------------------------------------------------------------------------------------------- */
+/* --- nodes -------------------------------------------------------------------------------- */
 
 static struct entry *slave_find(const struct filesystem *fs, uint32_t number)
 {
@@ -57,7 +57,8 @@ static struct entry *slave_find(const struct filesystem *fs, uint32_t number)
 static int64_t slave_add(struct request *r, struct filesystem *fs, uint32_t *number)
 {
 	const struct devpts_options *o = &vfs->devpts->options;
-	uint32_t uid = o->uid_set ? o->uid : r->cred->fsuid, gid = o->gid_set ? o->gid : r->cred->fsgid;
+	uint32_t uid = o->uid_set ? o->uid : r->cred->fsuid,
+		 gid = o->gid_set ? o->gid : r->cred->fsgid;
 	struct node *n = node_create(fs, LX_S_IFCHR | o->mode, uid, gid, request_now());
 	char name[16];
 	int64_t e;
@@ -68,7 +69,10 @@ static int64_t slave_add(struct request *r, struct filesystem *fs, uint32_t *num
 	if (e)
 		return e;
 	n->rdev = LX_DEV(SLAVE_MAJOR, *number);
-	return entry_add(fs->root, name, (size_t)snprintf(name, sizeof name, "%u", (unsigned)*number), n) ? 0 : -ENOMEM;
+	return entry_add(fs->root, name,
+			 (size_t)snprintf(name, sizeof name, "%u", (unsigned)*number), n) ?
+		       0 :
+		       -ENOMEM;
 }
 
 void devpts_master_gone(uint32_t number)
@@ -81,7 +85,11 @@ void devpts_master_gone(uint32_t number)
 
 int64_t devpts_open_master(struct request *r, struct pos at, uint32_t flags)
 {
-	struct k_description d = { .plane = K_PLANE_NONE, .object = -1, .object2 = -1, .source = -1, .flags = K_DESCRIPTION_EAGER };
+	struct k_description d = { .plane = K_PLANE_NONE,
+				   .object = -1,
+				   .object2 = -1,
+				   .source = -1,
+				   .flags = K_DESCRIPTION_EAGER };
 	struct srv_forward to = { .number = PROTO_PS_TTY_OPEN, .handle = { -1, -1 } };
 	struct file *f;
 	uint32_t number;
@@ -117,10 +125,12 @@ int64_t in_pts_peer(struct request *r)
 	if (!e || !m)
 		return e ? -ENODEV : -EIO;
 	entry_note(e);
-	return open_elsewhere(r, (struct pos){ m, e->node }, (uint32_t)request_arg(r, 1) & LX_O_VALID, PROTO_PS_TTY_OPEN, PROTO_TTY_PTS);
+	return open_elsewhere(r, (struct pos){ m, e->node },
+			      (uint32_t)request_arg(r, 1) & LX_O_VALID, PROTO_PS_TTY_OPEN,
+			      PROTO_TTY_PTS);
 }
 
-/* --- the file system ---------------------------------------------------------------------------------------- */
+/* --- the file system ---------------------------------------------------------------------- */
 
 int devpts_fill(struct filesystem *fs)
 {
@@ -147,9 +157,11 @@ static int64_t option_parse(const char *name, const char *value, void *to)
 	if (!strcmp(name, "ptmxmode"))
 		return mount_option_number(value, 8, &o->ptmxmode);
 	if (!strcmp(name, "uid"))
-		return mount_option_number(value, 10, &o->uid) || !(o->uid_set = true) ? -EINVAL : 0;
+		return mount_option_number(value, 10, &o->uid) || !(o->uid_set = true) ? -EINVAL :
+											 0;
 	if (!strcmp(name, "gid"))
-		return mount_option_number(value, 10, &o->gid) || !(o->gid_set = true) ? -EINVAL : 0;
+		return mount_option_number(value, 10, &o->gid) || !(o->gid_set = true) ? -EINVAL :
+											 0;
 	return -EINVAL;
 }
 
@@ -166,7 +178,8 @@ int64_t devpts_parse(char *text, struct devpts_options *o)
 
 void devpts_set_options(const struct devpts_options *o)
 {
-	struct node *ptmx = entry_find(mounts_find(FS_DEVPTS)->root, "ptmx", 4, name_hash("ptmx", 4))->node;
+	struct node *ptmx =
+		entry_find(mounts_find(FS_DEVPTS)->root, "ptmx", 4, name_hash("ptmx", 4))->node;
 
 	state_set(vfs->devpts->options, *o);
 	state_set(ptmx->mode, LX_S_IFCHR | o->ptmxmode);

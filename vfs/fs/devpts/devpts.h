@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /dev/pts: a node for the slave of each pseudo-terminal. There is one such file system; every mount of it shows the same.
+ * /dev/pts: a node for the slave of each pseudo-terminal. There is one such file system; every
+ * mount of it shows the same.
  *
- * The number of a terminal is chosen here, when /dev/ptmx is opened; the terminal itself is the process server's. It keeps the
- * FILE_MASTER description that came along for as long as the master is open: when that closes, the name goes. The number is
- * free again when the node goes, that is, when the last slave is closed, too.
+ * The number of a terminal is chosen here, when /dev/ptmx is opened; the terminal itself is the
+ * process server's. It keeps the FILE_MASTER description that came along for as long as the master
+ * is open: when that closes, the name goes. The number is free again when the node goes, that is,
+ * when the last slave is closed, too.
  */
 #ifndef VFS_FS_DEVPTS_H
 #define VFS_FS_DEVPTS_H

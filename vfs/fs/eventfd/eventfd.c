@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * eventfd: a counter that is written and read like a file. It lives in the open file's record (offset); the kernel knows only its
- * readiness, through a source that the record holds (object). Who has to wait is parked.
+ * eventfd: a counter that is written and read like a file. It lives in the open file's record
+ * (offset); the kernel knows only its readiness, through a source that the record holds (object).
+ * Who has to wait is parked.
  *
- * Taking from the counter cannot be done again: the record keeps the last call that took something and what it got, so that
- * a call that comes again after its answer was refused, or after the server died, gets the same.
+ * Taking from the counter cannot be done again: the record keeps the last call that took something
+ * and what it got, so that a call that comes again after its answer was refused, or after the
+ * server died, gets the same.
  */
 #include <errno.h>
 
@@ -171,8 +173,11 @@ int64_t event_write(struct request *r, struct file *f)
 
 static int64_t event_make(struct request *r, uint64_t value, uint32_t flags)
 {
-	struct k_description d = { .plane = K_PLANE_NONE, .object = -1, .object2 = -1, .flags = K_DESCRIPTION_NOSEEK };
-	struct pos at = { vfs->anon, node_create(vfs->anon->fs, 0600, r->cred->fsuid, r->cred->fsgid, request_now()) };
+	struct k_description d = {
+		.plane = K_PLANE_NONE, .object = -1, .object2 = -1, .flags = K_DESCRIPTION_NOSEEK
+	};
+	struct pos at = { vfs->anon, node_create(vfs->anon->fs, 0600, r->cred->fsuid,
+						 r->cred->fsgid, request_now()) };
 	struct file *f;
 	int64_t h;
 
@@ -203,5 +208,7 @@ int64_t in_eventfd2(struct request *r)
 {
 	uint32_t flags = (uint32_t)request_arg(r, 1);
 
-	return flags & ~(EFD_SEMAPHORE | LX_O_NONBLOCK | LX_O_CLOEXEC) ? -EINVAL : event_make(r, (uint32_t)request_arg(r, 0), flags);
+	return flags & ~(EFD_SEMAPHORE | LX_O_NONBLOCK | LX_O_CLOEXEC) ?
+		       -EINVAL :
+		       event_make(r, (uint32_t)request_arg(r, 0), flags);
 }

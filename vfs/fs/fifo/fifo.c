@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * FIFOs and pipes. The data is in a kernel pipe, which a FIFO's node holds while anyone has it open; how many read and write is
- * counted by the open files (file.c).
+ * FIFOs and pipes. The data is in a kernel pipe, which a FIFO's node holds while anyone has it
+ * open; how many read and write is counted by the open files (file.c).
  *
- * Opening one end waits for the other: the opener is parked, with nothing noted in the state. As soon as an opener of the other kind comes, all
- * waiting ones go on: first every description is made, and only then does anyone run, or a reader could meet the end of
- * the file before the writer that let it in is there. If the server dies, parked callers come again by themselves.
+ * Opening one end waits for the other: the opener is parked, with nothing noted in the state. As
+ * soon as an opener of the other kind comes, all waiting ones go on: first every description is
+ * made, and only then does anyone run, or a reader could meet the end of the file before the writer
+ * that let it in is there. If the server dies, parked callers come again by themselves.
  */
 #include <errno.h>
 
@@ -15,7 +16,12 @@
 static struct srv_parked_list openers;
 
 /* parked->value: */
-enum { VALUE_FILE /* record that pins the place */, VALUE_PIN /* its description */, VALUE_FLAGS, VALUE_HANDLE /* the new description */ };
+enum {
+	VALUE_FILE /* record that pins the place */,
+	VALUE_PIN /* its description */,
+	VALUE_FLAGS,
+	VALUE_HANDLE /* the new description */
+};
 
 static struct pos place_of(const struct srv_parked *p)
 {
@@ -53,7 +59,9 @@ static int64_t describe(struct pos at, uint32_t flags)
 		state_set(n->object, node_new_handle((int)h));
 	}
 	d.object = n->object;
-	d.plane = !writes(flags) ? K_PLANE_PIPE_READ : reads(flags) ? K_PLANE_PIPE_BOTH : K_PLANE_PIPE_WRITE;
+	d.plane = !writes(flags) ? K_PLANE_PIPE_READ :
+		  reads(flags)   ? K_PLANE_PIPE_BOTH :
+				   K_PLANE_PIPE_WRITE;
 	return open_describe(FILE_PIPE, at, flags, &d, NULL);
 }
 
@@ -68,7 +76,9 @@ static void opener_cancel(struct srv_parked *p, bool dead)
 
 static int64_t park(struct request *r, struct pos at, uint32_t flags)
 {
-	struct k_description d = { .plane = K_PLANE_NONE, .object = -1, .object2 = -1, .source = -1 };
+	struct k_description d = {
+		.plane = K_PLANE_NONE, .object = -1, .object2 = -1, .source = -1
+	};
 	struct file *f;
 	int64_t pin = open_describe(FILE_PIN, at, flags, &d, &f);
 	struct srv_parked *p;
@@ -93,7 +103,8 @@ static bool is_met(const struct srv_parked *p, const struct node *n, uint32_t fl
 {
 	uint32_t its = (uint32_t)p->value[VALUE_FLAGS];
 
-	return place_of(p).node == n && ((writes(flags) && !writes(its)) || (reads(flags) && !reads(its)));
+	return place_of(p).node == n &&
+	       ((writes(flags) && !writes(its)) || (reads(flags) && !reads(its)));
 }
 
 static void wake(const struct node *n, uint32_t flags)
@@ -102,7 +113,8 @@ static void wake(const struct node *n, uint32_t flags)
 
 	for (p = openers.first; p; p = p->next) {
 		if (is_met(p, n, flags))
-			p->value[VALUE_HANDLE] = (uint64_t)describe(place_of(p), (uint32_t)p->value[VALUE_FLAGS]);
+			p->value[VALUE_HANDLE] =
+				(uint64_t)describe(place_of(p), (uint32_t)p->value[VALUE_FLAGS]);
 	}
 	request_commit();
 	for (p = openers.first; p; p = next) {
@@ -124,7 +136,8 @@ static void wake(const struct node *n, uint32_t flags)
 static bool waiting(const struct node *n, bool readers)
 {
 	for (struct srv_parked *p = openers.first; p; p = p->next) {
-		if (place_of(p).node == n && (readers ? reads : writes)((uint32_t)p->value[VALUE_FLAGS]))
+		if (place_of(p).node == n &&
+		    (readers ? reads : writes)((uint32_t)p->value[VALUE_FLAGS]))
 			return true;
 	}
 	return false;
@@ -158,18 +171,25 @@ int64_t fifo_open(struct request *r, struct pos at, uint32_t flags)
 	return REQUEST_DONE;
 }
 
-/* --- pipe, pipe2 -------------------------------------------------------------------------------------------- */
+/* --- pipe, pipe2 -------------------------------------------------------------------------- */
 
 static int64_t pipe_make(struct request *r, uint32_t flags)
 {
-	struct k_description in = { .plane = K_PLANE_PIPE_READ, .object2 = -1, .source = -1, .flags = K_DESCRIPTION_NOSEEK };
-	struct k_description out = { .plane = K_PLANE_PIPE_WRITE, .object2 = -1, .source = -1, .flags = K_DESCRIPTION_NOSEEK };
+	struct k_description in = { .plane = K_PLANE_PIPE_READ,
+				    .object2 = -1,
+				    .source = -1,
+				    .flags = K_DESCRIPTION_NOSEEK };
+	struct k_description out = { .plane = K_PLANE_PIPE_WRITE,
+				     .object2 = -1,
+				     .source = -1,
+				     .flags = K_DESCRIPTION_NOSEEK };
 	uint32_t status = flags & (LX_O_NONBLOCK | LX_O_DIRECT);
 	uint32_t install = flags & LX_O_CLOEXEC ? K_INSTALL_CLOEXEC : 0;
 	struct pos at = { vfs->anon, NULL };
 	int64_t h[2];
 
-	at.node = node_create(vfs->anon->fs, LX_S_IFIFO | 0600, r->cred->fsuid, r->cred->fsgid, request_now());
+	at.node = node_create(vfs->anon->fs, LX_S_IFIFO | 0600, r->cred->fsuid, r->cred->fsgid,
+			      request_now());
 	if (!at.node)
 		return -ENFILE;
 	h[0] = k_pipe_create(65536, (flags & LX_O_DIRECT) != 0);
@@ -182,7 +202,8 @@ static int64_t pipe_make(struct request *r, uint32_t flags)
 	h[1] = open_describe(FILE_PIPE, at, status | LX_O_WRONLY, &out, NULL);
 	if (h[1] < 0) {
 		request_commit();
-		k_handle_close((int)h[0]);	/* its close notice takes file, node and pipe along */
+		/* its close notice takes file, node and pipe along */
+		k_handle_close((int)h[0]);
 		srv_answer(r->m->call, h[1]);
 		return REQUEST_DONE;
 	}
@@ -204,5 +225,6 @@ int64_t in_pipe2(struct request *r)
 {
 	uint32_t flags = (uint32_t)request_arg(r, 1);
 
-	return flags & ~(LX_O_CLOEXEC | LX_O_NONBLOCK | LX_O_DIRECT) ? -EINVAL : pipe_make(r, flags);
+	return flags & ~(LX_O_CLOEXEC | LX_O_NONBLOCK | LX_O_DIRECT) ? -EINVAL :
+								       pipe_make(r, flags);
 }

@@ -2,10 +2,11 @@
 /*
  * The text of /proc's files.
  *
- * Opening one forwards the opener to the process server (in /proc/net, the network server), which makes a memory object with the text and sends him back
- * (PROTO_VFS_PROC_OPENED); then the file is an ordinary stream, read without any server. Seeking declines, so that a reader who
- * rewinds gets the text as it is then. Nothing is kept while the opener is away: what the file is, is in the arguments.
- * Mount tables and the like are made here.
+ * Opening one forwards the opener to the process server (in /proc/net, the network server), which
+ * makes a memory object with the text and sends him back (PROTO_VFS_PROC_OPENED); then the file is
+ * an ordinary stream, read without any server. Seeking declines, so that a reader who rewinds gets
+ * the text as it is then. Nothing is kept while the opener is away: what the file is, is in the
+ * arguments. Mount tables and the like are made here.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@ static uint32_t detail(const struct node *n)
 	return n->kind == PROTO_PROC_FDINFO ? n->rdev : n->tid;
 }
 
-/* --- our own texts ------------------------------------------------------------------------------------------ */
+/* --- our own texts ------------------------------------------------------------------------ */
 
 static char *state_text(size_t *size)
 {
@@ -34,9 +35,14 @@ static char *state_text(size_t *size)
 
 	if (!f)
 		return NULL;
-	/* this very file, and the folders on the way to it, are not counted: an idle system shows the same numbers each time */
-	fprintf(f, "nodes %lu\nnames %lu\nlocks %lu\nfiles %u\nparked %lu\nstate_bytes %lu\n", (unsigned long)vfs->live_nodes, (unsigned long)vfs->live_entries,
-		(unsigned long)vfs->live_locks, (unsigned)file_count(), (unsigned long)srv_parked_count(), (unsigned long)state_used());
+	/*
+	 * this very file, and the folders on the way to it, are not counted: an idle system shows
+	 * the same numbers each time
+	 */
+	fprintf(f, "nodes %lu\nnames %lu\nlocks %lu\nfiles %u\nparked %lu\nstate_bytes %lu\n",
+		(unsigned long)vfs->live_nodes, (unsigned long)vfs->live_entries,
+		(unsigned long)vfs->live_locks, (unsigned)file_count(),
+		(unsigned long)srv_parked_count(), (unsigned long)state_used());
 	fclose(f);
 	return text;
 }
@@ -88,7 +94,7 @@ static int64_t own_write(struct request *r, uint32_t kind, int object)
 	return e < 0 ? e : 0;
 }
 
-/* --- what lives here ---------------------------------------------------------------------------------------- */
+/* --- what lives here ---------------------------------------------------------------------- */
 
 /* Gives back the memory objects of archive files that nobody uses and nobody wrote to. */
 static void drop_caches(void)
@@ -98,7 +104,8 @@ static void drop_caches(void)
 			for (struct entry *e = vfs->segment[i][j]; e; e = e->chain) {
 				struct node *n = e->node;
 
-				if (!node_is(n, LX_S_IFREG) || n->opens || n->object < 0 || !n->file.archive || n->flags & NODE_WRITTEN)
+				if (!node_is(n, LX_S_IFREG) || n->opens || n->object < 0 ||
+				    !n->file.archive || n->flags & NODE_WRITTEN)
 					continue;
 				op_refresh(n);
 				node_drop_handle(n->object);
@@ -110,8 +117,8 @@ static void drop_caches(void)
 }
 
 /*
- * For whoever looks for leaks: caches are dropped first. The reader's own file is not counted yet, nor are nodes that only a
- * walk has made.
+ * For whoever looks for leaks: caches are dropped first. The reader's own file is not counted yet,
+ * nor are nodes that only a walk has made.
  */
 static void add_counts(struct srv_forward *q)
 {
@@ -119,7 +126,8 @@ static void add_counts(struct srv_forward *q)
 
 	drop_caches();
 	node_sweep();
-	counts = (struct proto_vfs_counts){ vfs->live_nodes, vfs->live_entries, file_count(), vfs->live_locks, srv_parked_count() };
+	counts = (struct proto_vfs_counts){ vfs->live_nodes, vfs->live_entries, file_count(),
+					    vfs->live_locks, srv_parked_count() };
 	q->scratch = &counts;
 	q->scratch_size = sizeof counts;
 }
@@ -142,17 +150,22 @@ static int64_t to_maker(struct request *r, uint32_t kind, const struct srv_forwa
 	return REQUEST_DONE;
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------ */
+/* --- opening ------------------------------------------------------------------------------ */
 
 /* The text is in `object`, which now belongs to the open file. */
 static int64_t open_text(struct request *r, struct pos at, uint32_t flags, int object)
 {
-	struct k_description d = { .plane = K_PLANE_STREAM, .object = object, .object2 = -1, .source = -1, .decline = K_DECLINE_SEEK | K_DECLINE_WRITE };
+	struct k_description d = { .plane = K_PLANE_STREAM,
+				   .object = object,
+				   .object2 = -1,
+				   .source = -1,
+				   .decline = K_DECLINE_SEEK | K_DECLINE_WRITE };
 	struct file *f;
 	int64_t h;
 
 	if (at.node->pid)
-		d.decline |= K_DECLINE_READ;	/* a process that is gone has nothing to say: proc_read */
+		d.decline |=
+			K_DECLINE_READ; /* a process that is gone has nothing to say: proc_read */
 	h = open_describe(FILE_PROC, at, flags, &d, &f);
 
 	if (h < 0)
@@ -199,7 +212,8 @@ int64_t in_proc_opened(struct request *r)
 	if ((int64_t)request_arg(r, 5) < 0)
 		return (int64_t)request_arg(r, 5);
 	h = k_caller_attached(srv_endpoint(), r->m->call, 0);
-	if (h == -ENOENT && r->m->flags & K_MSGF_REDELIVERED) {	/* taken by a server that died then: ask again */
+	/* taken by a server that died then: ask again */
+	if (h == -ENOENT && r->m->flags & K_MSGF_REDELIVERED) {
 		memcpy(q.arg, r->m->arg, sizeof q.arg);
 		return to_maker(r, (uint32_t)request_arg(r, 0), &q);
 	}
@@ -208,13 +222,16 @@ int64_t in_proc_opened(struct request *r)
 	node_new_handle((int)h);
 	while (m && m->id != request_arg(r, 4))
 		m = m->next;
-	n = m && m->fs->kind == FS_PROCFS ? proc_node(m->fs, (uint32_t)request_arg(r, 0), (uint32_t)request_arg(r, 1), (uint32_t)request_arg(r, 2)) : NULL;
+	n = m && m->fs->kind == FS_PROCFS ?
+		    proc_node(m->fs, (uint32_t)request_arg(r, 0), (uint32_t)request_arg(r, 1),
+			      (uint32_t)request_arg(r, 2)) :
+		    NULL;
 	if (!n)
 		return -ENOENT;
 	return open_text(r, (struct pos){ m, n }, (uint32_t)request_arg(r, 3), (int)h);
 }
 
-/* --- seeking, writing --------------------------------------------------------------------------------------- */
+/* --- seeking, writing --------------------------------------------------------------------- */
 
 int64_t proc_read(struct request *r, struct file *f)
 {
@@ -226,8 +243,10 @@ int64_t proc_read(struct request *r, struct file *f)
 int64_t proc_seek(struct request *r, struct file *f)
 {
 	const struct node *n = f->at.node;
-	struct srv_forward q = { .number = PROTO_PS_PROC_REFRESH, .handle = { -1, -1 },
-		.arg = { n->kind, n->pid, detail(n), request_arg(r, 0), request_arg(r, 1), request_arg(r, 2) } };
+	struct srv_forward q = { .number = PROTO_PS_PROC_REFRESH,
+				 .handle = { -1, -1 },
+				 .arg = { n->kind, n->pid, detail(n), request_arg(r, 0),
+					  request_arg(r, 1), request_arg(r, 2) } };
 	struct proto_pid p;
 	int64_t h;
 
@@ -237,7 +256,8 @@ int64_t proc_seek(struct request *r, struct file *f)
 		h = own_write(r, n->kind, f->object);
 		return h ? h : request_kernel(r);
 	}
-	if (n->pid && !proc_pid_find(n->pid, &p)) {	/* it is gone, and so is what there was to read */
+	/* it is gone, and so is what there was to read */
+	if (n->pid && !proc_pid_find(n->pid, &p)) {
 		h = k_mobject_resize(f->object, 0);
 		return h < 0 ? h : request_kernel(r);
 	}
@@ -257,7 +277,10 @@ struct buffer {
 	uint64_t base, size;
 };
 
-/* What a write call wants written: for the vector forms their first piece that is not empty (a short count is allowed). */
+/*
+ * What a write call wants written: for the vector forms their first piece that is not empty (a
+ * short count is allowed).
+ */
 static int64_t buffer_of(struct request *r, struct buffer *b)
 {
 	uint64_t at = request_arg(r, 1), count = request_arg(r, 2);
@@ -281,7 +304,9 @@ static int64_t buffer_of(struct request *r, struct buffer *b)
 int64_t proc_write(struct request *r, struct file *f)
 {
 	const struct node *n = f->at.node;
-	struct srv_forward q = { .number = PROTO_PS_PROC_WRITE, .handle = { -1, -1 }, .arg = { n->kind, n->pid, detail(n) } };
+	struct srv_forward q = { .number = PROTO_PS_PROC_WRITE,
+				 .handle = { -1, -1 },
+				 .arg = { n->kind, n->pid, detail(n) } };
 	struct buffer b;
 	int64_t e = buffer_of(r, &b);
 

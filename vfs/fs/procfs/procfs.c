@@ -8,13 +8,15 @@
 
 #include "mounts.h"
 
-/* --- the list of pids --------------------------------------------------------------------------------------- */
+/* --- the list of pids --------------------------------------------------------------------- */
 
 static const struct proto_pids *pids;
 
 int proc_setup(int handle)
 {
-	struct k_map map = { .size = PROTO_PIDS_SIZE, .space = -1, .object = handle, .flags = K_MAP_READ };
+	struct k_map map = {
+		.size = PROTO_PIDS_SIZE, .space = -1, .object = handle, .flags = K_MAP_READ
+	};
 	long e;
 
 	if (handle < 0)
@@ -82,14 +84,15 @@ static uint32_t pid_after(uint32_t pid, uint32_t tgid)
 		for (uint32_t i = 0, n = slots(); i < n; i++) {
 			const struct proto_pid *p = &pids->entry[i];
 
-			if (p->pid > pid && (!best || p->pid < best) && (tgid ? p->tgid == tgid : p->tgid == p->pid))
+			if (p->pid > pid && (!best || p->pid < best) &&
+			    (tgid ? p->tgid == tgid : p->tgid == p->pid))
 				best = p->pid;
 		}
 	} while (seq_again(seq));
 	return best;
 }
 
-/* --- names -------------------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------- */
 
 struct name {
 	const char *name;
@@ -233,7 +236,9 @@ int procfs_fill(struct filesystem *fs)
 		struct node *dir = fs->root, *n;
 
 		for (; (slash = strchr(name, '/')); name = slash + 1)
-			dir = entry_find(dir, name, (size_t)(slash - name), name_hash(name, (size_t)(slash - name)))->node;
+			dir = entry_find(dir, name, (size_t)(slash - name),
+					 name_hash(name, (size_t)(slash - name)))
+				      ->node;
 		n = node_create(fs, s->mode, 0, 0, srv_realtime());
 		if (!n || !entry_add(dir, name, strlen(name), n))
 			return -ENOMEM;
@@ -247,9 +252,10 @@ int procfs_fill(struct filesystem *fs)
 	return 0;
 }
 
-/* --- nodes of processes ------------------------------------------------------------------------------------- */
+/* --- nodes of processes ------------------------------------------------------------------- */
 
-static struct node *dynamic_find(struct filesystem *fs, uint32_t kind, uint32_t pid, uint32_t tid, uint32_t fd)
+static struct node *dynamic_find(struct filesystem *fs, uint32_t kind, uint32_t pid, uint32_t tid,
+				 uint32_t fd)
 {
 	struct node *n = fs->chains[pid % 64];
 
@@ -259,11 +265,13 @@ static struct node *dynamic_find(struct filesystem *fs, uint32_t kind, uint32_t 
 }
 
 /* The node, found or made; owned by whom the process belongs to. */
-static struct node *dynamic(struct node *parent, uint32_t kind, uint32_t mode, const struct proto_pid *p, uint32_t pid, uint32_t tid, uint32_t fd)
+static struct node *dynamic(struct node *parent, uint32_t kind, uint32_t mode,
+			    const struct proto_pid *p, uint32_t pid, uint32_t tid, uint32_t fd)
 {
 	struct filesystem *fs = parent->fs;
 	struct node *n = dynamic_find(fs, kind, pid, tid, fd);
-	uint64_t ino = (uint64_t)pid << 43 | (uint64_t)tid << 28 | (uint64_t)kind << 20 | (fd & 0xfffff);
+	uint64_t ino =
+		(uint64_t)pid << 43 | (uint64_t)tid << 28 | (uint64_t)kind << 20 | (fd & 0xfffff);
 
 	if (n) {	/* setuid may have changed the owner */
 		if (n->uid != p->uid || n->gid != p->gid) {
@@ -311,7 +319,10 @@ static int64_t result(struct node *n, struct node **out)
 	return n ? 0 : -ENOMEM;
 }
 
-/* A process's folder in /proc, or a thread's in task. Like Linux, /proc also knows every thread by its number, unlisted. */
+/*
+ * A process's folder in /proc, or a thread's in task. Like Linux, /proc also knows every thread by
+ * its number, unlisted.
+ */
 static int64_t lookup_pid(struct node *dir, const char *name, size_t size, struct node **out)
 {
 	struct proto_pid p;
@@ -336,12 +347,14 @@ static int64_t lookup_file(struct node *dir, const char *name, size_t size, stru
 		const struct name *s = &pid_names[i];
 
 		if (strlen(s->name) == size && !memcmp(s->name, name, size))
-			return result(dynamic(dir, s->kind, s->mode, &p, dir->pid, dir->tid, 0), out);
+			return result(dynamic(dir, s->kind, s->mode, &p, dir->pid, dir->tid, 0),
+				      out);
 	}
 	return -ENOENT;
 }
 
-static int64_t lookup_fd(struct request *r, struct node *dir, const char *name, size_t size, struct node **out)
+static int64_t lookup_fd(struct request *r, struct node *dir, const char *name, size_t size,
+			 struct node **out)
 {
 	bool info = dir->kind == PROC_FDINFO;
 	struct proto_pid p;
@@ -354,10 +367,13 @@ static int64_t lookup_fd(struct request *r, struct node *dir, const char *name, 
 	e = link_resolve(r, PROTO_LINK_FD, dir->pid, dir->tid, fd, &to);
 	if (e)
 		return e;
-	return result(dynamic(dir, info ? (uint32_t)PROTO_PROC_FDINFO : (uint32_t)PROC_FD_LINK, info ? F(0400) : LX_S_IFLNK | 0700, &p, dir->pid, dir->tid, fd), out);
+	return result(dynamic(dir, info ? (uint32_t)PROTO_PROC_FDINFO : (uint32_t)PROC_FD_LINK,
+			      info ? F(0400) : LX_S_IFLNK | 0700, &p, dir->pid, dir->tid, fd),
+		      out);
 }
 
-static int64_t proc_lookup(struct request *r, struct node *dir, const char *name, size_t size, struct entry **e, struct node **n)
+static int64_t proc_lookup(struct request *r, struct node *dir, const char *name, size_t size,
+			   struct entry **e, struct node **n)
 {
 	*e = NULL;
 	switch (dir->kind) {
@@ -399,7 +415,7 @@ struct node *proc_node(struct filesystem *fs, uint32_t kind, uint32_t pid, uint3
 	return NULL;
 }
 
-/* --- links -------------------------------------------------------------------------------------------------- */
+/* --- links -------------------------------------------------------------------------------- */
 
 static int64_t proc_link(struct request *r, struct pos link, unsigned depth, struct fs_link *out)
 {
@@ -412,7 +428,8 @@ static int64_t proc_link(struct request *r, struct pos link, unsigned depth, str
 		out->text = text;
 		return 0;
 	case PROC_THREAD_SELF:
-		snprintf(text, sizeof r->link_text[0], "%u/task/%u", (unsigned)r->m->pid, (unsigned)r->m->tid);
+		snprintf(text, sizeof r->link_text[0], "%u/task/%u", (unsigned)r->m->pid,
+			 (unsigned)r->m->tid);
 		out->text = text;
 		return 0;
 	case PROC_EXE:
@@ -427,7 +444,7 @@ static int64_t proc_link(struct request *r, struct pos link, unsigned depth, str
 	return -EINVAL;
 }
 
-/* --- listings ----------------------------------------------------------------------------------------------- */
+/* --- listings ----------------------------------------------------------------------------- */
 
 #define PID_COOKIE (1ull << 32)
 
@@ -435,13 +452,17 @@ static char list_name[16];
 
 static int next_pid(struct node *dir, uint64_t cookie, struct fs_dirent *out)
 {
-	uint32_t pid = pid_after(cookie < PID_COOKIE ? 0 : (uint32_t)(cookie - PID_COOKIE), dir->kind == PROC_TASK ? dir->pid : 0);
+	uint32_t pid = pid_after(cookie < PID_COOKIE ? 0 : (uint32_t)(cookie - PID_COOKIE),
+				 dir->kind == PROC_TASK ? dir->pid : 0);
 
 	if (!pid)
 		return 0;
-	*out = (struct fs_dirent){ .cookie = PID_COOKIE + pid, .type = LX_S_IFDIR, .name = list_name };
-	out->ino = dir->kind == PROC_TASK ? (uint64_t)dir->pid << 43 | (uint64_t)pid << 28 | (uint64_t)PROC_TID << 20 :
-		(uint64_t)pid << 43 | (uint64_t)PROC_PID << 20;
+	*out = (struct fs_dirent){ .cookie = PID_COOKIE + pid,
+				   .type = LX_S_IFDIR,
+				   .name = list_name };
+	out->ino = dir->kind == PROC_TASK ? (uint64_t)dir->pid << 43 | (uint64_t)pid << 28 |
+						    (uint64_t)PROC_TID << 20 :
+					    (uint64_t)pid << 43 | (uint64_t)PROC_PID << 20;
 	out->size = (size_t)snprintf(list_name, sizeof list_name, "%u", (unsigned)pid);
 	return 1;
 }
@@ -454,8 +475,12 @@ static int next_file(struct node *dir, uint64_t cookie, struct fs_dirent *out)
 		i = 1;
 	if (i >= PID_NAMES)
 		return 0;
-	*out = (struct fs_dirent){ .cookie = i + 3, .type = pid_names[i].mode & LX_S_IFMT, .name = pid_names[i].name, .size = strlen(pid_names[i].name),
-		.ino = (uint64_t)dir->pid << 43 | (uint64_t)dir->tid << 28 | (uint64_t)pid_names[i].kind << 20 };
+	*out = (struct fs_dirent){ .cookie = i + 3,
+				   .type = pid_names[i].mode & LX_S_IFMT,
+				   .name = pid_names[i].name,
+				   .size = strlen(pid_names[i].name),
+				   .ino = (uint64_t)dir->pid << 43 | (uint64_t)dir->tid << 28 |
+					  (uint64_t)pid_names[i].kind << 20 };
 	return 1;
 }
 
@@ -487,8 +512,15 @@ void proc_fd_dirent(const struct node *dir, uint32_t fd, char name[16], struct f
 {
 	bool info = dir->kind == PROC_FDINFO;
 
-	*d = (struct fs_dirent){ .cookie = fd + 3ull, .type = info ? LX_S_IFREG : LX_S_IFLNK, .name = name,
-		.ino = (uint64_t)dir->pid << 43 | (uint64_t)dir->tid << 28 | (uint64_t)(info ? (uint32_t)PROTO_PROC_FDINFO : (uint32_t)PROC_FD_LINK) << 20 | (fd & 0xfffff) };
+	*d = (struct fs_dirent){
+		.cookie = fd + 3ull,
+		.type = info ? LX_S_IFREG : LX_S_IFLNK,
+		.name = name,
+		.ino = (uint64_t)dir->pid << 43 | (uint64_t)dir->tid << 28 |
+		       (uint64_t)(info ? (uint32_t)PROTO_PROC_FDINFO : (uint32_t)PROC_FD_LINK)
+			       << 20 |
+		       (fd & 0xfffff)
+	};
 	d->size = (size_t)snprintf(name, 16, "%u", (unsigned)fd);
 }
 

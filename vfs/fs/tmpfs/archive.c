@@ -26,7 +26,10 @@ static uint64_t root_ino(const struct cpio_entry *c)
 	return (uint64_t)c->dev_major << 48 | (uint64_t)c->dev_minor << 32 | c->ino;
 }
 
-/* The directory of `path`, made where it is missing; *last is the name in it. NULL: no memory, or something in the way. */
+/*
+ * The directory of `path`, made where it is missing; *last is the name in it. NULL: no memory, or
+ * something in the way.
+ */
 static struct node *parent_of(struct filesystem *fs, const char *path, const char **last)
 {
 	struct node *dir = fs->root;
@@ -63,7 +66,10 @@ static void attributes(struct node *n, const struct cpio_entry *c)
 	n->atime = n->mtime = n->ctime = n->btime = t;
 }
 
-/* A file's data: where it lies. Data that does not begin on a page (not our archiver's work) is copied. */
+/*
+ * A file's data: where it lies. Data that does not begin on a page (not our archiver's work) is
+ * copied.
+ */
 static int file_data(struct node *n, const struct cpio_entry *c)
 {
 	long h;
@@ -126,7 +132,8 @@ static void linked_add(const struct cpio_entry *c, struct node *n)
 	linked[linked_count++] = (struct linked){ root_ino(c), n };
 }
 
-static int member_new(struct filesystem *fs, struct node *dir, const char *name, const struct cpio_entry *c)
+static int member_new(struct filesystem *fs, struct node *dir, const char *name,
+		      const struct cpio_entry *c)
 {
 	bool many = (c->mode & LX_S_IFMT) == LX_S_IFREG && c->nlink > 1;
 	struct node *n = many ? linked_find(c) : NULL;
@@ -166,10 +173,14 @@ static int member(struct filesystem *fs, const struct cpio_entry *c)
 		return 0;
 	}
 	dir = parent_of(fs, c->name, &name);
-	if (!dir || !*name || strlen(name) > LX_NAME_MAX || !strcmp(name, ".") || !strcmp(name, ".."))
+	if (!dir || !*name || strlen(name) > LX_NAME_MAX || !strcmp(name, ".") ||
+	    !strcmp(name, ".."))
 		return -EINVAL;
 	e = entry_find(dir, name, strlen(name), name_hash(name, strlen(name)));
-	if (e) {	/* a directory that was made before its own record came; anything else: the first one counts */
+	/*
+	 * a directory that was made before its own record came; anything else: the first one counts
+	 */
+	if (e) {
 		if (node_is(e->node, LX_S_IFDIR) && (c->mode & LX_S_IFMT) == LX_S_IFDIR)
 			attributes(e->node, c);
 		return 0;

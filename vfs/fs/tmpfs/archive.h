@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The initial root: a tmpfs whose names come from the boot archive. File data is not copied: a file's memory object is cloned from the
- * archive's, page by page and copy-on-write, when it is first opened; until then its node only knows where its data lies.
+ * The initial root: a tmpfs whose names come from the boot archive. File data is not copied: a
+ * file's memory object is cloned from the archive's, page by page and copy-on-write, when it is
+ * first opened; until then its node only knows where its data lies.
  */
 #ifndef VFS_FS_TMPFS_ARCHIVE_H
 #define VFS_FS_TMPFS_ARCHIVE_H

@@ -21,8 +21,8 @@ struct boot_module {
 };
 
 struct boot_info {
-	/* Free RAM, sorted, disjoint: without the first MiB, the kernel image, modules and what arch
-	 * has already taken. All of it is in the direct map. */
+	/* Free RAM, sorted, disjoint: without the first MiB, the kernel image, modules and what
+	 * arch has already taken. All of it is in the direct map. */
 	uint32_t range_count;
 	struct boot_range ranges[BOOT_RANGES];
 	/* All RAM of the machine, for the frame table's bounds and for /proc/meminfo. */

@@ -42,7 +42,8 @@ struct arch_cpu {
 	uint32_t apic_id;             /* [I] */
 	struct arch_frame *fpu_owner; /* whose state is in this CPU's FPU registers, or NULL */
 	bool fpu_trap;                /* CR0.TS is set */
-	bool switch_plain;            /* [I] the FPU is switched by its trap, the bases without MSRs */
+	/* [I] the FPU is switched by its trap, the bases without MSRs */
+	bool switch_plain;
 	bool lazy;                    /* in arch_idle: flush the TLB on waking instead of by IPI */
 	bool lazy_stale;              /* ...and it has to */
 	bool online, started;
@@ -63,7 +64,8 @@ extern struct arch_cpu *arch_cpus[ARCH_CPU_MAX];
 
 /* What CPUID found, the same on all CPUs. */
 struct arch_features {
-	bool nx, smep, smap, umip, fsgsbase, pge, pcid, invpcid, xsave, xsaveopt, erms, rdtscp, rdpid;
+	bool nx, smep, smap, umip, fsgsbase, pge, pcid, invpcid, xsave, xsaveopt, erms, rdtscp,
+		rdpid;
 	bool tsc_deadline, rdrand, rdseed, tcg, hypervisor, page1g, x2apic, fxsr_opt;
 	uint32_t physical_bits;
 	char vendor[13], brand[49];
@@ -73,7 +75,8 @@ extern struct arch_features arch_features;
 static inline struct arch_cpu *arch_cpu_self(void)
 {
 	struct arch_cpu *cpu;
-	__asm__("movq %%gs:0, %0" : "=r"(cpu)); /* not volatile: it never changes on a CPU's stack */
+	/* not volatile: it never changes on a CPU's stack */
+	__asm__("movq %%gs:0, %0" : "=r"(cpu));
 	return cpu;
 }
 
@@ -89,8 +92,12 @@ unsigned arch_cpu_count(void);
  * portable kernel's per-CPU data is ready. */
 void arch_cpu_start_others(void);
 
-/* The parts of a switch, for arch/switch.h alone. Bases on a CPU where only the kernel writes them; FPU state, if it moves. */
-RARELY void bases_exchange(struct arch_cpu *cpu, struct arch_frame *old, const struct arch_frame *next);
+/*
+ * The parts of a switch, for arch/switch.h alone. Bases on a CPU where only the kernel writes them;
+ * FPU state, if it moves.
+ */
+RARELY void bases_exchange(struct arch_cpu *cpu, struct arch_frame *old,
+			   const struct arch_frame *next);
 RARELY void fpu_switch(struct arch_cpu *cpu, struct arch_frame *old, struct arch_frame *next);
 
 /* A thread is going away: no CPU may keep its FPU state or its frame. Kernel lock held. */
@@ -100,8 +107,8 @@ void arch_frame_drop(struct arch_frame *f);
 _Noreturn void arch_resume(struct arch_frame *f);
 
 /* Enables interrupts and halts. The kernel lock is not held, and no frame is current. An interrupt
- * ends in kernel_interrupt(NULL, ...); when that returns, the CPU idles again. An interrupt that came
- * before is not lost: it is taken at once. */
+ * ends in kernel_interrupt(NULL, ...); when that returns, the CPU idles again. An interrupt that
+ * came before is not lost: it is taken at once. */
 _Noreturn void arch_idle(void);
 
 /* Asks CPU `cpu` to come to kernel_interrupt(..., ARCH_INTERRUPT_RESCHEDULE, 0) soon. */

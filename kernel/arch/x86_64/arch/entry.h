@@ -4,8 +4,8 @@
  *
  * User entries (frame not NULL) normally end in arch_resume() or arch_idle(); if they return, the
  * same frame is resumed. For kernel_syscall() returning is the fastest way back to the same thread:
- * registers that C preserves are then not loaded again, so whoever has written them in the frame has
- * called arch_frame_altered() (the accessors do).
+ * registers that C preserves are then not loaded again, so whoever has written them in the frame
+ * has called arch_frame_altered() (the accessors do).
  *
  * SPDX-License-Identifier: MIT
  */

@@ -30,7 +30,8 @@ void arch_fpu_save(struct arch_frame *f);
 /* The area was written: what a CPU still holds of this thread is void. */
 void arch_fpu_reload(struct arch_frame *f);
 /* Makes an area that user mode wrote (sigreturn) safe to load: clears reserved MXCSR and header
- * bits. `size` is how much was given; a short one has only the legacy part. Returns 0 or -EINVAL. */
+ * bits. `size` is how much was given; a short one has only the legacy part. Returns 0 or -EINVAL.
+ */
 __attribute__((warn_unused_result)) int arch_fpu_sanitise(void *area, size_t size);
 
 #endif

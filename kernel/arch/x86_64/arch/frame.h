@@ -19,7 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ARCH_ENTRY_FULL 0x100 /* ored to the vector: entered by interrupt or exception, or altered */
+/* Ored to the vector: entered by interrupt or exception, or altered */
+#define ARCH_ENTRY_FULL 0x100
 
 struct arch_frame {
 	uint64_t r15, r14, r13, r12, rbp, rbx;
@@ -29,7 +30,8 @@ struct arch_frame {
 	uint64_t rip, cs, rflags, rsp, ss;
 	uint64_t number; /* rax at the last `syscall` */
 	uint64_t fs_base, gs_base; /* valid while the thread is not current on a CPU */
-	void *fpu;       /* state area of arch_fpu_size() bytes, 64-byte aligned; NULL: no FPU use */
+	/* state area of arch_fpu_size() bytes, 64-byte aligned; NULL: no FPU use */
+	void *fpu;
 	int32_t fpu_cpu; /* the CPU whose registers hold newer FPU state than the area, or -1 */
 	uint32_t reserved;
 } __attribute__((aligned(16)));

@@ -65,7 +65,10 @@ __attribute__((warn_unused_result)) int arch_space_init(struct arch_space *space
 /* Frees all tables, not the pages they map. No thread runs in it; CPUs that still have it loaded
  * (idle ones, or this one) leave it here. */
 void arch_space_destroy(struct arch_space *space);
-/* Loads a space that is not loaded on this CPU; see arch_space_switch() in arch/switch.h. NULL: the kernel's own. */
+/*
+ * Loads a space that is not loaded on this CPU; see arch_space_switch() in arch/switch.h. NULL: the
+ * kernel's own.
+ */
 void arch_space_load(struct arch_space *space);
 
 /* Maps one user page, replacing what is there. -ENOMEM if a table cannot be had,
@@ -96,22 +99,24 @@ bool arch_next(const struct arch_space *space, uint64_t *va, uint64_t end, uint6
 	       unsigned *flags);
 
 /*
- * The same for many pages, with one walk per leaf table. `counts` (added to) tells the pages by their
- * soft bits: [0] neither, [1] A, [2] B, [3] both.
+ * The same for many pages, with one walk per leaf table. `counts` (added to) tells the pages by
+ * their soft bits: [0] neither, [1] A, [2] B, [3] both.
  *
- * arch_map_absent: pages[i] is an address with map flags in its low bits, or 0 to leave that page out; one that
- * is present stays as it is. -ENOMEM: a table is missing; some may have been mapped.
- * arch_unmap_range: all present pages whose flags include `only` (soft bits); no flush. True if there was one: then
- * *start and *end are narrowed to what has to be flushed.
- * arch_copy_range: `to`, where nothing is mapped yet, gets what `from` has, neither DIRTY nor, with
- * `protect`, writable; then `from` is write-protected as well, and *flush set if that took a right away.
- * `to` may be NULL; a table that cannot be had for it is no error, those pages stay absent there.
+ * arch_map_absent: pages[i] is an address with map flags in its low bits, or 0 to leave that page
+ * out; one that is present stays as it is. -ENOMEM: a table is missing; some may have been mapped.
+ * arch_unmap_range: all present pages whose flags include `only` (soft bits); no flush. True if
+ * there was one: then *start and *end are narrowed to what has to be flushed. arch_copy_range:
+ * `to`, where nothing is mapped yet, gets what `from` has, neither DIRTY nor, with `protect`,
+ * writable; then `from` is write-protected as well, and *flush set if that took a right away. `to`
+ * may be NULL; a table that cannot be had for it is no error, those pages stay absent there.
  */
-__attribute__((warn_unused_result)) int arch_map_absent(struct arch_space *space, uint64_t va, const uint64_t *pages,
-							 unsigned n, uint64_t counts[4]);
-bool arch_unmap_range(struct arch_space *space, uint64_t *start, uint64_t *end, unsigned only, uint64_t counts[4]);
-void arch_copy_range(struct arch_space *to, struct arch_space *from, uint64_t start, uint64_t end, bool protect,
-		     uint64_t counts[4], bool *flush);
+__attribute__((warn_unused_result)) int arch_map_absent(struct arch_space *space, uint64_t va,
+							const uint64_t *pages, unsigned n,
+							uint64_t counts[4]);
+bool arch_unmap_range(struct arch_space *space, uint64_t *start, uint64_t *end, unsigned only,
+		      uint64_t counts[4]);
+void arch_copy_range(struct arch_space *to, struct arch_space *from, uint64_t start, uint64_t end,
+		     bool protect, uint64_t counts[4], bool *flush);
 
 /* On all CPUs that have the space loaded; they return when every one has done it. */
 void arch_tlb_flush_page(struct arch_space *space, uint64_t va);

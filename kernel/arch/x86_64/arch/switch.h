@@ -1,6 +1,7 @@
 /*
- * The change of the current thread and of the loaded space: inline, since every call and every answer goes through
- * here, and under an emulator each return costs a look-up after the space has changed.
+ * The change of the current thread and of the loaded space: inline, since every call and every
+ * answer goes through here, and under an emulator each return costs a look-up after the space has
+ * changed.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,14 +20,18 @@ static inline void arch_fpu_trap(struct arch_cpu *cpu, bool on)
 		return;
 	cpu->fpu_trap = on;
 	if (on)
-		__asm__ volatile("movq %%cr0, %0; orq $8, %0; movq %0, %%cr0" : "=r"(cr0) : : "memory");
+		__asm__ volatile("movq %%cr0, %0; orq $8, %0; movq %0, %%cr0"
+				 : "=r"(cr0)
+				 :
+				 : "memory");
 	else
 		__asm__ volatile("clts");
 }
 
 /*
- * True if a switch to `next` moves no more than registers: user mode writes the bases itself, and the FPU state of `next` lies
- * in no other CPU (and, as the FPU is switched by its trap, stays where it is).
+ * True if a switch to `next` moves no more than registers: user mode writes the bases itself, and
+ * the FPU state of `next` lies in no other CPU (and, as the FPU is switched by its trap, stays
+ * where it is).
  */
 static inline bool arch_switch_is_plain(const struct arch_frame *next)
 {
@@ -61,7 +66,8 @@ static inline void arch_switch(struct arch_frame *next)
 	}
 	cpu->frame = next;
 	cpu->frame_rsp = (uint64_t)next + offsetof(struct arch_frame, ss);
-	cpu->tss.rsp[0] = (uint64_t)next + offsetof(struct arch_frame, number);	/* the end of what the hardware pushes */
+	/* the end of what the hardware pushes */
+	cpu->tss.rsp[0] = (uint64_t)next + offsetof(struct arch_frame, number);
 }
 
 /* Loads the space on this CPU. Nothing happens if it is loaded. NULL: the kernel's own. */

@@ -1,8 +1,8 @@
 /*
  * The clock (TSC, scaled) and the one-shot timer of each CPU (local APIC).
  *
- * Time is ns = ((tsc - tsc_base) * mult) >> 32 with a 128-bit product, so the pair never changes and
- * the vDSO computes the identical value from the same numbers.
+ * Time is ns = ((tsc - tsc_base) * mult) >> 32 with a 128-bit product, so the pair never changes
+ * and the vDSO computes the identical value from the same numbers.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,8 +20,8 @@ extern struct arch_clock arch_clock;
 /* Monotonic nanoseconds since boot. */
 uint64_t arch_time_ns(void);
 
-/* ARCH_INTERRUPT_TIMER on this CPU at or after the deadline (arch_time_ns() scale); one deadline per
- * CPU, the last call counts. A deadline in the past fires at once. */
+/* ARCH_INTERRUPT_TIMER on this CPU at or after the deadline (arch_time_ns() scale); one deadline
+ * per CPU, the last call counts. A deadline in the past fires at once. */
 void arch_timer_arm(uint64_t deadline_ns);
 void arch_timer_disarm(void);
 

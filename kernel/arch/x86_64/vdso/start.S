@@ -1,6 +1,7 @@
 /*
- * troupe_start: `syscall` with the registers as they are, then an instruction that faults. The first
- * thread of a process starts here, so that its first act is a call to the server that made it.
+ * troupe_start: `syscall` with the registers as they are, then an instruction that faults. The
+ * first thread of a process starts here, so that its first act is a call to the server that made
+ * it.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -18,9 +18,19 @@
 #define SYS_CLOCK_GETRES 229
 #define EXPORT __attribute__((visibility("default")))
 
-enum { REALTIME, MONOTONIC, PROCESS_CPU, THREAD_CPU, RAW, REALTIME_COARSE, MONOTONIC_COARSE, BOOTTIME };
+enum {
+	REALTIME,
+	MONOTONIC,
+	PROCESS_CPU,
+	THREAD_CPU,
+	RAW,
+	REALTIME_COARSE,
+	MONOTONIC_COARSE,
+	BOOTTIME
+};
 #define CLOCKS_REAL (1u << REALTIME | 1u << REALTIME_COARSE)
-#define CLOCKS_HERE (CLOCKS_REAL | 1u << MONOTONIC | 1u << RAW | 1u << MONOTONIC_COARSE | 1u << BOOTTIME)
+#define CLOCKS_HERE                                                                                \
+	(CLOCKS_REAL | 1u << MONOTONIC | 1u << RAW | 1u << MONOTONIC_COARSE | 1u << BOOTTIME)
 
 struct timespec {
 	int64_t sec, nsec;
