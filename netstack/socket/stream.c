@@ -240,6 +240,18 @@ void stream_queue_remove(struct stream *child)
 	stream_update(listener);
 }
 
+/* It was taken out of the queue's head, in vain. */
+static void queue_put_back(struct stream *listener, struct stream *child)
+{
+	child->listener = listener;
+	child->queue_next = listener->queue;
+	listener->queue = child;
+	if (!listener->queue_last)
+		listener->queue_last = child;
+	listener->pending++;
+	stream_update(listener);
+}
+
 struct socket *stream_child(struct stream *listener, struct pipe *in, struct pipe *out)
 {
 	const struct socket *like = listener->s;
@@ -560,8 +572,9 @@ static void accept_undo(void *arg, int error)
  * The description could not be installed: its close must not reach the connection, which stays in
  * the queue.
  */
-static int64_t accept_refused(struct stream *child)
+static int64_t accept_refused(struct stream *listener, struct stream *child)
 {
+	queue_put_back(listener, child);
 	socket_renumber(child->s);
 	child->s->opened = false;
 	return NET_DONE;
@@ -577,13 +590,14 @@ static int64_t accept_child(struct net_request *r, struct stream *child, uint32_
 	h = socket_open(child->s, child->in->handle, child->out->handle, flags);
 	if (h < 0)
 		return h;
+	/* First, since who has the descriptor must not find the listener still ready. */
+	stream_queue_remove(child);
 	srv_answer(r->m->call, 0);
 	srv_answer_install(h, flags & LX_SOCK_CLOEXEC ? K_INSTALL_CLOEXEC : 0, 0, 0);
 	srv_answer_undo(accept_undo, &refused);
 	srv_flush();
 	if (refused)
-		return accept_refused(child);
-	stream_queue_remove(child);
+		return accept_refused(listener, child);
 	wire_accepted(child);
 	join_room(listener);
 	return NET_DONE;
