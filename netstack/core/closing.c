@@ -6,7 +6,8 @@
  * kernel with a hook: the descriptor is free then, and if it was the last one the socket is closed,
  * before we hear of the end (K_MSG_DONE). What then waits is only the caller, for at most the time
  * that was given; the result stays 0, whatever ends the wait, and an exit does not wait at all, as
- * on Linux.
+ * on Linux. With a time of 0 nothing waits, but a peer on this machine knows of the reset when
+ * close() comes back.
  */
 #include "socket_calls.h"
 
@@ -24,7 +25,7 @@ static unsigned closing_next;
 
 bool socket_lingers(const struct socket *s)
 {
-	return s && s->ops->linger && s->option.linger && s->option.linger_seconds;
+	return s && s->ops->linger && s->option.linger;
 }
 
 int64_t in_close(struct net_request *r)

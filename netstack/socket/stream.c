@@ -86,7 +86,7 @@ static uint32_t connected_bits(struct stream *st)
 		bits |= K_SOURCE_DECLINE_WRITE;
 	else if (st->s->option.send_timeout)
 		bits |= K_SOURCE_CALLS_WRITE;
-	if (!st->joined && socket_lingers(st->s))
+	if (socket_lingers(st->s))
 		bits |= K_SOURCE_CALLS_CLOSE;
 	/* all at once: the pipes' own ends come one after the other */
 	if (st->ended && st->reset)
