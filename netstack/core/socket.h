@@ -159,7 +159,10 @@ struct socket *socket_restore(uint64_t cookie, const struct socket_ops *ops, int
 void socket_renumber(struct socket *s);
 void socket_numbers_after(uint64_t cookie);	/* cookies of a predecessor: never used again */
 void socket_free(struct socket *s);	/* source and memory; after ops->destroy */
-/* SO_LINGER: close() comes to us, to wait, or to be over when the other side knows of it. s may be NULL */
+/*
+ * SO_LINGER: close() comes to us, to wait, or to be over when the other side knows of it. s may be
+ * NULL
+ */
 bool socket_lingers(const struct socket *s);
 /* the description is gone, or there was none: destroy and free */
 void socket_close(struct socket *s);
