@@ -87,19 +87,21 @@ def parse(text):
 def run_on_host(program, folder, timeout):
     """Runs one program in a folder of its own. Returns (results, what went wrong or "")."""
     os.makedirs(folder, exist_ok=True)
+    log = os.path.join(folder, "output.log")
+    trouble = ""
     try:
-        done = subprocess.run([os.path.abspath(program)], cwd=folder, timeout=timeout,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, start_new_session=True)
-        text, trouble = done.stdout, ""
+        # A file: of a pipe the end would come only with the last child that a test left behind.
+        with open(log, "wb") as output:
+            done = subprocess.run([os.path.abspath(program)], cwd=folder, timeout=timeout,
+                                  stdin=subprocess.DEVNULL, stdout=output,
+                                  stderr=subprocess.STDOUT, start_new_session=True)
         if done.returncode:
             trouble = ("signal %d" % -done.returncode if done.returncode < 0
                        else "exit status %d" % done.returncode)
-    except subprocess.TimeoutExpired as expired:
-        text, trouble = expired.stdout or b"", "no end within %d s" % timeout
-    text = text.decode("utf-8", "replace")
-    with open(os.path.join(folder, "output.log"), "w") as f:
-        f.write(text)
+    except subprocess.TimeoutExpired:
+        trouble = "no end within %d s" % timeout
+    with open(log, encoding="utf-8", errors="replace") as output:
+        text = output.read()
     return parse(text), trouble
 
 
