@@ -1,11 +1,13 @@
 /*
  * Recovery. The state is that of the last operation which was committed; its parked calls and
- *timers go on as they are (srv_recover). What may not agree with it, and is seen to here:
+ * timers go on as they are (srv_recover). What may not agree with it, and is seen to here:
  *
- *	handles that were made in an operation that is undone: nobody knows them, they are closed. A
- *forked child that never ran goes so. notices that were received and lost: descriptions that were
- *closed, tasks that are gone. The kernel is asked. an execve at the point of no return
- *(exec_recover). what the kernel keeps for us (constants of threads, readiness): set again.
+ * - handles that were made in an operation that is undone: nobody knows them, they are closed. A
+ *   forked child that never ran goes so;
+ * - notices that were received and lost (descriptions that were closed, tasks that are gone): the
+ *   kernel is asked;
+ * - an execve at the point of no return (exec_recover);
+ * - what the kernel keeps for us (constants of threads, readiness): set again.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -45,7 +45,9 @@ uint64_t *pages_make(struct pages *p, uint64_t index);
 int pages_raise(struct pages *p, uint64_t index);
 /*
  * The next run of neighbouring slots in [*index, end): sets *index to its first number, *n to its
- * length. NULL: no more. for (i = first; (slot = pages_run(p, &i, end, &n)); i += n) ...
+ * length. NULL: no more.
+ *
+ *	for (i = first; (slot = pages_run(p, &i, end, &n)); i += n) ...
  */
 uint64_t *pages_run(struct pages *p, uint64_t *index, uint64_t end, unsigned *n);
 /* Frees nodes that have become empty, as far as they touch [first, end). */

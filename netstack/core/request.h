@@ -9,10 +9,10 @@
  * it may be called from lwIP's callbacks). Rules:
  *
  * - Nothing is committed before the last k_caller_* call of a request: any of these (and so every
- * net_message_* function) may give -K_REDELIVER or -ESRCH; return it as it is. The call comes
- * again, or its thread is gone.
+ *   net_message_* function) may give -K_REDELIVER or -ESRCH; return it as it is. The call comes
+ *   again, or its thread is gone.
  * - What is done piece by piece (recvmmsg, a long send) counts in r->done. It is kept while the
- * call is parked or taken back, and is the result if a signal or a timeout ends the call.
+ *   call is parked or taken back, and is the result if a signal or a timeout ends the call.
  * - A held call pins its description: its socket cannot go while the call is parked.
  */
 #ifndef NETSTACK_CORE_REQUEST_H

@@ -3,17 +3,17 @@
  * Sockets: what all of them have, and the operations by which the kinds differ.
  *
  * A socket is one description of the network server (its cookie finds the socket) or, before it is
- *accepted, none yet. `core` has what is alike (numbers, addresses, messages, general options,
- *waiting, limits); a kind (struct socket_ops; kinds.c has the table of family, type and protocol)
- *does the rest. Kinds:
+ * accepted, none yet. `core` has what is alike (numbers, addresses, messages, general options,
+ * waiting, limits); a kind (struct socket_ops; kinds.c has the table of family, type and protocol)
+ * does the rest. Kinds:
  *
  *	socket/stream.c		TCP: plane SOCKET, two kernel pipes	socket_stream_ops
  *	socket/datagram.c	UDP, ping and raw sockets: plane NONE	socket_udp_ops,
- *socket_ping_ops, socket_raw_ops interface/netlink.c	AF_NETLINK: plane NONE
- *socket_netlink_ops
+ *								socket_ping_ops, socket_raw_ops
+ *	interface/netlink.c	AF_NETLINK: plane NONE			socket_netlink_ops
  *
  * Operations get the request (who asks, how to wait) and find the socket in r->s. A NULL operation
- *gives EOPNOTSUPP unless it says otherwise.
+ * gives EOPNOTSUPP unless it says otherwise.
  */
 #ifndef NETSTACK_CORE_SOCKET_H
 #define NETSTACK_CORE_SOCKET_H

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Connections between two sockets of this machine. The accepted socket gets the two pipes of the
- *connecting one, swapped; from then on only the kernel moves bytes. What remains for us are
- *beginning and end:
+ * connecting one, swapped; from then on only the kernel moves bytes. What remains for us are
+ * beginning and end:
  *
  *	shutdown(SHUT_WR)	the other one `ended`: his reads come to us when the pipe is empty
- *(stream_recv) close			the other one ended; what he still writes is dropped, and
- *then his writes give EPIPE close, data unread	the other one is reset: ECONNRESET once, then end of
- *file and EPIPE
+ *				(stream_recv)
+ *	close			the other one ended; what he still writes is dropped, and then his
+ *				writes give EPIPE
+ *	close, data unread	the other one is reset: ECONNRESET once, then end of file and EPIPE
  */
 #include <errno.h>
 

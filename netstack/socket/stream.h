@@ -3,20 +3,20 @@
  * TCP sockets.
  *
  * Their data is in two kernel pipes, made with the socket, that the program reads and writes
- *without us. A connection is one of two things:
+ * without us. A connection is one of two things:
  *
  *	wire	a PCB of lwIP: we move bytes between it and the pipes (wire.c)
  *	joined	both ends are here: the other socket has the same two pipes, swapped, and bytes
- *never come here (join.c)
+ *		never come here (join.c)
  *
  * Callbacks of lwIP and notices of the kernel only note what happened and call stream_touch();
- *stream_settle(), at the end of each round, brings every touched stream up to date: moves data,
- *sends FIN, sets the source. That is where connections end, too, so no PCB goes while lwIP works on
- *it.
+ * stream_settle(), at the end of each round, brings every touched stream up to date: moves data,
+ * sends FIN, sets the source. That is where connections end, too, so no PCB goes while lwIP works
+ * on it.
  *
  * The source has switches that send a direction's calls to us: K_SOURCE_DECLINE_* before the
- *connection and after shutdown(), when its readiness is the source's alone; K_SOURCE_CALLS_* with
- *timeouts.
+ * connection and after shutdown(), when its readiness is the source's alone; K_SOURCE_CALLS_* with
+ * timeouts.
  */
 #ifndef NETSTACK_SOCKET_STREAM_H
 #define NETSTACK_SOCKET_STREAM_H

@@ -1,16 +1,16 @@
 /*
  * execve: from the VFS's word that a file may be executed to the first instruction of the new
- *program.
+ * program.
  *
  * An exec goes through stages, between which the caller is with the VFS (looking up an interpreter)
- *or held here (until its sibling threads are dead):
+ * or held here (until its sibling threads are dead):
  *
  *	exec.c        receives PROTO_PS_EXEC; scripts and interpreters; the order of things
  *	exec_args.c   copies the arguments in; lays out the new stack
  *	exec_image.c  builds the new address space
  *
  * Until exec_commit nothing of the caller has changed and every error is an errno. After
- *k_task_exec only a kill can fail it.
+ * k_task_exec only a kill can fail it.
  *
  * SPDX-License-Identifier: MIT
  */

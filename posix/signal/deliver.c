@@ -223,8 +223,13 @@ static void visit_run(struct thread *t, const struct k_message *m, int64_t resul
 		      const struct k_regs *regs, bool reset_fpu, const struct frame_fault *fault)
 {
 	struct process *p = t->process;
-	struct visit v = { .thread = t, .m = m, .result = result, .changed = regs != NULL,
-		.reset_fpu = reset_fpu };
+	struct visit v = {
+		.thread = t,
+		.m = m,
+		.result = result,
+		.changed = regs != NULL,
+		.reset_fpu = reset_fpu,
+	};
 
 	v.in_call = !regs && (m->kind == K_MSG_CALL || m->kind == K_MSG_DONE ||
 			      (m->flags & K_MSGF_IN_SYSCALL));

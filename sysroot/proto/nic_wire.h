@@ -1,36 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Between the network server and the driver of a network interface: one memory object ("netmem";
- *wired, contiguous, mapped by both) and a notification each way. No message is sent and nobody
- *waits.
+ * wired, contiguous, mapped by both) and a notification each way. No message is sent and nobody
+ * waits.
  *
  * netmem begins with struct proto_nic; the rest belongs to the network server, which puts frames to
- *be sent and empty buffers there and tells the driver their offsets. Four rings, each with one
- *producer and one consumer; indices run freely (entry i is in slot i % PROTO_NIC_SLOTS), are 32
- *bits wide, and only their owner writes them. A producer fills slots, then stores its index with
- *release order; the consumer loads it with acquire order.
+ * be sent and empty buffers there and tells the driver their offsets. Four rings, each with one
+ * producer and one consumer; indices run freely (entry i is in slot i % PROTO_NIC_SLOTS), are 32
+ * bits wide, and only their owner writes them. A producer fills slots, then stores its index with
+ * release order; the consumer loads it with acquire order.
  *
  *	transmit	network to driver: frames; entries with PROTO_NIC_MORE are continued by the
- *next
+ *			next
  *	sent		driver to network: `id` of the first entry of each frame that the device is
- *done with, in any order supply		network to driver: empty buffers for the device to
- *fill received	driver to network: filled buffers, one frame each (or several buffers, all but the
- *last with PROTO_NIC_MORE)
+ *			done with, in any order
+ *	supply		network to driver: empty buffers for the device to fill
+ *	received	driver to network: filled buffers, one frame each (or several buffers, all
+ *			but the last with PROTO_NIC_MORE)
  *
  * Neither side ever has more entries outstanding than a ring has slots, so a ring is never full for
- *its producer. Neither side trusts the other's numbers: offsets and lengths outside of netmem, and
- *ids that are not outstanding, are ignored and counted.
+ * its producer. Neither side trusts the other's numbers: offsets and lengths outside of netmem, and
+ * ids that are not outstanding, are ignored and counted.
  *
  * A doorbell: a consumer that is about to sleep sets its `sleeping` word, looks at its rings again,
- *and sleeps. A producer that has stored an index and sees `sleeping` set clears it and signals the
- *notification. So a busy consumer is never signalled.
+ * and sleeps. A producer that has stored an index and sees `sleeping` set clears it and signals the
+ * notification. So a busy consumer is never signalled.
  *
  * Beginning, and death of either side. The driver resets the device, fills in what it is, and
- *raises `generation` (never 0); from then on no old DMA can happen. The network server, when it
- *sees a generation that it has not accepted, takes every buffer back, sets all indices to 0,
- *supplies buffers, and stores the generation in `accepted`; only then does the driver touch the
- *rings. A new network server raises `reset_wanted`: the driver resets the device and raises
- *`generation`.
+ * raises `generation` (never 0); from then on no old DMA can happen. The network server, when it
+ * sees a generation that it has not accepted, takes every buffer back, sets all indices to 0,
+ * supplies buffers, and stores the generation in `accepted`; only then does the driver touch the
+ * rings. A new network server raises `reset_wanted`: the driver resets the device and raises
+ * `generation`.
  */
 #ifndef TROUPE_PROTO_NIC_WIRE_H
 #define TROUPE_PROTO_NIC_WIRE_H

@@ -228,7 +228,7 @@ class Guest:
         try:
             yield child
         finally:
-            child.terminate()
+            child.kill()    # OpenSSH 9.2 loses a SIGTERM that comes just before its poll()
             child.wait()
             child.stderr.close()
 
