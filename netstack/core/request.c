@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "credentials.h"
 #include "posix_vfs.h"
 #include "socket.h"
 
@@ -37,35 +38,14 @@ static const struct proto_creds *creds;
 
 void net_request_setup(int posix, int object)
 {
-	struct k_map map = {
-		.size = PROTO_CREDS_SIZE, .space = -1, .object = object, .flags = K_MAP_READ
-	};
-
 	posix_endpoint = posix;
-	if (object < 0 || k_space_map(&map) < 0)
-		return;
-	creds = (const struct proto_creds *)(uintptr_t)map.address;
+	if (object >= 0)
+		credentials_map(object, &creds);	/* (without: everybody is nobody) */
 }
 
 const struct proto_cred *net_cred(const struct net_request *r)
 {
-	static const struct proto_cred nobody = { .ruid = 65534,
-						  .euid = 65534,
-						  .suid = 65534,
-						  .fsuid = 65534,
-						  .rgid = 65534,
-						  .egid = 65534,
-						  .sgid = 65534,
-						  .fsgid = 65534 };
-	static const struct proto_cred system = { .caps = PROTO_CAP_ALL };
-	const struct proto_cred *c;
-
-	if (!r->m->cred)
-		return &system;
-	if (!creds)
-		return &nobody;
-	c = &creds->record[r->m->cred % PROTO_CREDS_SLOTS];
-	return c->id == r->m->cred ? c : &nobody;
+	return credentials_find(creds, r->m->cred);
 }
 
 bool net_capable(const struct net_request *r, uint64_t caps)

@@ -363,24 +363,25 @@ def memory_eater(c):
 RESTART = "r=/proc/sys/troupe/restart; [ -e $r ] || r=/dev/null; "
 
 
+def find_sort_sum(c, kills):
+    """The same sum six times over, while `kills` runs beside it."""
+    find = "find / -path /proc -prune -o -print 2>/dev/null | sort | md5sum"
+    first = run_ok(c, find, 60).strip()
+    output = run_ok(c, "sh -c '(%s) & for i in 1 2 3 4 5 6; do %s; done; wait'" % (kills, find), 120)
+    check(output.strip().splitlines() == 6 * [first], "sums differ: %s, not %s" % (output, first))
+
+
 @session
 def recovery_find_sort_sum(c):
     """The VFS is killed again and again under `find / | sort | md5sum`."""
-    find = "find / -path /proc -prune -o -print 2>/dev/null | sort | md5sum"
-    first = run_ok(c, find, 60).strip()
-    kills = RESTART + "for i in $(seq 20); do echo vfs >$r; sleep 0.02; done"
-    output = run_ok(c, "sh -c '(%s) & for i in 1 2 3 4 5 6; do %s; done; wait'" % (kills, find), 120)
-    check(output.strip().splitlines() == 6 * [first], "sums differ: %s, not %s" % (output, first))
+    find_sort_sum(c, RESTART + "for i in $(seq 20); do echo vfs >$r; sleep 0.02; done")
 
 
 @session
 def recovery_posix_find_sort_sum(c):
     """The process server is killed again and again under it, and while a shell forks and waits."""
-    find = "find / -path /proc -prune -o -print 2>/dev/null | sort | md5sum"
-    first = run_ok(c, find, 60).strip()
     kills = RESTART + "for i in $(seq 40); do echo posix >$r; sleep 0.0$((i % 9 + 1)); done"
-    output = run_ok(c, "sh -c '(%s) & for i in 1 2 3 4 5 6; do %s; done; wait'" % (kills, find), 120)
-    check(output.strip().splitlines() == 6 * [first], "sums differ: %s, not %s" % (output, first))
+    find_sort_sum(c, kills)
     loop = "n=0; for i in $(seq 60); do n=$((n + $(expr $i + 0))); done; echo $n"
     equal(c, "sh -c '(%s) & %s; wait'" % (kills, loop), "1830")
 

@@ -4,8 +4,9 @@
  *	wire connect|read|close|udp ADDRESS PORT [NAME=VALUE...]
  *
  * prints one line: what the call gave and how many milliseconds it took. Values: syncnt,
- * user_timeout (ms), keep (seconds, for idle time, interval; two probes), linger (seconds), recverr,
- * nonblock, bytes (to be written before), then (milliseconds: the call is interrupted by a signal).
+ * user_timeout (ms), keep (seconds, for idle time, interval; two probes), linger (seconds),
+ * recverr, nonblock, bytes (to be written before), then (milliseconds: the call is interrupted by
+ * a signal).
  *
  * SPDX-License-Identifier: MIT
  */

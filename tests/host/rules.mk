@@ -46,6 +46,6 @@ endif
 # The whole network server over a kernel that is played, under calls that make little sense.
 network_fuzz_CPPFLAGS = $(network_CPPFLAGS)
 $(call host_test,network_fuzz,tests/host/network_fuzz.c $(NETWORK_SOURCES) $(LWIP_SOURCES) \
-	$(addprefix sysroot/libsrv/,server.c start.c parked.c timer.c state.c outbox.c text.c proc_text.c ioctl.c))
+	$(addprefix sysroot/libsrv/,server.c start.c parked.c timer.c state.c outbox.c text.c proc_text.c ioctl.c credentials.c))
 $(eval $(call lwip_flags,$(BUILD)/tests/host/objects/network_fuzz,network_fuzz))
 $(call objects,$(BUILD)/tests/host/objects/network_fuzz,netstack/main.c): network_fuzz_CPPFLAGS += -Dmain=network_main

@@ -12,16 +12,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "check.h"
 #include "native.h"
 
 #define SLOTS 64
-#define CHECK(c)                                                                                   \
-	do {                                                                                       \
-		if (!(c)) {                                                                        \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #c);                    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 static uint64_t object_size;
 

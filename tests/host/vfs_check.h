@@ -3,6 +3,7 @@
 #ifndef TESTS_HOST_VFS_CHECK_H
 #define TESTS_HOST_VFS_CHECK_H
 
+#include "check.h"
 #include "kernel_mock.h"
 
 /* A fresh VFS over the mock kernel (archive may be NULL). */
@@ -13,22 +14,5 @@ void vfs_restart(void);
 void vfs_check(const char *when);
 extern struct proto_pids *vfs_pids;
 extern struct proto_creds *vfs_creds;
-
-#define CHECK(c)                                                                                   \
-	do {                                                                                       \
-		if (!(c)) {                                                                        \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #c);                    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-#define CHECK_EQ(a, b)                                                                             \
-	do {                                                                                       \
-		long a_ = (long)(a), b_ = (long)(b);                                               \
-		if (a_ != b_) {                                                                    \
-			fprintf(stderr, "%s:%d: %s is %ld, not %ld\n", __FILE__, __LINE__, #a, a_, \
-				b_);                                                               \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 #endif

@@ -3,46 +3,19 @@
 #include "cred.h"
 
 #include <errno.h>
-#include <string.h>
 
-#include "server.h"
+#include "credentials.h"
 
 static const struct proto_creds *creds;
 
-static const struct proto_cred system_cred = { .caps = PROTO_CAP_ALL };
-static const struct proto_cred nobody = { .ruid = 65534,
-					  .euid = 65534,
-					  .suid = 65534,
-					  .fsuid = 65534,
-					  .rgid = 65534,
-					  .egid = 65534,
-					  .sgid = 65534,
-					  .fsgid = 65534 };
-
 int cred_setup(int handle)
 {
-	struct k_map map = {
-		.size = PROTO_CREDS_SIZE, .space = -1, .object = handle, .flags = K_MAP_READ
-	};
-	long r;
-
-	if (handle < 0)
-		return 0;
-	r = k_space_map(&map);
-	if (r < 0)
-		return (int)r;
-	creds = (const struct proto_creds *)map.address;
-	return 0;
+	return handle < 0 ? 0 : credentials_map(handle, &creds);
 }
 
 const struct proto_cred *cred_find(uint64_t id)
 {
-	const struct proto_cred *c;
-
-	if (!id || !creds)
-		return &system_cred;
-	c = &creds->record[id % PROTO_CREDS_SLOTS];
-	return c->id == id ? c : &nobody;
+	return credentials_find(creds, creds ? id : 0);
 }
 
 void cred_real(const struct proto_cred *c, struct proto_cred *out)
