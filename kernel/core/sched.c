@@ -469,6 +469,10 @@ static _Noreturn void cpu_idle(struct cpu *c, bool again)
 	c->idle = true;
 	c->kicked = again;
 	arch_switch(NULL);
+	if (kernel_smp && !again) {
+		arch_idle_prepare(c->bereft);
+		c->bereft = false;
+	}
 	cpu_timer_update(c);
 	if (again)
 		arch_ipi_reschedule(c->index);
@@ -556,6 +560,7 @@ void sched_drop_current(struct thread *t)
 	account_time(t, (uint64_t)(time_now() - c->switch_time));
 	c->switch_time = time_now();
 	c->current = NULL;
+	c->bereft = true;
 	arch_switch(NULL);
 }
 

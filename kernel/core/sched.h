@@ -28,6 +28,7 @@ struct cpu {
 	};
 	uint32_t index;
 	bool idle, kicked;	/* halted; an IPI is on its way */
+	bool bereft;		/* a thread died here since it last idled: its space may go, too */
 	int64_t slice_end, armed;
 	int64_t switch_time;	/* since when current runs */
 	uint64_t idle_ns, switches;

@@ -125,7 +125,7 @@ resume_full:
 arch_idle:
 	movq %gs:CPU_STACK_TOP, %rsp
 	xorl %ebp, %ebp
-	call idle_prepare
+	call idle_begin
 idle_halt:
 	sti
 	hlt

@@ -4,7 +4,8 @@
  * cpu->fpu_owner and frame->fpu_cpu are two ends of one link: the owner's newest state is in that
  * CPU's registers. Without the link the area is up to date. The link is made by the #NM trap (or,
  * when eager, by the switch) and cut by saving. Only the CPU itself cuts its own link: others ask
- * it by a request, so its trap needs no lock.
+ * it by a request, so its trap needs no lock. The exception is a CPU that idles: it has saved the
+ * state beforehand (`fpu_saved`, under the kernel lock), so others cut the link without waking it.
  *
  * Lazy (TCG, where a save and restore costs more than ten switches): the trap is armed unless the
  * next thread owns the registers. Eager: every switch saves and restores.
@@ -115,6 +116,16 @@ void arch_fpu_init(void *area)
 		*((uint8_t *)area + LEGACY_SIZE) = 3;
 }
 
+/* Before the CPU idles: whoever wants the state finds it in the area. */
+void fpu_idle(struct arch_cpu *cpu)
+{
+	if (!cpu->fpu_owner || cpu->fpu_saved)
+		return;
+	arch_fpu_trap(cpu, false);
+	save(cpu->fpu_owner->fpu);
+	cpu->fpu_saved = true;
+}
+
 static void unlink_owner(struct arch_cpu *cpu)
 {
 	cpu->fpu_owner->fpu_cpu = -1;
@@ -162,6 +173,10 @@ static void collect(struct arch_frame *f, bool keep)
 {
 	if (f->fpu_cpu < 0)
 		return;
+	if (arch_cpus[f->fpu_cpu]->fpu_saved) {
+		unlink_owner(arch_cpus[f->fpu_cpu]);
+		return;
+	}
 	struct request r = { .kind = keep ? REQUEST_FPU_SAVE : REQUEST_FPU_FORGET, .frame = f };
 	request_post(1ull << f->fpu_cpu, &r);
 }
@@ -172,6 +187,11 @@ void fpu_switch(struct arch_cpu *cpu, struct arch_frame *old, struct arch_frame 
 		fpu_flush(cpu, old, true);
 	if (!next)
 		return;
+	if (cpu->fpu_saved) {	/* idle until now: either it goes on with its registers, or... */
+		if (cpu->fpu_owner && cpu->fpu_owner != next)
+			unlink_owner(cpu);
+		cpu->fpu_saved = false;
+	}
 	if (next->fpu_cpu >= 0 && next->fpu_cpu != (int32_t)cpu->index)
 		collect(next, true);
 	if (fpu_eager && next->fpu && cpu->fpu_owner != next) {

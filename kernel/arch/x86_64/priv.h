@@ -178,6 +178,7 @@ size_t user_clear(void *to, size_t size);
 void fpu_init(void);     /* on each CPU */
 bool fpu_trap(struct arch_frame *f); /* #NM: false if the thread has no area */
 void fpu_flush(struct arch_cpu *cpu, struct arch_frame *f, bool keep);
+void fpu_idle(struct arch_cpu *cpu);
 
 /* copy.S; cpu.c chooses */
 extern uint32_t copy_way;

@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "arch/switch.h"
 #include "priv.h"
 #include "arch/power.h"
 #include "lib/print.h"
@@ -261,9 +262,16 @@ void trap_kernel(struct arch_frame *f)
 	panic_end(f->rbp);
 }
 
+void arch_idle_prepare(bool leave_space)
+{
+	fpu_idle(arch_cpu_self());
+	if (leave_space)
+		arch_space_switch(NULL);
+}
+
 /* Called by arch_idle() with interrupts still disabled. */
-void idle_prepare(void);
-void idle_prepare(void)
+void idle_begin(void);
+void idle_begin(void)
 {
 	struct arch_cpu *cpu = arch_cpu_self();
 	__atomic_store_n(&cpu->lazy, true, __ATOMIC_SEQ_CST);

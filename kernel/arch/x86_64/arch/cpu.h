@@ -42,6 +42,7 @@ struct arch_cpu {
 	uint32_t apic_id;             /* [I] */
 	struct arch_frame *fpu_owner; /* whose state is in this CPU's FPU registers, or NULL */
 	bool fpu_trap;                /* CR0.TS is set */
+	bool fpu_saved;               /* idle, and the owner's area is as new as the registers */
 	/* [I] the FPU is switched by its trap, the bases without MSRs */
 	bool switch_plain;
 	bool lazy;                    /* in arch_idle: flush the TLB on waking instead of by IPI */
@@ -106,6 +107,11 @@ void arch_frame_drop(struct arch_frame *f);
 /* Returns to user mode with `f`, which must be this CPU's current frame. */
 _Noreturn void arch_resume(struct arch_frame *f);
 
+/*
+ * The CPU is about to idle; kernel lock held, no frame is current. Gives up what others would have
+ * to wake it for: FPU state that is in its registers only and, with leave_space, the loaded space.
+ */
+void arch_idle_prepare(bool leave_space);
 /* Enables interrupts and halts. The kernel lock is not held, and no frame is current. An interrupt
  * ends in kernel_interrupt(NULL, ...); when that returns, the CPU idles again. An interrupt that
  * came before is not lost: it is taken at once. */
