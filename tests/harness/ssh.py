@@ -538,7 +538,7 @@ def twenty_sessions(g):
 @ssh_test
 def multiplexed(g):
     """200 sessions over one connection, eight at a time."""
-    control = ["-o", "ControlPath=" + g.folder + "/control"]
+    control = ["-o", "ControlPath=" + g.path("control")]
     with g.forward("-M", *control):
         deadline = time.monotonic() + 30
         while g.run(g.words(*control, "-O", "check", "guest"))[0]:
