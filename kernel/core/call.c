@@ -260,8 +260,7 @@ static int64_t receive_run(struct thread *t, struct endpoint *e, uint64_t messag
 		}
 		if (e->receiver)
 			return -EBUSY;
-		if (t->inbox_address != message ||
-		    t->inbox_generation != space_arch(t->task->space)->generation || !t->inbox)
+		if (unlikely(t->inbox_address != message))
 			inbox_find(t, message);
 		e->receiver = t;
 		r = OP_BLOCK;
@@ -278,27 +277,25 @@ static int64_t receive_run(struct thread *t, struct endpoint *e, uint64_t messag
 }
 
 static RARELY WHOLE int64_t receive_answering(struct thread *t, struct endpoint *e, uint32_t rights,
-					      const uint64_t *a)
+					      uint64_t answer, uint64_t message, int64_t deadline)
 {
 	int64_t r;
 
 	object_get(&e->object);		/* what the answer installs may replace our own handle */
-	r = answer_run(t, e, rights, a[1]);
+	r = answer_run(t, e, rights, answer);
 	if (!r)
-		r = receive_run(t, e, a[2], (int64_t)a[3]);
+		r = receive_run(t, e, message, deadline);
 	object_put(&e->object);
 	return r;
 }
 
-WHOLE int64_t native_receive(struct thread *t, const uint64_t *a)
+int64_t native_receive_begin(struct thread *t, const uint64_t *a)
 {
 	struct thread *caller;
 	struct handle *h;
 	struct endpoint *e;
 	int64_t r;
 
-	if (t->progress.active)		/* again: the answer has gone out */
-		return receive_run(t, t->serving, a[2], t->progress.deadline);
 	h = table_slot(t->task->table, (uint32_t)a[0]);
 	if (!h)
 		return -EBADF;
@@ -308,7 +305,7 @@ WHOLE int64_t native_receive(struct thread *t, const uint64_t *a)
 		return -EPERM;
 	e = endpoint_of(h->object);
 	if (a[1])
-		return receive_answering(t, e, h->rights, a);
+		return receive_answering(t, e, h->rights, a[1], a[2], (int64_t)a[3]);
 	if (a[4]) {			/* a plain answer: call and result */
 		r = call_lookup(e, a[4], &caller);
 		if (r)
@@ -316,6 +313,13 @@ WHOLE int64_t native_receive(struct thread *t, const uint64_t *a)
 		call_finish(caller, (int64_t)a[5], K_ANSWER_RESULT);
 	}
 	return receive_run(t, e, a[2], (int64_t)a[3]);
+}
+
+WHOLE int64_t native_receive(struct thread *t, const uint64_t *a)
+{
+	if (t->progress.active)		/* again: the answer has gone out */
+		return receive_run(t, t->serving, a[2], t->progress.deadline);
+	return native_receive_begin(t, a);
 }
 
 /* What user mode supplies lies in a message as in struct k_private_call: it is read right there. */

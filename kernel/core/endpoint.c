@@ -440,9 +440,8 @@ void call_finish(struct thread *t, int64_t result, uint32_t flags)
 	if (likely(flags == K_ANSWER_RESULT && (kind == K_MSG_CALL || kind == K_MSG_PRIVATE) &&
 		   e)) {
 		call_detach(t);
-		call_release_attached(t);
+		call_release(t);
 		call_result(t, result);
-		call_unpin(t);
 		sched_next(t);
 		return;
 	}
@@ -507,6 +506,9 @@ static RARELY int64_t deliver_call(struct endpoint *e, struct thread *t, uint64_
 	}
 	if (r)
 		return r;
+	/* Should the short way be shut for its buffer alone, the buffer is looked for again. */
+	if (!t->inbox || t->inbox_generation != space_arch(t->task->space)->generation)
+		t->inbox_address = 0;
 	list_move(&e->held, &caller->call_link);
 	caller->state = THREAD_HELD;
 	t->lender_call = caller->call;
@@ -531,10 +533,12 @@ void endpoint_abandon(struct endpoint *e)
 
 int64_t endpoint_deliver(struct endpoint *e, struct thread *t, uint64_t to)
 {
+	if (likely(list_empty(&e->notices) && list_empty(&e->queue) && !e->close_count))
+		return -EAGAIN;
 	/* all closes go before a later call */
 	if (!list_empty(&e->notices) || e->close_count > K_CLOSED_BATCH)
 		return deliver_notice(e, t, to);
 	if (!list_empty(&e->queue))
 		return deliver_call(e, t, to);
-	return e->close_count ? deliver_notice(e, t, to) : -EAGAIN;
+	return deliver_notice(e, t, to);
 }

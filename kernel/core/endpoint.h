@@ -71,7 +71,7 @@ void call_release(struct thread *t);
 RARELY void call_drop_attached(struct thread *t);
 static inline void call_release_attached(struct thread *t)	/* all but the descriptor */
 {
-	if (unlikely(t->attached[0] || t->attached[1] || t->scratch))
+	if (unlikely((uint64_t)t->attached[0] | (uint64_t)t->attached[1] | (uint64_t)t->scratch))
 		call_drop_attached(t);
 }
 /* Takes t out of an endpoint's queue or held list. */

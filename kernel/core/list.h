@@ -44,8 +44,10 @@ static inline void list_prepend(struct list *head, struct list *node)
 /* Safe on a node that is in no list. */
 static inline void list_remove(struct list *node)
 {
-	node->prev->next = node->next;
-	node->next->prev = node->prev;
+	struct list *next = node->next, *prev = node->prev;
+
+	prev->next = next;
+	next->prev = prev;
 	list_init(node);
 }
 

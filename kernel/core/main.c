@@ -24,12 +24,12 @@ _Noreturn void kernel_main(const struct boot_info *info)
 		arch_cpu_start_others();
 	}
 	kernel_lock();
-	kernel_exit();
+	sched_start();
 }
 
 _Noreturn void kernel_secondary(unsigned cpu)
 {
 	kernel_lock();
 	sched_cpu_online(cpu);
-	kernel_exit();
+	sched_start();
 }

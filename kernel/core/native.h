@@ -16,6 +16,9 @@ typedef int64_t native_function(struct thread *t, const uint64_t *a);
 #include "abi/native.def"
 #undef X
 
+/* native_receive() where it is a new call, not one that runs again. */
+native_function native_receive_begin;
+
 /* Looks a handle of the current task up; `out` is a struct object **. */
 static inline int native_lookup(struct thread *t, uint64_t h, enum k_object_type type,
 				uint32_t rights, struct object **out)

@@ -386,6 +386,7 @@ int64_t native_task_exec(struct thread *t, const uint64_t *a)
 		object_put(space_object(caller->old_space));
 	caller->old_space = task->space;
 	caller->inbox = NULL;
+	caller->inbox_address = 0;
 	task->space = space_of(space);
 	space_set_account(task->space, task->account);	/* it was its maker's */
 	caller->flags |= THREAD_OLD_SPACE;

@@ -328,10 +328,11 @@ bool preempt_needed(void)
 
 /* --- switching ---------------------------------------------------------------------------- */
 
-static inline __attribute__((always_inline)) void cpu_run(struct cpu *c, struct thread *t)
+/* t runs on c from now on, after old (or NULL); the registers are the caller's to switch. */
+static inline __attribute__((always_inline)) void cpu_run(struct cpu *c, struct thread *old,
+							  struct thread *t)
 {
-	int64_t now = time_now();
-	struct thread *old = c->current;
+	int64_t now = time_now(), left = t->slice_left;
 
 	if (old) {
 		account_time(old, (uint64_t)(now - c->switch_time));
@@ -339,22 +340,23 @@ static inline __attribute__((always_inline)) void cpu_run(struct cpu *c, struct 
 		if (old->state != THREAD_READY)
 			old->slice_left = c->slice_end - now;
 	}
-	if (unlikely(t->slice_left <= 0))
-		t->slice_left = slice_of(t);
+	if (unlikely(left <= 0))
+		t->slice_left = left = slice_of(t);
 	c->switch_time = now;
-	c->slice_end = now + t->slice_left;
+	c->slice_end = now + left;
 	c->current = t;
 	c->switches++;
-	c->slice_over = false;
-	/*
-	 * A timer that fires too early for t does no harm, so it stays; one that would be too late
-	 * is set anew.
-	 */
-	if (unlikely((ready_mask && c->slice_end < c->armed) || t->event_cpu_ns))
-		c->timer_stale = true;
 	t->state = THREAD_RUNNING;
 	t->cpu = (int)c->index;
-	arch_switch(&t->frame);
+}
+
+/*
+ * A timer that fires too early for t, which c runs now, does no harm, so it stays; one that would
+ * be too late is set anew.
+ */
+static inline bool timer_late(const struct cpu *c, const struct thread *t)
+{
+	return (ready_mask && c->slice_end < c->armed) || t->event_cpu_ns;
 }
 
 /*
@@ -409,9 +411,12 @@ static struct thread *queue_take(struct cpu *c, int above)
 /* Nobody in a queue has a better claim to the CPU than n. */
 static inline bool goes_first(const struct thread *n)
 {
-	uint32_t rivals = ready_mask >> n->priority;
+	uint32_t rivals;
 
-	return likely(!rivals) || (rivals == 1 && n->slice_left > 0);
+	if (likely(!ready_mask))
+		return true;
+	rivals = ready_mask >> n->priority;
+	return !rivals || (rivals == 1 && n->slice_left > 0);
 }
 
 /* Decides who runs on c now; NULL: nobody. */
@@ -447,7 +452,10 @@ static struct thread *cpu_choose(struct cpu *c)
 			cpu_preempt(c, t);
 	}
 	if (n && n != t) {
-		cpu_run(c, n);
+		cpu_run(c, t, n);
+		c->slice_over = false;
+		c->timer_stale |= timer_late(c, n);
+		arch_switch(&n->frame);
 	} else if (n) {
 		t->state = THREAD_RUNNING;
 	}
@@ -534,21 +542,28 @@ static _Noreturn RARELY void exit_long(struct cpu *c)
  * The end of nearly every call and answer: one thread has made way for another, and nothing else is
  * due.
  */
-_Noreturn WHOLE void kernel_exit(void)
+_Noreturn WHOLE void kernel_exit(struct cpu *c)
 {
-	struct cpu *c = cpu_self();
 	struct thread *t = c->current, *n = c->next;
 
 	if (unlikely(!t || !n || c->due || t->state == THREAD_RUNNING || n->flags & THREAD_WORK ||
 		     !goes_first(n) || !arch_switch_is_plain(&n->frame)))
 		exit_long(c);
 	c->next = NULL;
-	cpu_run(c, n);
-	if (unlikely(c->due))
+	cpu_run(c, t, n);
+	arch_switch_plain(&t->frame, &n->frame);
+	if (unlikely(timer_late(c, n))) {
+		c->timer_stale = true;
 		exit_long(c);
+	}
 	arch_space_switch(space_arch(n->task->space));
 	kernel_unlock();
 	arch_resume(&n->frame);
+}
+
+void sched_start(void)
+{
+	kernel_exit(cpu_self());
 }
 
 void sched_drop_current(struct thread *t)

@@ -53,7 +53,7 @@ static inline void kernel_unlock(void)
 
 static inline struct cpu *cpu_self(void)
 {
-	return arch_cpu_self()->kernel_cpu;
+	return arch_cpu_kernel();
 }
 
 void sched_init(void);
@@ -86,10 +86,15 @@ void sched_timer_changed(void);
 /* The timer of this CPU fired. */
 void sched_timer_interrupt(void);
 /*
- * Chooses a thread, does its pending work, returns to user mode; or idles. The lock is held and is
- * released.
+ * Chooses a thread, does its pending work, returns to user mode; or idles. c is this CPU. The lock
+ * is held and is released.
  */
-_Noreturn void kernel_exit(void);
+_Noreturn void kernel_exit(struct cpu *c);
+/*
+ * The first time on a CPU, with the lock held, after sched_cpu_online(). A function of its own, as
+ * the compiler takes cpu_self() for constant.
+ */
+_Noreturn RARELY void sched_start(void);
 /* CPU time of a thread up to now. */
 void sched_thread_time(struct thread *t, uint64_t *user_ns, uint64_t *system_ns);
 void sched_system_info(struct k_system_info *info);

@@ -212,28 +212,45 @@ void op_finish_rest(struct thread *t, int64_t r)
 	}
 }
 
+/*
+ * A server's call. The two that count are as in the table, but inline: their arguments come
+ * straight from the frame, and their results need no look.
+ */
+static inline __attribute__((always_inline)) void native_begin(struct thread *t, unsigned native)
+{
+	uint64_t arg[6];
+
+	t->op = OP_NATIVE | native;
+	if (native == K_NATIVE_receive - K_NATIVE_BASE) {
+		uint64_t a[6];
+
+		registers_read(t, a);
+		op_finish(t, native_receive_begin(t, a));
+	} else if (native == K_NATIVE_call - K_NATIVE_BASE) {
+		uint64_t a[6];
+
+		registers_read(t, a);
+		op_finish(t, native_call(t, a));
+	} else {
+		registers_read(t, arg);
+		op_finish(t, native_table[native](t, arg));
+	}
+}
+
 /* A system call from its beginning. */
-static inline __attribute__((always_inline)) void syscall_begin(struct thread *t)
+static inline __attribute__((always_inline)) void syscall_begin(struct thread *t, int32_t number)
 {
 	const struct k_route *route;
-	unsigned native = (unsigned)t->number - K_NATIVE_BASE;
+	unsigned native = (unsigned)number - K_NATIVE_BASE;
 	uint64_t arg[7];
 	int64_t r;
 
-	registers_read(t, arg);
 	if (native < K_NATIVE_END - K_NATIVE_BASE && t->routes->flags & K_ROUTES_NATIVE) {
-		t->op = (uint16_t)(OP_NATIVE | native);
-		/* as the table would, without its page */
-		if (native == K_NATIVE_receive - K_NATIVE_BASE)
-			r = native_receive(t, arg);
-		else if (native == K_NATIVE_call - K_NATIVE_BASE)
-			r = native_call(t, arg);
-		else
-			r = native_table[native](t, arg);
-		op_finish(t, r);
+		native_begin(t, native);
 		return;
 	}
-	route = route_of(t, (uint32_t)t->number);
+	registers_read(t, arg);
+	route = route_of(t, (uint32_t)number);
 	if (route->shortcut && (!shortcuts_off || t->routes->flags & K_ROUTES_NATIVE)) {
 		arg[6] = route->argument;
 		t->op = route->shortcut;
@@ -258,19 +275,20 @@ void syscall_run(struct thread *t)
 		arg[6] = route_of(t, (uint32_t)t->op_number)->argument;
 		op_finish(t, op_table[t->op](t, arg));
 	} else {
-		syscall_begin(t);
+		syscall_begin(t, t->number);
 	}
 }
 
-void kernel_syscall(struct arch_frame *frame)
+WHOLE void kernel_syscall(struct arch_frame *frame)
 {
 	struct thread *t = (struct thread *)frame;
 	/* the upper half does not count, as on Linux */
-	uint32_t number = (uint32_t)arch_frame_syscall_number(frame);
+	uint32_t given = (uint32_t)arch_frame_syscall_number(frame);
+	int32_t number = given < INT32_MAX ? (int32_t)given : INT32_MAX;
 	struct cpu *c;
 
 	kernel_lock();
-	t->number = number < INT32_MAX ? (int32_t)number : INT32_MAX;
+	t->number = number;
 	t->op = 0;
 	if (t->progress.active)		/* left from a call that a handler interrupted */
 		progress_end(t);
@@ -279,16 +297,16 @@ void kernel_syscall(struct arch_frame *frame)
 	 * from a server's queue.
 	 */
 	if (!(t->flags & (THREAD_KILLED | THREAD_EVENT)))
-		syscall_begin(t);
+		syscall_begin(t, number);
 	else
 		arch_frame_set_result(frame, -K_RESTART_ALWAYS);
 	c = cpu_self();
-	if (likely(t->state == THREAD_RUNNING && !(t->flags & THREAD_WORK) && !c->due &&
-		   !c->next)) {
+	if (!c->next &&
+	    likely(t->state == THREAD_RUNNING && !(t->flags & THREAD_WORK) && !c->due)) {
 		kernel_unlock();
 		return;		/* the short way back to user mode */
 	}
-	kernel_exit();
+	kernel_exit(c);
 }
 
 /* --- faults and interrupts ---------------------------------------------------------------- */
@@ -352,7 +370,7 @@ void kernel_fault(struct arch_frame *frame, const struct arch_fault *f)
 		fault_report(t, fault_kind(f), f->address, f->detail);
 	else if (thread_fpu_attach(t))
 		thread_visit(t, K_MSG_MEMORY);
-	kernel_exit();
+	kernel_exit(cpu_self());
 }
 
 void kernel_interrupt(struct arch_frame *frame, enum arch_interrupt kind, unsigned irq)
@@ -367,5 +385,5 @@ void kernel_interrupt(struct arch_frame *frame, enum arch_interrupt kind, unsign
 		irq_raise(irq);
 	else
 		cpu_self()->resched = true;
-	kernel_exit();
+	kernel_exit(cpu_self());
 }

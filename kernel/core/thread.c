@@ -228,7 +228,7 @@ int64_t wait_custom(struct thread *t, enum k_wait why, int class, void (*detach)
 	uint32_t stop = t->flags & THREAD_REDELIVER ? THREAD_KILLED : THREAD_EVENT | THREAD_KILLED;
 
 	t->wait_class = class;
-	if (t->flags & stop) {
+	if (unlikely(t->flags & (THREAD_EVENT | THREAD_KILLED)) && t->flags & stop) {
 		detach(t);
 		if (!t->op)
 			return OP_PREEMPT;

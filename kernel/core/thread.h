@@ -140,7 +140,7 @@ struct thread {
 	/* system call it is in; -1: none (came by interrupt or fault) */
 	int32_t number;
 	/* enum k_op or OP_NATIVE | call that is being run; 0: none */
-	uint16_t op;
+	uint32_t op;
 	int32_t op_number;		/* system call whose route entry the operation is of */
 	uint64_t op_args[6];
 	struct progress progress;
@@ -188,7 +188,10 @@ struct thread {
 	uint64_t event_cpu_ns;
 	/* where it received last, counted; held calls there are requeued when it dies */
 	struct endpoint *serving;
-	/* its message buffer through the direct map, while space generation and address hold */
+	/*
+	 * its message buffer through the direct map, while space generation and address hold; 0: to
+	 * be looked for
+	 */
 	struct k_message *inbox;
 	uint64_t inbox_generation, inbox_address;
 	uint32_t call_crashes;		/* servers that died while they held this call */
@@ -262,7 +265,7 @@ static inline void progress_end(struct thread *t)
 {
 	struct progress *p = &t->progress;
 
-	if (unlikely(p->used || p->done || p->release))
+	if (unlikely(p->used | p->done | (uint64_t)p->release))
 		progress_clear(t);
 }
 

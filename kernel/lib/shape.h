@@ -8,7 +8,7 @@
 #ifndef TROUPE_LIB_SHAPE_H
 #define TROUPE_LIB_SHAPE_H
 
-#define WHOLE __attribute__((flatten))
+#define WHOLE __attribute__((flatten, hot))
 #define RARELY __attribute__((noinline))
 /* What they use of global data lies on one page */
 #define HOT_DATA __attribute__((section(".data.hot")))

@@ -640,14 +640,31 @@ void arch_copy_range(struct arch_space *to, struct arch_space *from, uint64_t st
 
 /* ---- copies to and from the loaded space ---- */
 
+/* user_copy(), inline where it is known to be a number of words. */
+static inline size_t user_copy_sized(void *to, const void *from, size_t size)
+{
+	if (!__builtin_constant_p(size) || size % 8)
+		return user_copy(to, from, size);
+	size_t words = size / 8;
+	__asm__ volatile("1:	rep movsq\n"
+			 "2:\n"
+			 "	.pushsection .fixup, \"a\"\n"
+			 "	.quad 1b, 2b\n"
+			 "	.popsection"
+			 : "+D"(to), "+S"(from), "+c"(words)
+			 :
+			 : "memory");
+	return words * 8;
+}
+
 static size_t user_copy_guarded(void *to, const void *from, uint64_t user, size_t size)
 {
 	if (size > ARCH_USER_TOP || user > ARCH_USER_TOP - size)
 		return size;
 	if (!arch_features.smap)
-		return user_copy(to, from, size);
+		return user_copy_sized(to, from, size);
 	__asm__ volatile("stac" ::: "memory");
-	size_t left = user_copy(to, from, size);
+	size_t left = user_copy_sized(to, from, size);
 	__asm__ volatile("clac" ::: "memory");
 	return left;
 }

@@ -264,9 +264,10 @@ void trap_kernel(struct arch_frame *f)
 
 void arch_idle_prepare(bool leave_space)
 {
-	fpu_idle(arch_cpu_self());
+	struct arch_cpu *cpu = arch_cpu_self();
+	fpu_idle(cpu);
 	if (leave_space)
-		arch_space_switch(NULL);
+		arch_space_switch(cpu, NULL);
 }
 
 /* Called by arch_idle() with interrupts still disabled. */

@@ -37,7 +37,7 @@ struct arch_cpu {
 	uint64_t user_rsp;            /* scratch of the syscall entry */
 	uint64_t stack_top;           /* [I] */
 	void *current_thread;         /* the portable kernel's, arch never looks */
-	void *kernel_cpu;             /* the portable kernel's `struct cpu` */
+	void *kernel_cpu;             /* [I] the portable kernel's `struct cpu` */
 	uint32_t index;               /* [I] 0 is the boot CPU */
 	uint32_t apic_id;             /* [I] */
 	struct arch_frame *fpu_owner; /* whose state is in this CPU's FPU registers, or NULL */
@@ -79,6 +79,17 @@ static inline struct arch_cpu *arch_cpu_self(void)
 	/* not volatile: it never changes on a CPU's stack */
 	__asm__("movq %%gs:0, %0" : "=r"(cpu));
 	return cpu;
+}
+
+/* kernel_cpu of this CPU. */
+static inline void *arch_cpu_kernel(void)
+{
+	void *kernel_cpu;
+
+	__asm__("movq %%gs:%c1, %0"
+		: "=r"(kernel_cpu)
+		: "i"(offsetof(struct arch_cpu, kernel_cpu)));
+	return kernel_cpu;
 }
 
 static inline unsigned arch_cpu_index(void)
@@ -131,9 +142,9 @@ static inline void arch_relax(void)
 
 static inline uint64_t arch_tsc(void)
 {
-	uint32_t low, high;
+	uint64_t low, high; /* rdtsc clears the upper halves */
 	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
+	return high << 32 | low;
 }
 
 /* One word from RDSEED or RDRAND; false if the CPU has none or it ran dry. */

@@ -40,6 +40,31 @@ static inline bool arch_switch_is_plain(const struct arch_frame *next)
 	return cpu->switch_plain && (next->fpu_cpu < 0 || next->fpu_cpu == (int32_t)cpu->index);
 }
 
+/* Where entries from user mode save registers from now on. */
+static inline void arch_frame_set(struct arch_cpu *cpu, struct arch_frame *next)
+{
+	cpu->frame = next;
+	cpu->frame_rsp = (uint64_t)next + offsetof(struct arch_frame, ss);
+	/* the end of what the hardware pushes */
+	cpu->tss.rsp[0] = (uint64_t)next + offsetof(struct arch_frame, number);
+}
+
+/* A switch from `old`, which is current, that is plain. */
+static inline void arch_switch_plain(struct arch_frame *old, struct arch_frame *next)
+{
+	struct arch_cpu *cpu = arch_cpu_self();
+	uint64_t gs;
+
+	__asm__ volatile("rdfsbase %0" : "=r"(old->fs_base));
+	__asm__ volatile("wrfsbase %0" ::"r"(next->fs_base));
+	__asm__ volatile("swapgs; rdgsbase %0; swapgs" : "=r"(gs));
+	old->gs_base = gs;
+	if (unlikely(next->gs_base != gs))
+		__asm__ volatile("swapgs; wrgsbase %0; swapgs" ::"r"(next->gs_base));
+	arch_fpu_trap(cpu, cpu->fpu_owner != next);
+	arch_frame_set(cpu, next);
+}
+
 /*
  * Makes `next` (NULL: nobody) the current frame of this CPU: saves the old current thread's bases
  * and, where it must, FPU state, and loads those of `next`. Called under the kernel lock whenever
@@ -50,24 +75,16 @@ static inline void arch_switch(struct arch_frame *next)
 {
 	struct arch_cpu *cpu = arch_cpu_self();
 	struct arch_frame *old = cpu->frame;
-	uint64_t gs;
 
 	if (likely(old && next && arch_switch_is_plain(next))) {
-		__asm__ volatile("rdfsbase %0" : "=r"(old->fs_base));
-		__asm__ volatile("wrfsbase %0" ::"r"(next->fs_base));
-		__asm__ volatile("swapgs; rdgsbase %0; swapgs" : "=r"(gs));
-		old->gs_base = gs;
-		if (unlikely(next->gs_base != gs))
-			__asm__ volatile("swapgs; wrgsbase %0; swapgs" ::"r"(next->gs_base));
-		arch_fpu_trap(cpu, cpu->fpu_owner != next);
-	} else if (old != next) {
+		arch_switch_plain(old, next);
+		return;
+	}
+	if (old != next) {
 		bases_exchange(cpu, old, next);
 		fpu_switch(cpu, old, next);
 	}
-	cpu->frame = next;
-	cpu->frame_rsp = (uint64_t)next + offsetof(struct arch_frame, ss);
-	/* the end of what the hardware pushes */
-	cpu->tss.rsp[0] = (uint64_t)next + offsetof(struct arch_frame, number);
+	arch_frame_set(cpu, next);
 }
 
 /* Loads the space on this CPU. Nothing happens if it is loaded. NULL: the kernel's own. */
