@@ -221,6 +221,7 @@ static void receiver_detach(struct thread *t)
 		t->serving->receiver = NULL;
 }
 
+/* It counts as serving as soon as it gets something or waits: not if it is refused. */
 static void serving_set(struct thread *t, struct endpoint *e)
 {
 	if (likely(t->serving == e))
@@ -238,42 +239,54 @@ static RARELY void inbox_find(struct thread *t, uint64_t address)
 	uint64_t pa;
 	unsigned flags;
 
-	t->inbox = NULL;
+	t->inbox_generation = INBOX_NONE;
 	t->inbox_address = address;
-	t->inbox_generation = s->generation;
 	if ((address & PAGE_MASK) + sizeof(struct k_message) <= PAGE_SIZE && address % 8 == 0 &&
-	    address < USER_END && arch_query(s, address, &pa, &flags) && flags & ARCH_MAP_WRITE)
+	    address < USER_END && arch_query(s, address, &pa, &flags) && flags & ARCH_MAP_WRITE) {
 		t->inbox = (struct k_message *)((char *)phys_to_virt(pa & ~PAGE_MASK) +
 						(address & PAGE_MASK));
+		t->inbox_generation = s->generation;
+	}
+}
+
+/* Nothing is there for the receiver: it waits. */
+static int64_t receive_wait(struct thread *t, struct endpoint *e, uint64_t message,
+			    int64_t deadline)
+{
+	bool timed = deadline != K_FOREVER;
+
+	if (unlikely(timed) && deadline <= time_now()) {
+		t->lender_call = 0;
+		return -ETIMEDOUT;
+	}
+	if (e->receiver)
+		return -EBUSY;
+	if (unlikely(t->inbox_address != message))
+		inbox_find(t, message);
+	e->receiver = t;
+	serving_set(t, e);
+	t->progress.active = true;
+	t->progress.deadline = deadline;
+	if (unlikely(timed))
+		return wait_custom(t, K_WAIT_RECEIVE, EINTR, receiver_detach);
+	return wait_forever(t, K_WAIT_RECEIVE, EINTR, receiver_detach);
 }
 
 /* The receiver looks again, or for the first time: a message, or it waits. */
 static int64_t receive_run(struct thread *t, struct endpoint *e, uint64_t message, int64_t deadline)
 {
 	int64_t r = endpoint_deliver(e, t, message);
-	bool wait = r == -EAGAIN;
 
-	if (wait) {
-		if (deadline != K_FOREVER && deadline <= time_now()) {
-			t->lender_call = 0;
-			return -ETIMEDOUT;
-		}
-		if (e->receiver)
-			return -EBUSY;
-		if (unlikely(t->inbox_address != message))
-			inbox_find(t, message);
-		e->receiver = t;
-		r = OP_BLOCK;
-	} else if (r && !op_result_is_special(r)) {
+	if (likely(r == -EAGAIN))
+		return receive_wait(t, e, message, deadline);
+	if (r && !op_result_is_special(r))
 		return r;
-	}
-	/* It counts as serving from here on: not one that is refused. */
 	serving_set(t, e);
-	if (!r)
-		return 0;
-	t->progress.active = true;
-	t->progress.deadline = deadline;
-	return wait ? wait_custom(t, K_WAIT_RECEIVE, EINTR, receiver_detach) : r;
+	if (r) {
+		t->progress.active = true;
+		t->progress.deadline = deadline;
+	}
+	return r;
 }
 
 static RARELY WHOLE int64_t receive_answering(struct thread *t, struct endpoint *e, uint32_t rights,

@@ -144,11 +144,12 @@ static inline bool deliver_direct(struct endpoint *e, struct thread *caller)
 {
 	struct thread *r = e->receiver;		/* if there is one, nothing is queued */
 	struct k_message *m = &caller->message;
+	uint64_t call = caller->call;
 
-	if (unlikely(!r) || e->shut || !r->inbox ||
-	    r->inbox_generation != space_arch(r->task->space)->generation || e->close_count)
+	if (unlikely(!r || e->shut || e->close_count ||
+		     r->inbox_generation != space_arch(r->task->space)->generation))
 		return false;
-	m->call = caller->call;
+	m->call = call;
 	m->closed_count = 0;
 	*(struct message_words *)r->inbox = *(const struct message_words *)m;
 	list_append(&e->held, &caller->call_link);
@@ -158,7 +159,7 @@ static inline bool deliver_direct(struct endpoint *e, struct thread *caller)
 	timer_disarm(r);
 	r->progress.active = false;
 	r->op = 0;
-	r->lender_call = caller->call;
+	r->lender_call = call;
 	arch_frame_set_result(&r->frame, 0);
 	if (unlikely(caller->flags & THREAD_EVENT) && call_may_wait(caller))
 		call_cancel(caller, false);
@@ -507,7 +508,7 @@ static RARELY int64_t deliver_call(struct endpoint *e, struct thread *t, uint64_
 	if (r)
 		return r;
 	/* Should the short way be shut for its buffer alone, the buffer is looked for again. */
-	if (!t->inbox || t->inbox_generation != space_arch(t->task->space)->generation)
+	if (t->inbox_generation != space_arch(t->task->space)->generation)
 		t->inbox_address = 0;
 	list_move(&e->held, &caller->call_link);
 	caller->state = THREAD_HELD;

@@ -13,6 +13,8 @@
 
 HOT_DATA uint64_t handle_count;
 
+static const struct handle no_handles[TABLE_CHUNK];
+
 static bool may_receive(const struct object *o, uint32_t rights)
 {
 	return o->type == K_OBJECT_ENDPOINT && rights & K_RIGHT_RECEIVE;
@@ -67,6 +69,7 @@ int table_create(struct account *a, struct table **out)
 	t->account = a;
 	object_get(&a->object);
 	t->limit = 1024;
+	t->first = no_handles;
 	*out = t;
 	return 0;
 }
@@ -127,6 +130,8 @@ int table_reserve(struct table *t, uint32_t slot)
 	if (!t->chunk[c])
 		return -ENOMEM;
 	a->handles += TABLE_CHUNK;
+	if (!c)
+		t->first = t->chunk[0];
 	return 0;
 }
 

@@ -29,6 +29,8 @@ struct handle {
 struct table {
 	struct object object;
 	struct account *account;
+	/* the first chunk, or one of free slots: found without the directory */
+	const struct handle *first;
 	struct handle **chunk;	/* directory, chunk_count entries, each NULL or TABLE_CHUNK slots */
 	uint32_t chunk_count;
 	uint32_t lowest_free;	/* no free slot below this */
@@ -54,12 +56,15 @@ int table_copy(struct table *from, struct account *a, struct table **out);	/* fo
 /* NULL if not open. */
 static inline struct handle *table_slot(struct table *t, uint64_t n)
 {
-	struct handle *h;
+	const struct handle *h;
 
-	if (n >= (uint64_t)t->chunk_count * TABLE_CHUNK || !t->chunk[n / TABLE_CHUNK])
+	if (likely(n < TABLE_CHUNK))
+		h = &t->first[n];
+	else if (n / TABLE_CHUNK < t->chunk_count && t->chunk[n / TABLE_CHUNK])
+		h = &t->chunk[n / TABLE_CHUNK][n % TABLE_CHUNK];
+	else
 		return NULL;
-	h = &t->chunk[n / TABLE_CHUNK][n % TABLE_CHUNK];
-	return h->object ? h : NULL;
+	return likely(h->object) ? (struct handle *)h : NULL;
 }
 /* Makes sure that slot can be filled (chunk exists): 0, EMFILE (>= limit), ENOMEM. */
 int table_reserve(struct table *t, uint32_t slot);

@@ -385,8 +385,7 @@ int64_t native_task_exec(struct thread *t, const uint64_t *a)
 	if (caller->old_space)			/* a second time before the first was answered */
 		object_put(space_object(caller->old_space));
 	caller->old_space = task->space;
-	caller->inbox = NULL;
-	caller->inbox_address = 0;
+	caller->inbox_generation = INBOX_NONE;
 	task->space = space_of(space);
 	space_set_account(task->space, task->account);	/* it was its maker's */
 	caller->flags |= THREAD_OLD_SPACE;
@@ -783,6 +782,9 @@ int64_t native_thread_set(struct thread *t, const uint64_t *a)
 	case K_THREAD_SET_NAME: return user_read(t, other->name, a[2], sizeof(other->name) - 1);
 	case K_THREAD_SET_EVENT_CPU:
 		other->event_cpu_ns = a[2];
+		other->flags &= ~THREAD_CPU_EVENT;
+		if (a[2])
+			other->flags |= THREAD_CPU_EVENT;
 		if (other->state == THREAD_RUNNING)
 			sched_poke(other);
 		return 0;

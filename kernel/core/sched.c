@@ -128,11 +128,6 @@ static void queue_remove(struct thread *t)
 		ready_mask &= ~(1u << t->priority);
 }
 
-static bool may_run_on(const struct thread *t, unsigned cpu)
-{
-	return t->affinity >> cpu & 1;
-}
-
 static void cpu_kick(struct cpu *c)
 {
 	c->resched = true;
@@ -293,6 +288,7 @@ static void cpu_event_check(struct thread *t)
 	sched_thread_time(t, &user, &system);
 	if (user + system >= t->event_cpu_ns) {
 		t->event_cpu_ns = 0;
+		t->flags &= ~THREAD_CPU_EVENT;
 		t->flags |= THREAD_EVENT;
 	}
 }
@@ -328,18 +324,21 @@ bool preempt_needed(void)
 
 /* --- switching ---------------------------------------------------------------------------- */
 
-/* t runs on c from now on, after old (or NULL); the registers are the caller's to switch. */
+/*
+ * t runs on c from now on, after old (or NULL); the registers are the caller's to switch. blocked:
+ * old made way by itself, else cpu_preempt() has said what is left of its slice.
+ */
 static inline __attribute__((always_inline)) void cpu_run(struct cpu *c, struct thread *old,
-							  struct thread *t)
+							  bool blocked, struct thread *t)
 {
-	int64_t now = time_now(), left = t->slice_left;
+	int64_t now = time_now(), left;
 
 	if (old) {
 		account_time(old, (uint64_t)(now - c->switch_time));
-		/* it blocked: cpu_preempt has not said what is left */
-		if (old->state != THREAD_READY)
+		if (blocked)
 			old->slice_left = c->slice_end - now;
 	}
+	left = t->slice_left;
 	if (unlikely(left <= 0))
 		t->slice_left = left = slice_of(t);
 	c->switch_time = now;
@@ -351,12 +350,12 @@ static inline __attribute__((always_inline)) void cpu_run(struct cpu *c, struct 
 }
 
 /*
- * A timer that fires too early for t, which c runs now, does no harm, so it stays; one that would
- * be too late is set anew.
+ * A timer that fires too early for the thread that c runs now does no harm, so it stays; one that
+ * would be too late is set anew.
  */
-static inline bool timer_late(const struct cpu *c, const struct thread *t)
+static inline bool timer_late(const struct cpu *c, uint32_t waiting)
 {
-	return (ready_mask && c->slice_end < c->armed) || t->event_cpu_ns;
+	return unlikely(waiting) && c->slice_end < c->armed;
 }
 
 /*
@@ -408,14 +407,11 @@ static struct thread *queue_take(struct cpu *c, int above)
 	return NULL;
 }
 
-/* Nobody in a queue has a better claim to the CPU than n. */
-static inline bool goes_first(const struct thread *n)
+/* Nobody in a queue (`waiting`: those that are not empty) has a better claim to the CPU than n. */
+static inline bool goes_first(const struct thread *n, uint32_t waiting)
 {
-	uint32_t rivals;
+	uint32_t rivals = waiting >> n->priority;
 
-	if (likely(!ready_mask))
-		return true;
-	rivals = ready_mask >> n->priority;
 	return !rivals || (rivals == 1 && n->slice_left > 0);
 }
 
@@ -433,7 +429,7 @@ static struct thread *cpu_choose(struct cpu *c)
 	}
 	if (t && t->state == THREAD_RUNNING)
 		floor = t->priority - c->slice_over;
-	if (n && n->priority > floor && goes_first(n)) {
+	if (n && n->priority > floor && goes_first(n, ready_mask)) {
 		if (t && t->state == THREAD_RUNNING)
 			cpu_preempt(c, t);
 	} else {
@@ -452,9 +448,9 @@ static struct thread *cpu_choose(struct cpu *c)
 			cpu_preempt(c, t);
 	}
 	if (n && n != t) {
-		cpu_run(c, t, n);
+		cpu_run(c, t, t && t->state != THREAD_READY, n);
 		c->slice_over = false;
-		c->timer_stale |= timer_late(c, n);
+		c->timer_stale |= timer_late(c, ready_mask) || n->event_cpu_ns;
 		arch_switch(&n->frame);
 	} else if (n) {
 		t->state = THREAD_RUNNING;
@@ -527,7 +523,7 @@ static _Noreturn RARELY void exit_long(struct cpu *c)
 		}
 		/* its space may already be without tables */
 		if (!(t->flags & THREAD_EXITING))
-			arch_space_switch(space_arch(t->task->space));
+			arch_space_switch(arch_cpu_self(), space_arch(t->task->space));
 		if (!(t->flags & THREAD_WORK))
 			break;
 		thread_work(t);
@@ -544,19 +540,22 @@ static _Noreturn RARELY void exit_long(struct cpu *c)
  */
 _Noreturn WHOLE void kernel_exit(struct cpu *c)
 {
+	struct arch_cpu *cpu = arch_cpu_self();
 	struct thread *t = c->current, *n = c->next;
+	uint32_t waiting = ready_mask;
 
-	if (unlikely(!t || !n || c->due || t->state == THREAD_RUNNING || n->flags & THREAD_WORK ||
-		     !goes_first(n) || !arch_switch_is_plain(&n->frame)))
+	if (unlikely(!t || !n || c->due || t->state == THREAD_RUNNING ||
+		     n->flags & (THREAD_WORK | THREAD_CPU_EVENT) ||
+		     (waiting && !goes_first(n, waiting)) || !arch_switch_is_plain(cpu, &n->frame)))
 		exit_long(c);
 	c->next = NULL;
-	cpu_run(c, t, n);
-	arch_switch_plain(&t->frame, &n->frame);
-	if (unlikely(timer_late(c, n))) {
+	cpu_run(c, t, true, n);
+	arch_switch_plain(cpu, &t->frame, &n->frame);
+	if (timer_late(c, waiting)) {
 		c->timer_stale = true;
 		exit_long(c);
 	}
-	arch_space_switch(space_arch(n->task->space));
+	arch_space_switch(cpu, space_arch(n->task->space));
 	kernel_unlock();
 	arch_resume(&n->frame);
 }

@@ -56,6 +56,11 @@ static inline struct cpu *cpu_self(void)
 	return arch_cpu_kernel();
 }
 
+static inline bool may_run_on(const struct thread *t, unsigned cpu)
+{
+	return likely(t->affinity == UINT64_MAX) || t->affinity >> cpu & 1;
+}
+
 void sched_init(void);
 void sched_cpu_online(unsigned index);
 /* t, in no queue, waits for a CPU. */
@@ -66,7 +71,7 @@ static inline void sched_next(struct thread *t)
 {
 	struct cpu *c = cpu_self();
 
-	if (unlikely(c->next || !(t->affinity >> c->index & 1))) {
+	if (unlikely(c->next || !may_run_on(t, c->index))) {
 		sched_next_elsewhere(t);
 		return;
 	}

@@ -220,18 +220,20 @@ static inline __attribute__((always_inline)) void native_begin(struct thread *t,
 {
 	uint64_t arg[6];
 
-	t->op = OP_NATIVE | native;
 	if (native == K_NATIVE_receive - K_NATIVE_BASE) {
 		uint64_t a[6];
 
+		t->op = OP_NATIVE | (K_NATIVE_receive - K_NATIVE_BASE);
 		registers_read(t, a);
 		op_finish(t, native_receive_begin(t, a));
 	} else if (native == K_NATIVE_call - K_NATIVE_BASE) {
 		uint64_t a[6];
 
+		t->op = OP_NATIVE | (K_NATIVE_call - K_NATIVE_BASE);
 		registers_read(t, a);
 		op_finish(t, native_call(t, a));
 	} else {
+		t->op = OP_NATIVE | native;
 		registers_read(t, arg);
 		op_finish(t, native_table[native](t, arg));
 	}
@@ -261,6 +263,7 @@ static inline __attribute__((always_inline)) void syscall_begin(struct thread *t
 		op_finish(t, r);
 		return;
 	}
+	t->op = 0;
 	call_route(t, route, arg, 0);
 }
 
@@ -289,17 +292,18 @@ WHOLE void kernel_syscall(struct arch_frame *frame)
 
 	kernel_lock();
 	t->number = number;
-	t->op = 0;
 	if (t->progress.active)		/* left from a call that a handler interrupted */
 		progress_end(t);
 	/*
 	 * Killed or asked to visit while it waited for the lock: nobody would take the call back
 	 * from a server's queue.
 	 */
-	if (!(t->flags & (THREAD_KILLED | THREAD_EVENT)))
+	if (likely(!(t->flags & (THREAD_KILLED | THREAD_EVENT)))) {
 		syscall_begin(t, number);
-	else
+	} else {
+		t->op = 0;
 		arch_frame_set_result(frame, -K_RESTART_ALWAYS);
+	}
 	c = cpu_self();
 	if (!c->next &&
 	    likely(t->state == THREAD_RUNNING && !(t->flags & THREAD_WORK) && !c->due)) {

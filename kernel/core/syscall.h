@@ -35,11 +35,14 @@ extern uint64_t call_sequence;
 static inline void message_begin(struct thread *t)
 {
 	struct k_message *m = &t->message;
+	const struct task *task = t->task;
+	uint64_t table = task->table ? task->table->object.id : 0;
+	uint32_t pid = task->cookie;
 
 	m->flags = 0;
 	m->tid = t->tid;
-	m->pid = t->task->cookie;
-	m->table = t->task->table ? t->task->table->object.id : 0;
+	m->pid = pid;
+	m->table = table;
 	m->cred = t->cred;
 	m->cookie = m->cwd = m->root = 0;
 	m->umask = 0;

@@ -114,6 +114,7 @@ int thread_create(struct task *task, struct routes *routes, struct thread **out)
 	t->number = -1;
 	t->cpu = -1;
 	t->affinity = UINT64_MAX;
+	t->inbox_generation = INBOX_NONE;
 	t->priority = K_PRIORITY_USER;
 	t->flags = task->server ? THREAD_SERVER : 0;
 	list_init(&t->waiter.node);
@@ -219,32 +220,45 @@ static void waiter_detach(struct thread *t)
 	list_remove(&t->waiter.node);
 }
 
-int64_t wait_custom(struct thread *t, enum k_wait why, int class, void (*detach)(struct thread *t))
+/* It would have waited: what its operation returns instead. */
+static RARELY int64_t wait_stopped(struct thread *t, int class)
 {
+	if (!t->op)
+		return OP_PREEMPT;
+	if (t->progress.finish_on_interrupt && !t->progress.interrupted) {
+		t->progress.interrupted = true;
+		return OP_PREEMPT;
+	}
+	return t->progress.done ? (int64_t)t->progress.done : -class;
+}
+
+int64_t wait_forever(struct thread *t, enum k_wait why, int class, void (*detach)(struct thread *t))
+{
+	t->wait_class = class;
 	/*
 	 * An event is sticky, it is tested before blocking. It waits while a page for the kept
 	 * message is brought in.
 	 */
-	uint32_t stop = t->flags & THREAD_REDELIVER ? THREAD_KILLED : THREAD_EVENT | THREAD_KILLED;
-
-	t->wait_class = class;
-	if (unlikely(t->flags & (THREAD_EVENT | THREAD_KILLED)) && t->flags & stop) {
+	if (unlikely(t->flags & (THREAD_EVENT | THREAD_KILLED)) &&
+	    (t->flags & THREAD_KILLED || !(t->flags & THREAD_REDELIVER))) {
 		detach(t);
-		if (!t->op)
-			return OP_PREEMPT;
-		if (t->progress.finish_on_interrupt && !t->progress.interrupted) {
-			t->progress.interrupted = true;
-			return OP_PREEMPT;
-		}
-		return t->progress.done ? (int64_t)t->progress.done : -class;
+		return wait_stopped(t, class);
 	}
 	t->wait_why = why;
 	t->wait_detach = detach;
 	t->state = THREAD_BLOCKED;
 	t->voluntary++;
-	if (t->progress.active && t->progress.deadline != K_FOREVER && t->progress.deadline > 0)
-		timer_arm(t, t->progress.deadline);
 	return OP_BLOCK;
+}
+
+int64_t wait_custom(struct thread *t, enum k_wait why, int class, void (*detach)(struct thread *t))
+{
+	int64_t r = wait_forever(t, why, class, detach);
+
+	if (r == OP_BLOCK && t->progress.active && t->progress.deadline != K_FOREVER &&
+	    t->progress.deadline > 0)
+		timer_arm(t, t->progress.deadline);
+	return r;
 }
 
 int64_t wait_on(struct thread *t, struct wait_queue *q, enum k_wait why, int class)

@@ -50,6 +50,8 @@ struct notice {
 #define OP_MEMORY	(INT64_MIN + 4)	/* no frame for a user page: tell home 0, then again */
 #define OP_DONE		(INT64_MIN + 5)	/* registers are already as they should be */
 
+#define INBOX_NONE UINT64_MAX	/* thread.inbox_generation: that of no space */
+
 #define OP_NATIVE 0x8000u		/* thread.op: a native call's index */
 
 static inline bool op_result_is_special(int64_t r)
@@ -116,6 +118,7 @@ enum thread_state {
 #define THREAD_EXITING	0x100u	/* its last visit is over: it frees what it holds and is gone */
 #define THREAD_OLD_SPACE 0x200u	/* after exec: thread.old_space has to be cleared first */
 #define THREAD_PREEMPTED 0x400u	/* goes to the head of its queue, with the rest of its slice */
+#define THREAD_CPU_EVENT 0x800u	/* thread.event_cpu_ns is set: the timer follows it */
 /* What keeps a thread from returning straight to user mode. */
 #define THREAD_WORK                                                                                \
 	(THREAD_EVENT | THREAD_KILLED | THREAD_RESTART | THREAD_REDELIVER | THREAD_EXITING |       \
@@ -189,8 +192,8 @@ struct thread {
 	/* where it received last, counted; held calls there are requeued when it dies */
 	struct endpoint *serving;
 	/*
-	 * its message buffer through the direct map, while space generation and address hold; 0: to
-	 * be looked for
+	 * its message buffer through the direct map, while space generation and address hold;
+	 * address 0: to be looked for
 	 */
 	struct k_message *inbox;
 	uint64_t inbox_generation, inbox_address;
@@ -247,6 +250,9 @@ static inline void wait_queue_init(struct wait_queue *q)
 int64_t wait_on(struct thread *t, struct wait_queue *q, enum k_wait why, int class);
 /* The same for operations that put t into queues by themselves: detach undoes that. */
 int64_t wait_custom(struct thread *t, enum k_wait why, int class, void (*detach)(struct thread *t));
+/* The same without a deadline. */
+int64_t wait_forever(struct thread *t, enum k_wait why, int class,
+		     void (*detach)(struct thread *t));
 /* Wakes up to n waiters (their operations run again); returns how many. */
 int wait_queue_wake(struct wait_queue *q, int n);
 /* Wakes one blocked thread: detaches it, and its operation runs again. */

@@ -102,6 +102,61 @@ TEST(notification_accumulates)
 	k_handle_close(e);
 }
 
+#define COUNTED 6
+
+/* Calls with 1, 2, ... and adds up the answers. */
+static void counter_main(void *arg)
+{
+	struct client *c = arg;
+	struct k_private_call call = { .endpoint = c->endpoint, .number = 7 };
+
+	for (int i = 1; i <= COUNTED; i++) {
+		call.arg[0] = (uint64_t)i;
+		c->result += k_call(&call);
+	}
+	c->done = 1;
+}
+
+/*
+ * The kernel remembers where an idle receiver's buffer lies. It is another page after each second
+ * message here, and absent at first.
+ */
+TEST(message_follows_its_buffer)
+{
+	int e = (int)k_endpoint_create();
+	struct client c = { .endpoint = (int)k_handle_duplicate(e, K_RIGHT_CALL, 1) };
+	struct k_map map = {
+		.size = 4096, .space = -1, .object = -1, .flags = K_MAP_READ | K_MAP_WRITE
+	};
+	struct k_answer a = { 0 };
+	struct k_message *m;
+	int t;
+
+	CHECK_EQ(k_space_map(&map), 0);
+	m = (struct k_message *)map.address;
+	map.flags |= K_MAP_FIXED;
+	t = ktest_thread(counter_main, &c);
+	for (int i = 1; i <= COUNTED; i++) {
+		CHECK_EQ(k_receive(e, a.call ? &a : NULL, m, K_FOREVER), 0);
+		CHECK_EQ(m->kind, K_MSG_PRIVATE);
+		CHECK_EQ(m->arg[0], i);
+		a.call = m->call;
+		a.result = i;
+		if (i % 2)
+			continue;
+		CHECK_EQ(k_space_unmap(-1, map.address, 4096), 0);
+		CHECK_EQ(k_space_map(&map), 0);
+		CHECK_EQ(m->kind, 0);
+	}
+	CHECK_EQ(k_answer(e, &a), 0);
+	wait_done(&c);
+	CHECK_EQ(c.result, COUNTED * (COUNTED + 1) / 2);
+	ktest_thread_free(t);
+	k_space_unmap(-1, map.address, 4096);
+	k_handle_close(c.endpoint);
+	k_handle_close(e);
+}
+
 static volatile uint64_t victim_call;
 
 /* A server that takes a call and never answers. */

@@ -37,7 +37,7 @@ static void request_do(struct arch_cpu *cpu, const struct request *r)
 		break;
 	case REQUEST_LEAVE:
 		if (cpu->space == r->space)
-			arch_space_load(NULL);
+			arch_space_load(arch_cpu_self(), NULL);
 		break;
 	case REQUEST_FPU_SAVE:
 	case REQUEST_FPU_FORGET:

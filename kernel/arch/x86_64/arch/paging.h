@@ -65,11 +65,12 @@ __attribute__((warn_unused_result)) int arch_space_init(struct arch_space *space
 /* Frees all tables, not the pages they map. No thread runs in it; CPUs that still have it loaded
  * (idle ones, or this one) leave it here. */
 void arch_space_destroy(struct arch_space *space);
+struct arch_cpu;
 /*
- * Loads a space that is not loaded on this CPU; see arch_space_switch() in arch/switch.h. NULL: the
- * kernel's own.
+ * Loads a space that is not loaded on this CPU, `cpu`; see arch_space_switch() in arch/switch.h.
+ * NULL: the kernel's own.
  */
-void arch_space_load(struct arch_space *space);
+void arch_space_load(struct arch_cpu *cpu, struct arch_space *space);
 
 /* Maps one user page, replacing what is there. -ENOMEM if a table cannot be had,
  * -EINVAL outside the user half: nothing changed. */

@@ -29,14 +29,12 @@ static inline void arch_fpu_trap(struct arch_cpu *cpu, bool on)
 }
 
 /*
- * True if a switch to `next` moves no more than registers: user mode writes the bases itself, and
- * the FPU state of `next` lies in no other CPU (and, as the FPU is switched by its trap, stays
- * where it is).
+ * True if a switch on this CPU, `cpu`, to `next` moves no more than registers: user mode writes
+ * the bases itself, and the FPU state of `next` lies in no other CPU (and, as the FPU is switched
+ * by its trap, stays where it is).
  */
-static inline bool arch_switch_is_plain(const struct arch_frame *next)
+static inline bool arch_switch_is_plain(const struct arch_cpu *cpu, const struct arch_frame *next)
 {
-	const struct arch_cpu *cpu = arch_cpu_self();
-
 	return cpu->switch_plain && (next->fpu_cpu < 0 || next->fpu_cpu == (int32_t)cpu->index);
 }
 
@@ -50,9 +48,9 @@ static inline void arch_frame_set(struct arch_cpu *cpu, struct arch_frame *next)
 }
 
 /* A switch from `old`, which is current, that is plain. */
-static inline void arch_switch_plain(struct arch_frame *old, struct arch_frame *next)
+static inline void arch_switch_plain(struct arch_cpu *cpu, struct arch_frame *old,
+				     struct arch_frame *next)
 {
-	struct arch_cpu *cpu = arch_cpu_self();
 	uint64_t gs;
 
 	__asm__ volatile("rdfsbase %0" : "=r"(old->fs_base));
@@ -76,8 +74,8 @@ static inline void arch_switch(struct arch_frame *next)
 	struct arch_cpu *cpu = arch_cpu_self();
 	struct arch_frame *old = cpu->frame;
 
-	if (likely(old && next && arch_switch_is_plain(next))) {
-		arch_switch_plain(old, next);
+	if (likely(old && next && arch_switch_is_plain(cpu, next))) {
+		arch_switch_plain(cpu, old, next);
 		return;
 	}
 	if (old != next) {
@@ -87,11 +85,11 @@ static inline void arch_switch(struct arch_frame *next)
 	arch_frame_set(cpu, next);
 }
 
-/* Loads the space on this CPU. Nothing happens if it is loaded. NULL: the kernel's own. */
-static inline void arch_space_switch(struct arch_space *space)
+/* Loads the space on this CPU, `cpu`. Nothing happens if it is loaded. NULL: the kernel's own. */
+static inline void arch_space_switch(struct arch_cpu *cpu, struct arch_space *space)
 {
-	if (arch_cpu_self()->space != space)
-		arch_space_load(space);
+	if (cpu->space != space)
+		arch_space_load(cpu, space);
 }
 
 #endif
