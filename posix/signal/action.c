@@ -13,6 +13,7 @@
 
 #include "posix/proc/caller.h"
 #include "posix/proc/cred.h"
+#include "posix/time/timers.h"
 
 #define SA_KNOWN                                                                                   \
 	(LX_SA_NOCLDSTOP | LX_SA_NOCLDWAIT | LX_SA_SIGINFO | LX_SA_RESTORER | LX_SA_ONSTACK |      \
@@ -22,12 +23,16 @@
 static void action_set(struct process *p, int sig, const struct lx_kernel_sigaction *a)
 {
 	struct lx_kernel_sigaction *to = &p->sighand->action[sig - 1];
+	bool ignored = signal_is_ignored(p, sig);
 
 	*to = *a;
 	to->flags &= SA_KNOWN;
 	to->mask &= ~SIGSET_UNBLOCKABLE;
-	if (!signal_is_ignored(p, sig))
+	if (!signal_is_ignored(p, sig)) {
+		if (ignored)
+			timers_signal_heeded(p, sig);
 		return;
+	}
 	sigqueue_remove(&p->pending, LX_SIGBIT(sig));
 	list_for(l, &p->threads)
 		sigqueue_remove(&container_of(l, struct thread, link)->pending, LX_SIGBIT(sig));

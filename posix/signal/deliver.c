@@ -137,21 +137,33 @@ static void default_act(struct thread *t, int sig)
 		process_stop(p, sig);
 }
 
+struct sigqueue *signal_take(struct thread *t, uint64_t wanted, struct lx_siginfo *info)
+{
+	struct sigqueue *q = &t->pending;
+	int sig = sigqueue_next(q, wanted);
+
+	if (!sig) {
+		q = &t->process->pending;
+		sig = sigqueue_next(q, wanted);
+	}
+	if (!sig)
+		return NULL;
+	sigqueue_take(q, sig, info);
+	if (sig == LX_SIGALRM && q == &t->process->pending)
+		timers_alarm_taken(t->process);
+	return q;
+}
+
 /* One signal. 0: go on with the next; otherwise the visit is over. */
 static int signal_act(struct visit *v)
 {
 	struct thread *t = v->thread;
-	struct sigqueue *q = &t->pending;
 	struct lx_siginfo info;
-	int sig = sigqueue_next(q, ~t->mask), r;
+	struct sigqueue *q = signal_take(t, ~t->mask, &info);
+	int sig = info.signo, r;
 	uint64_t handler;
 
-	if (!sig) {
-		q = &t->process->pending;
-		sig = sigqueue_next(q, ~t->mask);
-	}
-	sigqueue_take(q, sig, &info);
-	if (info.code == LX_SI_TIMER && !timer_signal_taken(t->process, &info))
+	if (!q)
 		return 0;
 	handler = t->process->sighand->action[sig - 1].handler;
 	if (handler == LX_SIG_IGN)
@@ -163,7 +175,7 @@ static int signal_act(struct visit *v)
 	}
 	r = handler_start(v, &info);
 	if (r == -K_REDELIVER || r == -ESRCH) {
-		sigqueue_add(q, sig, &info, NULL);
+		sigqueue_put_back(q, sig, &info);
 		return r;
 	}
 	if (r)

@@ -85,6 +85,14 @@ static struct thread *thread_choose(struct process *p, int sig)
 	return NULL;
 }
 
+/* A timer's signal has its entry already. */
+static int entry_add(struct sigqueue *q, struct sigentry *e)
+{
+	if (!e->queue)
+		sigqueue_add_entry(q, e);
+	return 0;
+}
+
 /* Is its siginfo optional (then a full queue only loses that), and may it be queued? */
 static int queue_add(struct sigqueue *q, struct process *p, int sig, const struct lx_siginfo *info,
 		     bool limited)
@@ -124,11 +132,18 @@ static bool timedwait_wake(struct process *p, struct thread *only)
 	return false;
 }
 
-static int send(struct process *p, struct thread *only, int sig, const struct lx_siginfo *info,
-		bool limited)
+struct sending {
+	int sig;
+	const struct lx_siginfo *info;
+	bool limited;			/* to RLIMIT_SIGPENDING */
+	struct sigentry *entry;		/* NULL: it needs one */
+};
+
+static int send(struct process *p, struct thread *only, const struct sending *s)
 {
+	struct sigqueue *q = only ? &only->pending : &p->pending;
 	struct thread *t;
-	int r;
+	int sig = s->sig, r;
 
 	if (p->state != PROCESS_LIVE || p->exit_set || !p->sighand || (only && only->dying))
 		return 0;
@@ -142,7 +157,7 @@ static int send(struct process *p, struct thread *only, int sig, const struct lx
 	t = only ? only : p->leader ? p->leader : thread_choose(p, sig);
 	if (t && signal_is_ignored(p, sig) && !is_blocked(t, sig))
 		return 0;
-	r = queue_add(only ? &only->pending : &p->pending, p, sig, info, limited);
+	r = s->entry ? entry_add(q, s->entry) : queue_add(q, p, sig, s->info, s->limited);
 	if (r || timedwait_wake(p, only))
 		return r;
 	t = only ? (wants(only, sig) ? only : NULL) : thread_choose(p, sig);
@@ -157,12 +172,23 @@ static int send(struct process *p, struct thread *only, int sig, const struct lx
 
 int signal_send_thread(struct thread *t, int sig, const struct lx_siginfo *info)
 {
-	return sig ? send(t->process, t, sig, info, true) : 0;
+	const struct sending s = { .sig = sig, .info = info, .limited = true };
+
+	return sig ? send(t->process, t, &s) : 0;
 }
 
 int signal_send_process(struct process *p, int sig, const struct lx_siginfo *info)
 {
-	return sig ? send(p, NULL, sig, info, true) : 0;
+	const struct sending s = { .sig = sig, .info = info, .limited = true };
+
+	return sig ? send(p, NULL, &s) : 0;
+}
+
+void signal_send_entry(struct process *p, struct thread *only, struct sigentry *e)
+{
+	const struct sending s = { .sig = e->info.signo, .entry = e };
+
+	(void)send(p, only, &s);
 }
 
 static struct lx_siginfo kernel_info(int sig)
@@ -172,16 +198,16 @@ static struct lx_siginfo kernel_info(int sig)
 
 void signal_process_kernel(struct process *p, int sig)
 {
-	struct lx_siginfo info = kernel_info(sig);
+	const struct lx_siginfo info = kernel_info(sig);
 
-	send(p, NULL, sig, &info, false);
+	send(p, NULL, &(struct sending){ .sig = sig, .info = &info });
 }
 
 void signal_thread_kernel(struct thread *t, int sig)
 {
-	struct lx_siginfo info = kernel_info(sig);
+	const struct lx_siginfo info = kernel_info(sig);
 
-	send(t->process, t, sig, &info, false);
+	send(t->process, t, &(struct sending){ .sig = sig, .info = &info });
 }
 
 void signal_group_kernel(struct group *g, int sig)

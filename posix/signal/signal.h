@@ -22,6 +22,11 @@
  */
 int signal_send_thread(struct thread *t, int sig, const struct lx_siginfo *info);
 int signal_send_process(struct process *p, int sig, const struct lx_siginfo *info);
+/*
+ * A timer's signal, e->info, for p or one thread of it (only; may be NULL). It is queued, or taken
+ * at once, or else has not left the timer: it is ignored.
+ */
+void signal_send_entry(struct process *p, struct thread *only, struct sigentry *e);
 /* As the kernel sends them: SI_KERNEL, no limit. */
 void signal_process_kernel(struct process *p, int sig);
 void signal_group_kernel(struct group *g, int sig);
@@ -43,6 +48,12 @@ void signal_set_mask(struct thread *t, uint64_t mask);
 bool signal_is_ignored(const struct process *p, int sig);	/* by SIG_IGN, or by default */
 
 /* --- deliver.c -------------------------------------------------------------------------------- */
+
+/*
+ * Takes the next of t's pending signals that is in `wanted`. The queue it was in, for
+ * sigqueue_put_back(); NULL: there is none.
+ */
+struct sigqueue *signal_take(struct thread *t, uint64_t wanted, struct lx_siginfo *info);
 
 /*
  * The caller of m (a visit, a fault, the end of a hooked operation, or a call that shall end with

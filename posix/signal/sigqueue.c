@@ -18,6 +18,18 @@ void sigqueue_init(struct sigqueue *q)
 	q->last = &q->first;
 }
 
+static struct sigentry *entry_new(struct user *user)
+{
+	struct sigentry *e = calloc(1, sizeof *e);
+
+	if (e && user) {
+		e->user = user;
+		user->signals++;
+		user->references++;
+	}
+	return e;
+}
+
 static void entry_free(struct sigentry *e)
 {
 	if (e->user) {
@@ -35,7 +47,16 @@ static struct sigentry *entry_unlink(struct sigqueue *q, struct sigentry **at)
 	*at = e->next;
 	if (!e->next)
 		q->last = at;
+	e->queue = NULL;
 	return e;
+}
+
+static void entry_left(struct sigentry *e, struct lx_siginfo *info)
+{
+	if (e->left)
+		e->left(e, info);
+	else
+		entry_free(e);
 }
 
 void sigqueue_remove(struct sigqueue *q, uint64_t set)
@@ -44,7 +65,7 @@ void sigqueue_remove(struct sigqueue *q, uint64_t set)
 
 	while (*at) {
 		if (set & LX_SIGBIT((*at)->info.signo))
-			entry_free(entry_unlink(q, at));
+			entry_left(entry_unlink(q, at), NULL);
 		else
 			at = &(*at)->next;
 	}
@@ -56,6 +77,15 @@ void sigqueue_clear(struct sigqueue *q)
 	sigqueue_remove(q, ~0ull);
 }
 
+void sigqueue_add_entry(struct sigqueue *q, struct sigentry *e)
+{
+	q->set |= LX_SIGBIT(e->info.signo);
+	e->queue = q;
+	e->next = NULL;
+	*q->last = e;
+	q->last = &e->next;
+}
+
 int sigqueue_add(struct sigqueue *q, int sig, const struct lx_siginfo *info, struct user *user)
 {
 	struct sigentry *e;
@@ -65,21 +95,72 @@ int sigqueue_add(struct sigqueue *q, int sig, const struct lx_siginfo *info, str
 	q->set |= LX_SIGBIT(sig);
 	if (!info)
 		return 0;
-	e = malloc(sizeof *e);
+	e = entry_new(user);
 	if (!e)
 		return -ENOMEM;
 	e->info = *info;
 	e->info.signo = sig;
-	e->next = NULL;
-	e->user = user;
-	if (user) {
-		user->signals++;
-		user->references++;
-	}
-	*q->last = e;
-	q->last = &e->next;
+	sigqueue_add_entry(q, e);
 	return 0;
 }
+
+void sigqueue_put_back(struct sigqueue *q, int sig, const struct lx_siginfo *info)
+{
+	struct sigentry *e = entry_new(NULL);
+
+	q->set |= LX_SIGBIT(sig);
+	if (!e)
+		return;
+	e->info = *info;
+	e->info.signo = sig;
+	e->queue = q;
+	e->next = q->first;
+	q->first = e;
+	if (!e->next)
+		q->last = &e->next;
+}
+
+/* --- entries that are kept -------------------------------------------------------------------- */
+
+struct sigentry *sigentry_new(struct user *user,
+			      void (*left)(struct sigentry *e, struct lx_siginfo *info),
+			      void *owner)
+{
+	struct sigentry *e = entry_new(user);
+
+	if (e) {
+		e->left = left;
+		e->owner = owner;
+	}
+	return e;
+}
+
+static bool is_queued(const struct sigqueue *q, int sig)
+{
+	for (const struct sigentry *e = q->first; e; e = e->next) {
+		if (e->info.signo == sig)
+			return true;
+	}
+	return false;
+}
+
+void sigentry_free(struct sigentry *e)
+{
+	struct sigqueue *q = e->queue;
+
+	if (q) {
+		struct sigentry **at = &q->first;
+
+		while (*at != e)
+			at = &(*at)->next;
+		entry_unlink(q, at);
+		if (!is_queued(q, e->info.signo))
+			q->set &= ~LX_SIGBIT(e->info.signo);
+	}
+	entry_free(e);
+}
+
+/* --- taking ----------------------------------------------------------------------------------- */
 
 int sigqueue_next(const struct sigqueue *q, uint64_t wanted)
 {
@@ -106,7 +187,7 @@ void sigqueue_take(struct sigqueue *q, int sig, struct lx_siginfo *info)
 		struct sigentry *e = entry_unlink(q, at);
 
 		*info = e->info;
-		entry_free(e);
+		entry_left(e, info);
 		for (e = *at; e && !more; e = e->next)
 			more = e->info.signo == sig;
 	}

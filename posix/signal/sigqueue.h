@@ -18,10 +18,19 @@
 
 struct user;
 
+struct sigqueue;
+
 struct sigentry {
 	struct sigentry *next;
 	struct user *user;		/* who pays for it */
+	struct sigqueue *queue;		/* that it is in; NULL: none */
 	struct lx_siginfo info;
+	/*
+	 * Of a timer, which keeps it: it has left the queue; to `info`, or thrown away (NULL).
+	 * NULL: an entry that goes then.
+	 */
+	void (*left)(struct sigentry *e, struct lx_siginfo *info);
+	void *owner;
 };
 
 struct sigqueue {
@@ -36,6 +45,18 @@ void sigqueue_clear(struct sigqueue *q);
  * (may be NULL). 0, or -ENOMEM: only the set knows it.
  */
 int sigqueue_add(struct sigqueue *q, int sig, const struct lx_siginfo *info, struct user *user);
+/* Back to where it was taken from, before all others. */
+void sigqueue_put_back(struct sigqueue *q, int sig, const struct lx_siginfo *info);
+/*
+ * One that its owner keeps, in no queue yet; user pays (may be NULL). NULL: no memory.
+ */
+struct sigentry *sigentry_new(struct user *user,
+			      void (*left)(struct sigentry *e, struct lx_siginfo *info),
+			      void *owner);
+/* Frees it, out of its queue, too. A signal of its number that has no siginfo may go with it. */
+void sigentry_free(struct sigentry *e);
+/* e->info is filled in, e in no queue. It is added even if a standard signal is pending already. */
+void sigqueue_add_entry(struct sigqueue *q, struct sigentry *e);
 /*
  * The next signal of q that is in `wanted`: its number, or 0. Faults' signals come first, then the
  * lowest number.

@@ -94,21 +94,16 @@ struct timedwait {
 static bool timedwait_take(struct thread *t, const struct k_message *m, uint64_t set)
 {
 	struct lx_siginfo info;
-	struct sigqueue *q = &t->pending;
-	int sig = sigqueue_next(q, set), r;
+	struct sigqueue *q = signal_take(t, set, &info);
+	int r;
 
-	if (!sig) {
-		q = &t->process->pending;
-		sig = sigqueue_next(q, set);
-	}
-	if (!sig)
+	if (!q)
 		return false;
-	sigqueue_take(q, sig, &info);
 	r = m->arg[1] ? caller_write(m, m->arg[1], &info, sizeof info) : 0;
 	if (r == -K_REDELIVER || r == -ESRCH)
-		sigqueue_add(q, sig, &info, NULL);
+		sigqueue_put_back(q, info.signo, &info);
 	else
-		srv_answer(m->call, r ? r : sig);
+		srv_answer(m->call, r ? r : info.signo);
 	return true;
 }
 

@@ -13,23 +13,29 @@
 #include <stdlib.h>
 
 #include "posix/proc/caller.h"
+#include "posix/proc/cred.h"
 #include "posix/proc/exit.h"
 #include "posix/signal/signal.h"
 
 /* --- ITIMER_REAL ------------------------------------------------------------------------------ */
 
+/*
+ * One that is periodic goes on when its signal is taken: nobody can have it run faster than that.
+ */
 static void real_fired(struct srv_timer *timer)
 {
-	struct process *p = timer->arg;
-	int64_t now = srv_now(), next = timer->deadline + p->real_interval;
+	signal_process_kernel(timer->arg, LX_SIGALRM);
+}
 
-	if (p->real_interval) {
-		if (next <= now)
-			next += (now - next) / p->real_interval * p->real_interval +
-				p->real_interval;
-		srv_timer_set(timer, next);
-	}
-	signal_process_kernel(p, LX_SIGALRM);
+void timers_alarm_taken(struct process *p)
+{
+	int64_t now = srv_now(), next = p->real_timer.deadline + p->real_interval;
+
+	if (!p->real_interval || p->real_timer.index)
+		return;
+	if (next <= now)
+		next += ((now - next) / p->real_interval + 1) * p->real_interval;
+	srv_timer_set(&p->real_timer, next);
 }
 
 static void real_set(struct process *p, int64_t value, int64_t interval)
@@ -260,18 +266,24 @@ void in_setitimer(const struct k_message *m)
 #define SIGEV_SIGNAL 0
 #define SIGEV_NONE 1
 #define SIGEV_THREAD_ID 4
-#define TIMERS_MAX 1024
 #define OVERRUN_MAX 0x7fffffff
 
+/*
+ * One that has fired waits until its signal is taken, and then goes on with the next moment of its
+ * period that is not over; what it left out are its overruns. One whose signal was ignored or
+ * thrown away waits until the signal is heeded. One without a signal is never set: its time is
+ * reckoned when somebody asks.
+ */
 struct posix_timer {
 	struct list link;
 	struct srv_timer timer;
+	struct sigentry *signal;
 	struct process *process;
-	int id, clock, notify, sig;
+	int id, clock, notify;
 	uint32_t tid;
-	uint64_t value;
+	bool waits;
+	int64_t expires;		/* 0: not set */
 	int64_t interval;
-	bool queued;		/* its signal is pending */
 	int64_t overrun, last_overrun;
 };
 
@@ -288,57 +300,73 @@ static struct posix_timer *timer_find(struct process *p, int id)
 	return NULL;
 }
 
-static void timer_signal(struct posix_timer *t)
+/* To the first moment behind now. How many periods that is. */
+static int64_t timer_forward(struct posix_timer *t)
 {
-	struct lx_siginfo i = { .signo = t->sig, .code = LX_SI_TIMER };
-	struct thread *to = t->notify == SIGEV_THREAD_ID ? thread_find(t->tid) : NULL;
+	int64_t now = srv_now(), periods;
 
-	if (t->queued) {
-		if (t->overrun < OVERRUN_MAX)
-			t->overrun++;
+	if (t->expires > now)
+		return 0;
+	periods = (now - t->expires) / t->interval + 1;
+	t->expires += periods * t->interval;
+	return periods;
+}
+
+static void overrun_add(struct posix_timer *t, int64_t n)
+{
+	t->overrun = n > OVERRUN_MAX - t->overrun ? OVERRUN_MAX : t->overrun + n;
+}
+
+/* The period that follows the signal is none that was missed. */
+static void timer_go_on(struct posix_timer *t)
+{
+	int64_t periods;
+
+	if (!t->waits)
+		return;		/* it was set anew meanwhile */
+	t->waits = false;
+	if (!t->interval)
 		return;
-	}
-	i.timer.id = t->id;
-	i.timer.value = t->value;
-	t->queued = true;
-	if (t->notify == SIGEV_SIGNAL)
-		signal_send_process(t->process, t->sig, &i);
-	else if (to && to->process == t->process)
-		signal_send_thread(to, t->sig, &i);
-	/* an ignored signal is not queued: the timer runs on */
-	if (signal_is_ignored(t->process, t->sig))
-		t->queued = false;
+	periods = timer_forward(t);
+	if (periods > 1)
+		overrun_add(t, periods - 1);
+	srv_timer_set(&t->timer, t->expires);
 }
 
 static void timer_fired(struct srv_timer *timer)
 {
 	struct posix_timer *t = timer->arg;
-	int64_t now = srv_now(), next = timer->deadline + t->interval;
+	struct thread *to = t->notify == SIGEV_THREAD_ID ? thread_find(t->tid) : NULL;
 
-	if (t->interval) {
-		if (next <= now) {
-			int64_t missed = (now - next) / t->interval + 1;
-
-			t->overrun += missed;
-			next += missed * t->interval;
-		}
-		srv_timer_set(timer, next);
-	}
-	if (t->notify != SIGEV_NONE)
-		timer_signal(t);
+	t->waits = true;
+	if (!t->interval)
+		t->expires = 0;
+	if (t->signal->queue)
+		overrun_add(t, 1);	/* that of a time before it was set anew */
+	else if (t->notify == SIGEV_SIGNAL || (to && to->process == t->process))
+		signal_send_entry(t->process, to, t->signal);
 }
 
-bool timer_signal_taken(struct process *p, struct lx_siginfo *info)
+static void signal_left(struct sigentry *e, struct lx_siginfo *info)
 {
-	struct posix_timer *t = timer_find(p, info->timer.id);
+	struct posix_timer *t = e->owner;
 
-	if (!t)
-		return false;
-	t->queued = false;
+	if (!info)
+		return;
+	timer_go_on(t);
 	t->last_overrun = t->overrun;
 	t->overrun = 0;
 	info->timer.overrun = (int32_t)t->last_overrun;
-	return true;
+}
+
+void timers_signal_heeded(struct process *p, int sig)
+{
+	list_for(l, &p->timers) {
+		struct posix_timer *t = container_of(l, struct posix_timer, link);
+
+		if (t->signal->info.signo == sig && !t->signal->queue)
+			timer_go_on(t);
+	}
 }
 
 static int timer_check(const struct k_message *m, struct thread *self,
@@ -359,6 +387,32 @@ static int timer_check(const struct k_message *m, struct thread *self,
 	return e->notify == SIGEV_NONE || e->notify == SIGEV_SIGNAL ? 0 : -EINVAL;
 }
 
+/* Identifiers go up, as Linux's do, and come again when there are no more. */
+static int timer_id(struct process *p)
+{
+	while (timer_find(p, p->next_timer))
+		p->next_timer = (p->next_timer + 1) & INT32_MAX;
+	return p->next_timer;
+}
+
+static int timer_new(struct process *p, struct posix_timer **out)
+{
+	struct user *u = p->cred->user;
+	struct posix_timer *t;
+
+	if (u->signals >= p->limit[LX_RLIMIT_SIGPENDING].soft)
+		return -EAGAIN;
+	t = calloc(1, sizeof *t);
+	if (t)
+		t->signal = sigentry_new(u, signal_left, t);
+	if (!t || !t->signal) {
+		free(t);
+		return -EAGAIN;
+	}
+	*out = t;
+	return 0;
+}
+
 void in_timer_create(const struct k_message *m)
 {
 	struct thread *self = thread_of(m);
@@ -366,32 +420,29 @@ void in_timer_create(const struct k_message *m)
 	struct sigevent_wire e = { .sig = LX_SIGALRM, .notify = SIGEV_SIGNAL };
 	int r = m->arg[1] ? caller_read(m, &e, m->arg[1], sizeof e) : 0;
 	struct posix_timer *t = NULL;
-	int32_t id = p->next_timer;
+	int32_t id = timer_id(p);
 
 	if (!m->arg[1])
 		e.value = (uint64_t)id;
 	if (!r)
 		r = timer_check(m, self, &e);
-	if (!r && id >= TIMERS_MAX)
-		r = -EAGAIN;
 	if (!r)
 		r = caller_write(m, m->arg[2], &id, sizeof id);
+	if (!r)
+		r = timer_new(p, &t);
 	if (!r) {
-		t = calloc(1, sizeof *t);
-		r = t ? 0 : -EAGAIN;
-	}
-	if (!r) {
-		*t = (struct posix_timer){ .process = p,
-					   .id = id,
-					   .clock = (int)m->arg[0],
-					   .notify = e.notify,
-					   .sig = e.sig,
-					   .tid = (uint32_t)e.tid,
-					   .value = e.value };
+		t->process = p;
+		t->id = id;
+		t->clock = (int)m->arg[0];
+		t->notify = e.notify;
+		t->tid = (uint32_t)e.tid;
+		t->signal->info = (struct lx_siginfo){ .signo = e.sig, .code = LX_SI_TIMER };
+		t->signal->info.timer.id = id;
+		t->signal->info.timer.value = e.value;
 		t->timer.fn = timer_fired;
 		t->timer.arg = t;
 		list_append(&p->timers, &t->link);
-		p->next_timer++;
+		p->next_timer = (id + 1) & INT32_MAX;
 	}
 	caller_answer(m, r);
 }
@@ -401,13 +452,17 @@ static struct lx_timespec timespec_of(int64_t ns)
 	return (struct lx_timespec){ .sec = ns / NS_PER_SEC, .nsec = ns % NS_PER_SEC };
 }
 
-static struct lx_itimerspec timer_get(const struct posix_timer *t)
+static struct lx_itimerspec timer_get(struct posix_timer *t)
 {
 	struct lx_itimerspec s = { .interval = timespec_of(t->interval) };
-	int64_t left = t->timer.index ? t->timer.deadline - srv_now() : 0;
+	int64_t left, none = t->notify == SIGEV_NONE ? 0 : 1;
 
-	if (t->timer.index)
-		s.value = timespec_of(left > 0 ? left : 1);
+	if (!t->expires)
+		return s;
+	if (t->interval && (t->waits || t->notify == SIGEV_NONE))
+		overrun_add(t, timer_forward(t));
+	left = t->expires - srv_now();
+	s.value = timespec_of(left > 0 ? left : none);
 	return s;
 }
 
@@ -427,14 +482,17 @@ static void timer_start(struct posix_timer *t, const struct lx_itimerspec *s, bo
 
 	srv_timer_cancel(&t->timer);
 	t->interval = timespec_ns(&s->interval);
-	t->overrun = 0;
+	t->overrun = t->last_overrun = t->expires = 0;
+	t->waits = false;
 	if (!value)
 		return;
 	if (!absolute)
 		value += srv_now();
 	else if (t->clock == 0)
 		value -= srv_realtime() - srv_now();
-	srv_timer_set(&t->timer, value > 0 ? value : 1);
+	t->expires = value > 0 ? value : 1;
+	if (t->notify != SIGEV_NONE)
+		srv_timer_set(&t->timer, t->expires);
 }
 
 void in_timer_settime(const struct k_message *m)
@@ -478,6 +536,7 @@ static void timer_free(struct posix_timer *t)
 {
 	srv_timer_cancel(&t->timer);
 	list_remove(&t->link);
+	sigentry_free(t->signal);
 	free(t);
 }
 

@@ -16,11 +16,10 @@ void timers_exec(struct process *p);
 void timers_cpu_check(struct process *p);
 /* Sets the kernel's CPU-time events anew after a timer or limit changed. */
 void timers_cpu_arm(struct process *p);
-/*
- * A queued SI_TIMER signal is being delivered: fills in its overrun. False: its timer is gone, drop
- * it.
- */
-bool timer_signal_taken(struct process *p, struct lx_siginfo *info);
+/* A SIGALRM for the process was taken: a periodic ITIMER_REAL goes on. */
+void timers_alarm_taken(struct process *p);
+/* The signal is not ignored any more: timers whose signals were go on. */
+void timers_signal_heeded(struct process *p, int sig);
 /* CPU time of the process so far, ns. */
 void process_cpu(struct process *p, uint64_t *user, uint64_t *system);
 

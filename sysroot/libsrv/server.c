@@ -30,7 +30,7 @@ static const struct srv_number *number_table[K_ROUTE_NUMBERS + PRIVATE_NUMBERS];
 
 /* srv_timer.c */
 int64_t srv_timer_next(void);
-void srv_timer_run(void);
+void srv_timer_run(void (*each)(void));
 
 int srv_endpoint(void)
 {
@@ -423,6 +423,15 @@ static void step(const struct k_message *m)
 		operation_end(true);
 }
 
+/*
+ * Each timer is an operation of its own, as each message is: there may be thousands in one moment,
+ * and what one operation may change is bounded.
+ */
+static void timer_ran(void)
+{
+	operation_end(true);
+}
+
 void srv_setup(int endpoint, const struct srv_ops *ops)
 {
 	loop.ops = ops;
@@ -465,11 +474,9 @@ void srv_round(void)
 		outbox_clear();
 		loop.sent = 0;
 	}
-	srv_timer_run();
+	srv_timer_run(loop.ops->transactional ? timer_ran : NULL);
 	if (r == 0)
 		step(&m);
-	else if (loop.ops->transactional)
-		operation_end(true);
 }
 
 /* --- recovery of transactional servers ---------------------------------------------------- */

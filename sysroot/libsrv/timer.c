@@ -148,14 +148,15 @@ void srv_timer_cancel(struct srv_timer *t)
 }
 
 int64_t srv_timer_next(void);
-void srv_timer_run(void);
+void srv_timer_run(void (*each)(void));
 
 int64_t srv_timer_next(void)
 {
 	return T.used ? T.heap[0]->deadline : K_FOREVER;
 }
 
-void srv_timer_run(void)
+/* `each` (may be NULL) runs after each one that was due: many may be, in the same moment. */
+void srv_timer_run(void (*each)(void))
 {
 	if (!T.used || srv_now() < T.heap[0]->deadline)
 		return;
@@ -165,5 +166,7 @@ void srv_timer_run(void)
 
 		srv_timer_cancel(t);
 		t->fn(t);
+		if (each)
+			each();
 	}
 }

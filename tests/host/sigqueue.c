@@ -151,3 +151,61 @@ TEST(sigqueue, removal)
 	CHECK_EQ(sigqueue_next(&queue[0], ~UINT64_C(0)), 5);
 	sigqueue_clear(&queue[0]);
 }
+
+static unsigned taken, dropped;
+
+static void left(struct sigentry *e, struct lx_siginfo *info)
+{
+	CHECK(!e->queue);
+	taken += info != NULL;
+	dropped += info == NULL;
+	if (info)
+		info->timer.overrun = 7;
+}
+
+/* A timer's entry comes and goes, and is the timer's until it is freed. */
+TEST(sigqueue, entries_that_are_kept)
+{
+	struct lx_siginfo info = { .code = LX_SI_QUEUE };
+	struct sigentry *e;
+
+	begin();
+	e = sigentry_new(&payer, left, NULL);
+	CHECK(e && payer.signals == 1 && payer.references == 2);
+	e->info = (struct lx_siginfo){ .signo = LX_SIGALRM, .code = LX_SI_TIMER };
+	CHECK_EQ(sigqueue_add(&queue[0], LX_SIGALRM, NULL, NULL), 0);
+	sigqueue_add_entry(&queue[0], e);
+	CHECK(e->queue == &queue[0]);
+	CHECK_EQ(take(~UINT64_C(0), &info), LX_SIGALRM);
+	CHECK(info.code == LX_SI_TIMER && info.timer.overrun == 7 && taken == 1);
+	sigqueue_add_entry(&queue[1], e);
+	sigqueue_remove(&queue[1], LX_SIGBIT(LX_SIGALRM));
+	CHECK(!queue[1].set && dropped == 1 && !e->queue);
+	sigqueue_add_entry(&queue[1], e);
+	CHECK_EQ(sigqueue_add(&queue[1], 40, &info, &payer), 0);
+	sigentry_free(e);
+	CHECK(queue[1].set == LX_SIGBIT(40) && dropped == 1);
+	CHECK_EQ(take(~UINT64_C(0), &info), 40);
+	CHECK(payer.signals == 0 && payer.references == 1);
+}
+
+/* What could not be delivered comes first again. */
+TEST(sigqueue, put_back)
+{
+	struct lx_siginfo info = { .code = LX_SI_QUEUE };
+
+	begin();
+	for (info.user.value = 1; info.user.value <= 3; info.user.value++)
+		CHECK_EQ(sigqueue_add(&queue[0], 40, &info, &payer), 0);
+	for (uint64_t i = 1; i <= 3; i++) {
+		CHECK_EQ(take(~UINT64_C(0), &info), 40);
+		sigqueue_put_back(&queue[0], 40, &info);
+		CHECK_EQ(take(~UINT64_C(0), &info), 40);
+		CHECK_EQ(info.user.value, i);
+	}
+	CHECK_EQ(queue[0].set, 0);
+	sigqueue_put_back(&queue[0], 40, &info);
+	CHECK_EQ(sigqueue_add(&queue[0], 40, &info, &payer), 0);
+	sigqueue_clear(&queue[0]);
+	CHECK(payer.signals == 0 && payer.references == 1);
+}
