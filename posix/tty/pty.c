@@ -186,7 +186,9 @@ static int write_some(const struct k_message *m, struct pty *p, bool vector, uin
 		uint64_t part = size - *done, room = tty_input_room(&p->slave);
 		int r;
 
-		if (!input_has_room(p))
+		if (room > p->slave.budget / TTY_TYPED)
+			room = p->slave.budget / TTY_TYPED;
+		if (!room || p->stopped)
 			return -EAGAIN;
 		if (part > room)
 			part = room;
@@ -194,6 +196,7 @@ static int write_some(const struct k_message *m, struct pty *p, bool vector, uin
 		if (r)
 			return r;
 		tty_input_put(&p->slave, io, (size_t)part);
+		p->slave.budget -= (size_t)part * TTY_TYPED;
 		*done += part;
 	}
 	return 0;
@@ -232,7 +235,7 @@ static bool writers_go(struct pty *p)
 {
 	bool progress = false;
 
-	while (p->writers.first && input_has_room(p)) {
+	while (p->writers.first && input_has_room(p) && p->slave.budget >= TTY_TYPED) {
 		struct srv_parked *q = p->writers.first;
 		struct k_message m = q->message;
 		uint64_t done = q->value[0];
@@ -330,7 +333,7 @@ void pty_check(struct pty *p)
 	tty_session_gone(&p->slave);
 	pairs[pty_number(p->slave.device)] = NULL;
 	k_handle_close(p->source);
-	k_handle_close(p->slave.source);
+	tty_end(&p->slave);
 	p->owner->masters--;
 	user_put(p->owner);
 	free(p);

@@ -31,6 +31,13 @@ static void signal_raised(void *context, int sig)
 
 static const struct ldisc_ops ops = { .signal = signal_raised };
 
+#define PAUSE 5000000ll	/* for the others, while somebody writes what leaves no trace */
+
+static void more_due(struct srv_timer *timer)
+{
+	tty_pump(timer->arg);
+}
+
 int tty_init(struct tty *tty, enum ldisc_kind kind, uint32_t device,
 	     bool (*output)(struct tty *tty))
 {
@@ -42,7 +49,16 @@ int tty_init(struct tty *tty, enum ldisc_kind kind, uint32_t device,
 	if (tty->source < 0)
 		return tty->source;
 	ldisc_init(&tty->ldisc, kind, &ops, tty);
+	tty->budget = TTY_BUDGET;
+	tty->more.fn = more_due;
+	tty->more.arg = tty;
 	return 0;
+}
+
+void tty_end(struct tty *tty)
+{
+	srv_timer_cancel(&tty->more);
+	k_handle_close(tty->source);
 }
 
 struct tty *tty_find(uint32_t device)
@@ -226,7 +242,10 @@ int64_t tty_buffer_size(const struct k_message *m, bool vector)
 	return (int64_t)total;
 }
 
-/* Copies n bytes at offset `skip` of the caller's buffers, in or out. */
+/*
+ * Copies n bytes at offset `skip` of the caller's buffers, in or out. His vectors may have become
+ * smaller since they were measured: then nothing says what the rest would be, and it is EFAULT.
+ */
 int tty_buffer_copy(const struct k_message *m, bool vector, uint64_t skip, uint8_t *data, size_t n,
 		    bool out)
 {
@@ -253,7 +272,7 @@ int tty_buffer_copy(const struct k_message *m, bool vector, uint64_t skip, uint8
 		n -= part;
 		skip = 0;
 	}
-	return r;
+	return !r && n ? -EFAULT : r;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -441,12 +460,15 @@ static int write_some(const struct k_message *m, struct tty *tty, bool vector, u
 		size_t part = size - *done < TTY_CHUNK ? (size_t)(size - *done) : TTY_CHUNK, taken;
 		int r;
 
-		if (!ldisc_writable(&tty->ldisc))
+		if (part > tty->budget)
+			part = tty->budget;
+		if (!part || !ldisc_writable(&tty->ldisc))
 			return -EAGAIN;
 		r = tty_buffer_copy(m, vector, *done, io, part, false);
 		if (r)
 			return r;
 		taken = ldisc_write(&tty->ldisc, io, part);
+		tty->budget -= taken;
 		*done += taken;
 		if (!taken)
 			return -EAGAIN;
@@ -503,7 +525,7 @@ static bool writers_go(struct tty *tty)
 {
 	bool progress = false;
 
-	while (tty->writers.first && ldisc_writable(&tty->ldisc)) {
+	while (tty->writers.first && tty->budget && ldisc_writable(&tty->ldisc)) {
 		struct srv_parked *p = tty->writers.first;
 		struct k_message m = p->message;
 		uint64_t done = p->value[0], before = done;
@@ -694,6 +716,9 @@ void tty_pump(struct tty *tty)
 		again |= drainers_go(tty);
 		again |= signals_go(tty);
 	} while (again);
+	if (tty->budget < TTY_TYPED)
+		srv_timer_set(&tty->more, srv_now() + PAUSE);
+	tty->budget = TTY_BUDGET;
 	readiness_update(tty);
 	if (tty->pty)
 		pty_readiness(tty->pty);

@@ -23,6 +23,13 @@
 #define TTY_CURRENT_DEVICE 0x500u	/* 5:0 */
 #define TTY_OVERFLOW 4096u
 #define TTY_CHUNK 16384u		/* so much is copied at a time */
+/*
+ * Of one operation: so many bytes to be sent, or an eighth of it typed, which are more work. It is
+ * met only by what leaves no trace, as letters for a line that is full: all else ends for want of
+ * room.
+ */
+#define TTY_BUDGET (2 * LDISC_OUTPUT_SIZE)
+#define TTY_TYPED 8u
 
 /* What poll sees. */
 #define TTY_READY_IN 0x41u		/* POLLIN, POLLRDNORM */
@@ -47,6 +54,8 @@ struct tty {
 	struct srv_parked_list readers, writers, drainers;
 	uint64_t signals;		/* raised by the discipline, not yet sent */
 	bool pumping;
+	size_t budget;			/* what is left of it */
+	struct srv_timer more;		/* goes on with writers that have used it up */
 	/* input that the discipline had no room for */
 	uint8_t overflow[TTY_OVERFLOW];
 	size_t overflow_used;
@@ -105,6 +114,8 @@ static inline size_t tty_input_room(const struct tty *tty)
 	return sizeof tty->overflow - tty->overflow_used;
 }
 void tty_pump(struct tty *tty);
+/* The terminal goes. */
+void tty_end(struct tty *tty);
 /* Has the device sent all output? What a pseudo-terminal's programs wrote counts as sent. */
 bool tty_drained(const struct tty *tty);
 void tty_read(const struct k_message *m, struct file *f, bool vector);

@@ -5,6 +5,9 @@
  */
 #include "pty_pair.h"
 
+#include <pthread.h>
+#include <sys/mman.h>
+
 /* --- data --------------------------------------------------------------------------------- */
 
 TEST(pty_data, output_is_processed)
@@ -452,4 +455,84 @@ TEST(pty_data, edge_triggered)
 	CHECK_OK(close(slave)); /* takes the member with it */
 	CHECK_EQ(epoll_wait(ep, &got, 1, 5000), 1);
 	CHECK(got.events & EPOLLHUP);
+}
+
+/* --- what others must not notice ---------------------------------------------------------- */
+
+enum { MUCH = 4 << 20 };
+
+/* Much in one call, which the others do not notice. */
+static void put_much(int fd, int c)
+{
+	char *bytes = map_anonymous(MUCH);
+
+	memset(bytes, c, MUCH);
+	CHECK_GT(write(fd, bytes, MUCH), 0);
+	CHECK_OK(munmap(bytes, MUCH));
+	SUBPROCESS {
+	}
+}
+
+/* A line that is full, and characters that take away what was typed: there is always room. */
+TEST(pty_data, typed_without_end)
+{
+	for (const char *c = "x\003\025"; *c; c++) {
+		pair_open();
+		flag_clear(ECHO);
+		nonblock(master);
+		put_much(master, *c);
+		CHECK_OK(close(slave));
+		CHECK_OK(close(master));
+	}
+}
+
+/* Returns to where the cursor is already are not sent. */
+TEST(pty_data, written_without_end)
+{
+	struct termios t;
+
+	pair_open();
+	CHECK_OK(tcgetattr(slave, &t));
+	t.c_oflag = OPOST | ONOCR;
+	CHECK_OK(tcsetattr(slave, TCSANOW, &t));
+	put_much(slave, '\r');
+	put(slave, "x");
+	expect(master, "x");
+}
+
+static struct iovec changing[2];
+static volatile bool changing_ends;
+
+static void *change_size(void *arg)
+{
+	volatile size_t *size = &changing[1].iov_len;
+
+	while (!changing_ends) {
+		*size = 0;
+		*size = 100;
+	}
+	return arg;
+}
+
+/* A vector that changes while it is written: nothing comes but what was in it. */
+TEST(pty_data, changing_vectors)
+{
+	static char mine[100], got[200];
+	pthread_t thread;
+
+	pair_open();
+	slave_raw();
+	memset(mine, 'a', sizeof(mine));
+	changing[0] = changing[1] = (struct iovec){ mine, sizeof(mine) };
+	CHECK_EQ(pthread_create(&thread, NULL, change_size, NULL), 0);
+	for (int i = 0; i < 3000; i++) {
+		ssize_t n = writev(master, changing, 2), have = 0;
+
+		while (have < n)
+			have += CHECK_OK(read(slave, got, sizeof(got)));
+		for (ssize_t j = 0; j < n; j++)
+			CHECK_EQ(got[j], 'a');
+	}
+	changing_ends = true;
+	CHECK_EQ(pthread_join(thread, NULL), 0);
 }
