@@ -683,7 +683,7 @@ static long mobject_create(uint64_t size)
 static long system_info(struct k_system_info *info)
 {
 	info->tsc_hz = 1000000000;
-	info->memory_total = 256u << 20;
+	info->memory_total = 512u << 20;
 	return 0;
 }
 

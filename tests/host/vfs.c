@@ -474,6 +474,22 @@ static int64_t lock(struct mock_caller *c, int fd, int command, int type, int64_
 	return SYS(c, fcntl_, (uint64_t)fd, (uint64_t)command, P(f));
 }
 
+/* So many that the last to go could take the server with them: all go in one operation. */
+static void test_many_locks(void)
+{
+	int64_t a = make("/tmp/f", 0666), e = 0;
+
+	for (int i = 0; i < 40000 && !e; i++)
+		e = lock(me, (int)a, LX_F_SETLK, LX_F_WRLCK, 2 * i, 1);
+	CHECK_EQ(e, -ENOLCK);
+	CHECK_EQ(lock(me, (int)a, LX_F_SETLK, LX_F_UNLCK, 0, 0), 0);
+	CHECK_EQ(lock(me, (int)a, LX_F_SETLK, LX_F_WRLCK, 0, 0), 0);
+	mock_close(me, (int)a);
+	mock_drain();
+	CHECK_EQ(SYS(me, unlink_, P("/tmp/f")), 0);
+	vfs_check("after many locks");
+}
+
 static void test_locks(void)
 {
 	struct lx_flock l = { .type = LX_F_WRLCK };
@@ -905,8 +921,9 @@ int main(void)
 	static void (*const tests[])(
 		void) = { test_open,     test_emfile,      test_getcwd, test_rename,
 			  test_getdents, test_permissions, test_fifo,   test_pipe,
-			  test_locks,    test_eventfd,     test_mount,  test_proc,
-			  test_devices,  test_devpts,      test_exec,   test_sizes };
+			  test_locks,    test_many_locks,  test_eventfd, test_mount,
+			  test_proc,     test_devices,     test_devpts, test_exec,
+			  test_sizes };
 
 	for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++) {
 		begin();

@@ -11,6 +11,19 @@
 #include "mounts.h"
 #include "node.h"
 
+/*
+ * Of all owners. One operation may end all of them, and its log has room for twice as many: an
+ * unlock of everything, the close of a file.
+ */
+#define LOCKS_MOST 16384u
+
+static uint64_t locks_most(void)
+{
+	uint64_t share = mounts_memory() / 8192;
+
+	return share < LOCKS_MOST ? share : LOCKS_MOST;
+}
+
 static bool overlap(const struct lock *a, const struct lock *b)
 {
 	return a->start <= b->end && b->start <= a->end;
@@ -50,7 +63,7 @@ static void lock_free(struct node *n, struct lock **at)
 
 static struct lock *lock_add(struct node *n, const struct lock *from)
 {
-	struct lock *l = vfs->live_locks < mounts_memory() / 8192 ? state_alloc(sizeof *l) : NULL;
+	struct lock *l = vfs->live_locks < locks_most() ? state_alloc(sizeof *l) : NULL;
 
 	if (!l)
 		return NULL;
