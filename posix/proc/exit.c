@@ -121,6 +121,8 @@ static void thread_end(const struct k_message *m, struct thread *t)
 	thread_free(t);
 	srv_answer(m->call, 0);
 	srv_answer_flags(K_ANSWER_EXIT);
+	if (!p->thread_count)
+		process_remain(p);
 	if (!p->thread_count && p->state == PROCESS_LIVE)
 		p->state = PROCESS_DYING;
 	process_stop_check(p);

@@ -32,7 +32,7 @@ STATE struct process *process_first;
 static STATE struct {
 	struct id *chunks[ID_MAX / ID_CHUNK];
 	uint32_t last_id;
-	unsigned processes, threads;
+	unsigned processes, threads, remains;
 	uint32_t slot_hint;
 } tables;
 #define S STATE_OF(tables)
@@ -122,7 +122,7 @@ unsigned process_count(void)
 
 unsigned thread_count_all(void)
 {
-	return S.threads;
+	return S.threads + S.remains;
 }
 
 /* --- the pid page ----------------------------------------------------------------------------- */
@@ -231,8 +231,19 @@ struct process *process_new(void)
 	return p;
 }
 
+void process_remain(struct process *p)
+{
+	p->remains = true;
+	p->cred->user->threads++;
+	S.remains++;
+}
+
 void process_free(struct process *p)
 {
+	if (p->remains) {
+		p->cred->user->threads--;
+		S.remains--;
+	}
 	if (p->group)
 		group_leave(p);
 	sigqueue_clear(&p->pending);

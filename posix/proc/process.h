@@ -92,6 +92,7 @@ struct process {
 	unsigned thread_count;
 	struct thread *leader;		/* the one whose tid is the pid; NULL once it is dead */
 	struct cred *cred;		/* the leader's, or the last one's that changed it */
+	bool remains;			/* no thread is left, and it still counts as one */
 
 	struct sighand *sighand;
 	struct sigqueue pending;	/* signals for any of its threads */
@@ -195,7 +196,9 @@ void thread_free(struct thread *t);
 /* exec by a thread that is not the leader: it takes over the pid as its tid. */
 void thread_become_leader(struct thread *t);
 unsigned process_count(void);
+/* A process whose threads have ended counts as one of them until it is waited for. */
 unsigned thread_count_all(void);
+void process_remain(struct process *p);
 uint32_t process_last_pid(void);
 /* Brings the entry in the shared pid page up to date. */
 void process_publish(struct process *p);

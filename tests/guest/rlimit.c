@@ -167,6 +167,32 @@ TEST(rlimit, processes_of_a_user)
 	}
 }
 
+/* Those that have ended count until they are waited for: nobody can have all numbers. */
+TEST(rlimit, zombies_of_a_user)
+{
+	SUBPROCESS {
+		struct rlimit limit = { 10, 10 };
+		siginfo_t info;
+		int made = 0;
+		pid_t pid;
+
+		CHECK_OK(setrlimit(RLIMIT_NPROC, &limit));
+		drop_to_user(45457, 45457);
+		while (made < 40 && (pid = fork()) > 0) {
+			made++;
+			CHECK_OK(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT));
+		}
+		if (made < 40 && pid == 0)
+			_exit(0);
+		CHECK_EQ(made, 9);
+		CHECK_EQ(errno, EAGAIN);
+		while (wait(NULL) > 0)
+			;
+		SUBPROCESS {
+		}
+	}
+}
+
 /* A fork bomb within its limit: it ends, and leaves nothing. */
 TEST(rlimit, fork_bomb)
 {
