@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -230,6 +231,61 @@ TEST(reclock, deadlock_is_found)
 	CHECK_ERRNO(lock(fd, F_SETLKW, F_WRLCK, 1, 1), EDEADLK);
 	CHECK_OK(lock(fd, F_SETLK, F_UNLCK, 0, 1));
 	CHECK_EXITED(pid, 0);
+}
+
+enum { LEVELS = 30, WAYS = 2 };
+
+struct waiting {
+	int fd, at;
+	pid_t tid;
+};
+
+static void *wait_for_byte(void *arg)
+{
+	struct waiting *w = arg;
+
+	w->tid = (pid_t)syscall(SYS_gettid);
+	lock(w->fd, F_SETLKW, F_WRLCK, w->at, 1);	/* (never) */
+	return NULL;
+}
+
+/* Holds the bytes of its level, and waits for all of the next one's at once. */
+static void level_run(int fd, int level, struct gate *ready)
+{
+	static struct waiting w[WAYS];
+	pthread_t thread;
+
+	CHECK_OK(lock(fd, F_SETLK, F_WRLCK, level * WAYS, WAYS));
+	for (int i = 0; i < WAYS && level + 1 < LEVELS; i++) {
+		w[i] = (struct waiting){ .fd = fd, .at = (level + 1) * WAYS + i };
+		CHECK_EQ(pthread_create(&thread, NULL, wait_for_byte, &w[i]), 0);
+		while (!*(volatile pid_t *)&w[i].tid)
+			sched_yield();
+		wait_until_blocked(w[i].tid);
+	}
+	gate_open(ready);
+	pause();
+}
+
+/* Owners that wait in several threads each: the ways to look for a circle are a billion. */
+TEST(reclock, waits_that_branch)
+{
+	int fd = open_it();
+	struct gate ready;
+	pid_t pid[LEVELS];
+
+	gate_init(&ready);
+	for (int level = LEVELS; level-- > 0;) {
+		pid[level] = FORK();
+		if (pid[level] == 0)
+			level_run(fd, level, &ready);
+		gate_pass(&ready);
+	}
+	CHECK_ERRNO(lock(fd, F_SETLK, F_WRLCK, 0, 1), EAGAIN);
+	for (int level = 0; level < LEVELS; level++) {
+		CHECK_OK(kill(pid[level], SIGKILL));
+		CHECK_SIGNALED(pid[level], SIGKILL);
+	}
 }
 
 TEST(reclock, errors)

@@ -20,6 +20,7 @@ static struct srv_parked_list waiters;
 struct wait {
 	struct lock lock;
 	struct node *node;
+	unsigned searched;	/* the last search for a deadlock that came here */
 };
 
 /* --- waiting ------------------------------------------------------------------------------ */
@@ -44,7 +45,12 @@ static void waiter_cancel(struct srv_parked *p, bool dead)
 		srv_answer(call, -K_RESTART_SYS);
 }
 
-/* Would `owner`, waiting for `holder`, close a circle of record-lock owners? */
+/*
+ * Would `owner`, waiting for `holder`, close a circle of record-lock owners? An owner may wait in
+ * many threads at once, so their ways branch and meet again: each is followed once.
+ */
+static unsigned search;
+
 static bool deadlock(uint64_t owner, uint64_t holder, unsigned depth)
 {
 	if (owner == holder)
@@ -55,8 +61,10 @@ static bool deadlock(uint64_t owner, uint64_t holder, unsigned depth)
 		struct wait *w = wait_of(p);
 		const struct lock *l;
 
-		if (w->lock.kind != LOCK_POSIX || w->lock.owner != holder)
+		if (w->lock.kind != LOCK_POSIX || w->lock.owner != holder ||
+		    w->searched == search)
 			continue;
+		w->searched = search;
 		l = lock_conflict(w->node, &w->lock);
 		if (l && l->kind == LOCK_POSIX && deadlock(owner, l->owner, depth + 1))
 			return true;
@@ -75,6 +83,7 @@ static int64_t wait_for(struct request *r, struct node *n, const struct lock *wa
 	}
 	w->lock = *want;
 	w->node = n;
+	w->searched = search;
 	p->arg = w;
 	srv_parked_append(&waiters, p);
 	return REQUEST_DONE;
@@ -109,6 +118,7 @@ static int64_t lock_apply(struct request *r, struct node *n, const struct lock *
 
 	if (other && !blocking)
 		return -EAGAIN;
+	search++;
 	if (other && want->kind == LOCK_POSIX && other->kind == LOCK_POSIX &&
 	    deadlock(want->owner, other->owner, 0))
 		return -EDEADLK;
