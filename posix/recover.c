@@ -168,6 +168,10 @@ void recover_nothing(void)
 
 void recover(void)
 {
+	list_for(l, &process_list) {
+		list_for(k, &container_of(l, struct process, link)->threads)
+			exec_recover_tid(container_of(k, struct thread, link));
+	}
 	srv_recover();
 	list_for(l, &process_list) {
 		list_for(k, &container_of(l, struct process, link)->threads)

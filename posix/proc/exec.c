@@ -205,15 +205,28 @@ static void exec_commit(const struct k_message *m, struct thread *t)
 	exec_finish(m, t);
 }
 
+/* The kernel takes the handle of the new space with k_task_exec: if it is gone, that was done. */
+static bool is_entered(const struct exec *e)
+{
+	struct k_handle_info info;
+
+	return e->entered && !e->committed &&
+	       (k_handle_info(e->space, &info) < 0 || info.type != K_OBJECT_SPACE);
+}
+
+void exec_recover_tid(const struct thread *t)
+{
+	if (t->exec && is_entered(t->exec))
+		k_thread_set(t->handle, K_THREAD_SET_TID, t->process->pid);
+}
+
 /*
- * What this server's predecessor left of t's exec. The kernel takes the handle of the new space
- * with k_task_exec: if it is not there any more, that was done. Before the stack is laid out, an
- * exec hangs on memory that is gone, and begins anew.
+ * What this server's predecessor left of t's exec. Before the stack is laid out, an exec hangs on
+ * memory that is gone, and begins anew.
  */
 void exec_recover(struct thread *t)
 {
 	struct exec *e = t->exec;
-	struct k_handle_info info;
 
 	if (!e)
 		return;
@@ -222,8 +235,7 @@ void exec_recover(struct thread *t)
 		exec_drop(t);
 		return;
 	}
-	if (e->entered && !e->committed &&
-	    (k_handle_info(e->space, &info) < 0 || info.type != K_OBJECT_SPACE)) {
+	if (is_entered(e)) {
 		e->space = -1;
 		e->committed = true;
 		process_renew(e);

@@ -58,6 +58,8 @@ struct exec {
 	bool entered, committed;	/* at, and beyond, the point of no return */
 };
 
+/* Before the calls that were held come again: what t is called in them. */
+void exec_recover_tid(const struct thread *t);
 void exec_recover(struct thread *t);
 /* Tells every handle that t's exec has. */
 void exec_know(const struct thread *t, void (*know)(int handle));
