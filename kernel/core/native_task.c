@@ -768,7 +768,8 @@ int64_t native_thread_set(struct thread *t, const uint64_t *a)
 	switch (a[1]) {
 	case K_THREAD_SET_CRED: other->cred = a[2]; return 0;
 	case K_THREAD_SET_TID:
-		other->tid = other->message.tid = (uint32_t)a[2];	/* also of a call it is in */
+		/* also of a call it is in */
+		other->tid = other->message.tid = (uint32_t)a[2];
 		return 0;
 	case K_THREAD_SET_NICE:
 		if ((int64_t)a[2] < -20 || (int64_t)a[2] > 19)
