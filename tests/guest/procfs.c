@@ -443,6 +443,8 @@ TEST(procfs, privacy)
 		CHECK_ERRNO(readlink(path, byte, sizeof(byte)), EACCES);
 		sprintf(path, "/proc/%d/fd", pid);
 		CHECK_ERRNO(open(path, O_RDONLY), EACCES);
+		sprintf(path, "/proc/%d/fdinfo", pid);
+		CHECK_ERRNO(open(path, O_RDONLY), EACCES);
 		sprintf(path, "/proc/%d/fd/0", pid);
 		CHECK_ERRNO(readlink(path, byte, sizeof(byte)), EACCES);
 	}

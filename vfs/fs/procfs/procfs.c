@@ -107,7 +107,7 @@ struct name {
 static const struct name pid_names[] = {
 	{ "task", PROC_TASK, D(0555) },
 	{ "fd", PROC_FD, D(0500) },
-	{ "fdinfo", PROC_FDINFO, D(0555) },
+	{ "fdinfo", PROC_FDINFO, D(0500) },
 	{ "exe", PROC_EXE, L },
 	{ "cwd", PROC_CWD, L },
 	{ "root", PROC_ROOT_LINK, L },
@@ -401,7 +401,7 @@ struct node *proc_node(struct filesystem *fs, uint32_t kind, uint32_t pid, uint3
 		return NULL;
 	dir = dynamic(dir, PROC_PID, D(0555), &p, pid, 0, 0);
 	if (kind == PROTO_PROC_FDINFO) {
-		dir = dir ? dynamic(dir, PROC_FDINFO, D(0555), &p, pid, 0, 0) : NULL;
+		dir = dir ? dynamic(dir, PROC_FDINFO, D(0500), &p, pid, 0, 0) : NULL;
 		return dir ? dynamic(dir, PROTO_PROC_FDINFO, F(0400), &p, pid, 0, tid) : NULL;
 	}
 	if (tid && dir) {
