@@ -1124,10 +1124,13 @@ def dropbear_own_tests(g):
     expected = [name for name, verdict in expected_of_suite().items() if verdict == "PASSED"]
     results = dropbear_suite(g)
     worse = [name for name in expected if results.get(name) != "PASSED"]
-    if worse:
-        # Some allow themselves a second or two, which a busy host may not give them.
-        results = dropbear_suite(g, worse)
-        worse = [name for name in worse if results.get(name) != "PASSED"]
+    # Some allow themselves a second or two, which a busy host may not give them. And when a shell
+    # has ended, dropbear gives its pty up as soon as that has nothing to read for a moment: of
+    # test_read_pty[41234] the end is missing now and then, on Linux (1 of 25) as here (4 of 16).
+    for _ in range(3):
+        if worse:
+            results = dropbear_suite(g, worse)
+            worse = [name for name in worse if results.get(name) != "PASSED"]
     check(not worse, "%d of dropbear's own tests pass on Linux and not here: %s; see %s"
           % (len(worse), " ".join(worse[:6]), SUITE_LOG % g.build))
 
