@@ -139,6 +139,14 @@ static inline long k_caller_forward(int ep, const struct k_forward *f)
 {
 	return K2(caller_forward, ep, f);
 }
+/*
+ * The calling thread works on that call from now on, until it receives or answers: its time is the
+ * caller's, and if it dies, that call is what it died of. For one that took several before.
+ */
+static inline long k_caller_serve(int ep, uint64_t call)
+{
+	return K2(caller_serve, ep, call);
+}
 static inline long k_caller_scratch(int ep, uint64_t call, void *to, size_t n)
 {
 	return K4(caller_scratch, ep, call, to, n);

@@ -213,6 +213,18 @@ int64_t native_answer(struct thread *t, const uint64_t *a)
 	return r;
 }
 
+/* As if the call had been the last that it received. */
+int64_t native_caller_serve(struct thread *t, const uint64_t *a)
+{
+	struct endpoint *e;
+	struct thread *c;
+	int64_t r = native_caller(t, a, 0, &e, &c);
+
+	if (!r)
+		t->lender_call = c->call;
+	return r;
+}
+
 /* --- receive ------------------------------------------------------------------------------ */
 
 static void receiver_detach(struct thread *t)

@@ -543,8 +543,14 @@ void srv_recover(void)
 
 static void backlog_run(void)
 {
-	for (size_t i = 0; i < backlog.count; i++)
-		step(&backlog.message[i]);
+	for (size_t i = 0; i < backlog.count; i++) {
+		const struct k_message *m = &backlog.message[i];
+
+		/* should this be what its predecessor died of, too, it gets EIO and not a third */
+		if (m->call && m->kind != K_MSG_CANCEL)
+			k_caller_serve(loop.endpoint, m->call);
+		step(m);
+	}
 	free(backlog.message);
 	memset(&backlog, 0, sizeof backlog);
 }

@@ -703,6 +703,8 @@ static long call_call(long n, long b, long c, long d, long e)
 		return install_now(caller, c, d, e);
 	case K_NATIVE_caller_read_string:
 		return caller ? read_string(caller, (char *)c, (uint64_t)d, (size_t)e) : -ESRCH;
+	case K_NATIVE_caller_serve:
+		return caller ? 0 : -ESRCH;
 	case K_NATIVE_caller_forward:
 		return forward((const struct k_forward *)b);
 	default:
@@ -746,6 +748,7 @@ long k_syscall6(long n, long a, long b, long c, long d, long e, long f)
 	case K_NATIVE_caller_scratch:
 	case K_NATIVE_caller_watch_table:
 	case K_NATIVE_caller_forward:
+	case K_NATIVE_caller_serve:
 		return call_call(n, b, c, d, e);
 	case K_NATIVE_pipe_hold:
 	case K_NATIVE_pipe_read:

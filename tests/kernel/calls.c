@@ -473,3 +473,78 @@ TEST(a_refused_receiver_serves_where_it_did)
 	k_handle_close(greedy.never);
 	ktest_endpoint_free(greedy.holds);
 }
+
+/* --- what a server died of ---------------------------------------------------------------- */
+
+static struct mortal {
+	int endpoint, never;
+	volatile int working;
+} mortal;
+
+static struct mourner {
+	uint64_t name;
+	volatile long result;
+	volatile int done;
+} mourners[2];
+
+static void mourner_main(void *arg)
+{
+	struct mourner *w = arg;
+
+	w->result = ktest_call(KTEST_SERVER, w->name, 0, 0);
+	w->done = 1;
+}
+
+/* Takes both calls, works on the first, and is killed at that. */
+static void mortal_main(void *arg)
+{
+	struct mortal *s = arg;
+	struct k_private_call never = { .endpoint = s->never };
+	struct k_message m[2], none;
+
+	for (int i = 0; i < 2; i++)
+		k_receive(s->endpoint, NULL, &m[i], K_FOREVER);
+	k_receive(s->endpoint, NULL, &none, 1);
+	CHECK_EQ(k_caller_serve(s->endpoint, m[m[0].arg[0] != 1].call), 0);
+	s->working = 1;
+	k_call(&never);
+}
+
+/* A call that two servers died of gets EIO, also if they had taken others after it. */
+TEST(a_call_that_servers_die_of_ends)
+{
+	int c, t[2], server;
+	struct k_message m;
+
+	mortal = (struct mortal){ .endpoint = (int)k_endpoint_create(),
+				  .never = (int)k_endpoint_create() };
+	c = (int)k_handle_duplicate(mortal.endpoint, K_RIGHT_CALL, 0);
+	ktest_routes_home(c);
+	for (int i = 0; i < 2; i++) {
+		mourners[i] = (struct mourner){ .name = (uint64_t)i + 1 };
+		t[i] = ktest_user_thread(mourner_main, &mourners[i], K_PRIORITY_USER);
+	}
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(mourners[0].done + mourners[1].done, 0);
+		mortal.working = 0;
+		server = ktest_thread(mortal_main, &mortal);
+		CHECK(ktest_wait(&mortal.working));
+		ktest_thread_free(server);
+	}
+	CHECK(ktest_wait(&mourners[0].done));
+	CHECK_EQ(mourners[0].result, -EIO);
+	CHECK_EQ(ktest_receive(mortal.endpoint, &m), 0);
+	CHECK_EQ(m.arg[0], 2);
+	CHECK_EQ(m.flags & K_MSGF_REDELIVERED, K_MSGF_REDELIVERED);
+	CHECK_EQ(k_caller_serve(mortal.endpoint, m.call), 0);
+	CHECK_EQ(ktest_answer(mortal.endpoint, m.call, 7), 0);
+	CHECK_EQ(k_caller_serve(mortal.endpoint, m.call), -ESRCH);
+	CHECK(ktest_wait(&mourners[1].done));
+	CHECK_EQ(mourners[1].result, 7);
+	for (int i = 0; i < 2; i++)
+		ktest_thread_free(t[i]);
+	ktest_routes_home(-1);
+	k_handle_close(c);
+	k_handle_close(mortal.never);
+	ktest_endpoint_free(mortal.endpoint);
+}
