@@ -156,12 +156,10 @@ static void ignore(int sig)
 
 TEST(fork, pending_signals_and_timers_are_not_inherited)
 {
-	sigset_t set, pending;
+	sigset_t pending;
 	struct itimerval timer = { { 100, 0 }, { 100, 0 } };
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
+	signal_mask(SIG_BLOCK, SIGUSR1);
 	CHECK_OK(raise(SIGUSR1));
 	CHECK_OK(setitimer(ITIMER_REAL, &timer, NULL));
 	SUBPROCESS {

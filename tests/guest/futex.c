@@ -273,11 +273,8 @@ TEST(futex, two_mappings_of_one_file)
 TEST(futex, private_memory_is_private)
 {
 	struct waiter waiter;
-	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
+	signal_mask(SIG_BLOCK, SIGCHLD);
 	waiter_start(&waiter, &word, ~0u);
 	SUBPROCESS {
 		CHECK_EQ(wake(&word, 1), 0);

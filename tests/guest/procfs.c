@@ -141,13 +141,9 @@ static void own_signals_default(void)
 
 TEST(procfs, status_shows_signals)
 {
-	sigset_t set;
-
 	own_signals_default();
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1);
-	CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
+	signal_mask(SIG_BLOCK, SIGHUP);
+	signal_mask(SIG_BLOCK, SIGUSR1);
 	signal(SIGTERM, SIG_IGN);
 	CHECK_OK(kill(getpid(), SIGHUP));
 	read_text("/proc/self/status");

@@ -247,10 +247,8 @@ TEST(recovery_posix, pending_and_blocked)
 	CHECK_OK(sigaction(SIGRTMIN, &a, NULL));
 	a = (struct sigaction){ .sa_handler = catch };
 	CHECK_OK(sigaction(SIGUSR1, &a, NULL));
-	sigemptyset(&set);
-	sigaddset(&set, SIGRTMIN);
-	sigaddset(&set, SIGUSR1);
-	CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
+	signal_mask(SIG_BLOCK, SIGRTMIN);
+	signal_mask(SIG_BLOCK, SIGUSR1);
 	for (int i = 1; i <= 3; i++)
 		CHECK_OK(sigqueue(getpid(), SIGRTMIN, (union sigval){ .sival_int = i }));
 	CHECK_OK(raise(SIGUSR1));

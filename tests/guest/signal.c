@@ -41,15 +41,6 @@ static void info_handler_set(int sig, void (*handler)(int, siginfo_t *, void *),
 	CHECK_OK(sigaction(sig, &action, NULL));
 }
 
-static void block(int how, int sig)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, sig);
-	CHECK_OK(sigprocmask(how, &set, NULL));
-}
-
 TEST(signal, kill_information)
 {
 	info_handler_set(SIGUSR1, keep_info, 0);
@@ -235,7 +226,7 @@ TEST(signal, mask_during_the_handler)
 	sigemptyset(&action.sa_mask);
 	sigaddset(&action.sa_mask, SIGUSR2);
 	CHECK_OK(sigaction(SIGUSR1, &action, NULL));
-	block(SIG_BLOCK, SIGHUP);
+	signal_mask(SIG_BLOCK, SIGHUP);
 	CHECK_OK(raise(SIGUSR1));
 	CHECK_EQ(count, 1);
 	CHECK_OK(sigprocmask(SIG_SETMASK, NULL, &set));
@@ -301,11 +292,11 @@ TEST(signal, action_is_reported_back)
 TEST(signal, standard_signals_do_not_queue)
 {
 	handler_set(SIGUSR1, count_it, 0);
-	block(SIG_BLOCK, SIGUSR1);
+	signal_mask(SIG_BLOCK, SIGUSR1);
 	for (int i = 0; i < 5; i++)
 		CHECK_OK(kill(getpid(), SIGUSR1));
 	CHECK_EQ(count, 0);
-	block(SIG_UNBLOCK, SIGUSR1);
+	signal_mask(SIG_UNBLOCK, SIGUSR1);
 	CHECK_EQ(count, 1);
 }
 
@@ -339,7 +330,7 @@ TEST(signal, pending_and_ignored)
 	sigset_t set;
 
 	handler_set(SIGUSR1, count_it, 0);
-	block(SIG_BLOCK, SIGUSR1);
+	signal_mask(SIG_BLOCK, SIGUSR1);
 	CHECK_OK(kill(getpid(), SIGUSR1));
 	CHECK_OK(sigpending(&set));
 	CHECK(sigismember(&set, SIGUSR1) && !sigismember(&set, SIGUSR2));
@@ -348,7 +339,7 @@ TEST(signal, pending_and_ignored)
 	CHECK_OK(sigpending(&set));
 	CHECK(!sigismember(&set, SIGUSR1));
 	handler_set(SIGUSR1, count_it, 0);
-	block(SIG_UNBLOCK, SIGUSR1);
+	signal_mask(SIG_UNBLOCK, SIGUSR1);
 	CHECK_EQ(count, 0);
 }
 
@@ -356,8 +347,8 @@ TEST(signal, continue_discards_stop)
 {
 	sigset_t set;
 
-	block(SIG_BLOCK, SIGTSTP);
-	block(SIG_BLOCK, SIGCONT);
+	signal_mask(SIG_BLOCK, SIGTSTP);
+	signal_mask(SIG_BLOCK, SIGCONT);
 	CHECK_OK(kill(getpid(), SIGTSTP));
 	CHECK_OK(sigpending(&set));
 	CHECK(sigismember(&set, SIGTSTP));
@@ -376,7 +367,7 @@ TEST(signal, continue_works_though_ignored_or_blocked)
 
 	if (pid == 0) {
 		signal(SIGCONT, SIG_IGN);
-		block(SIG_BLOCK, SIGCONT);
+		signal_mask(SIG_BLOCK, SIGCONT);
 		raise(SIGSTOP);
 		_exit(6);
 	}
@@ -772,7 +763,7 @@ TEST(signal, goes_to_a_thread_that_does_not_block_it)
 	handler_set(SIGUSR1, keep_thread, 0);
 	CHECK_EQ(pthread_create(&thread, NULL, wait_for_gate, &helper), 0);
 	gate_pass(&helper.ready);
-	block(SIG_BLOCK, SIGUSR1);
+	signal_mask(SIG_BLOCK, SIGUSR1);
 	CHECK_OK(kill(getpid(), SIGUSR1));
 	while (!handled_by)
 		usleep(1000);
@@ -823,7 +814,7 @@ TEST(signal, thread_inherits_the_mask)
 	sigset_t set;
 	int inherited = 0;
 
-	block(SIG_BLOCK, SIGHUP);
+	signal_mask(SIG_BLOCK, SIGHUP);
 	CHECK_EQ(pthread_create(&thread, NULL, check_inherited_mask, &inherited), 0);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
 	CHECK(inherited);

@@ -21,15 +21,6 @@ static void count_it(int sig)
 	count++;
 }
 
-static void block(int sig)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, sig);
-	CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
-}
-
 static int blocked(int sig)
 {
 	sigset_t set;
@@ -44,7 +35,7 @@ TEST(sigsuspend, takes_what_was_pending_and_restores_the_mask)
 
 	sigemptyset(&none);
 	handler_set(SIGUSR1, count_it, SA_RESTART);
-	block(SIGUSR1);
+	signal_mask(SIG_BLOCK, SIGUSR1);
 	CHECK_OK(raise(SIGUSR1));
 	CHECK_EQ(count, 0);
 	CHECK_ERRNO(sigsuspend(&none), EINTR);
@@ -69,8 +60,8 @@ TEST(sigsuspend, mask_in_the_handler)
 	sigemptyset(&only_hup);
 	sigaddset(&only_hup, SIGHUP);
 	handler_set(SIGUSR1, see_mask, 0);
-	block(SIGUSR1);
-	block(SIGUSR2);
+	signal_mask(SIG_BLOCK, SIGUSR1);
+	signal_mask(SIG_BLOCK, SIGUSR2);
 	CHECK_OK(raise(SIGUSR1));
 	CHECK_ERRNO(sigsuspend(&only_hup), EINTR);
 	CHECK_EQ(mask_in_handler, 1 + 4);
@@ -86,7 +77,7 @@ TEST(sigsuspend, no_wake_up_is_lost)
 
 	sigemptyset(&none);
 	handler_set(SIGUSR1, count_it, 0);
-	block(SIGUSR1);
+	signal_mask(SIG_BLOCK, SIGUSR1);
 	pid_t pid = FORK();
 	for (int i = 1; i <= ROUNDS; i++) {
 		if (pid == 0)
@@ -109,8 +100,8 @@ TEST(sigsuspend, ignored_signals_do_not_end_it)
 	sigemptyset(&none);
 	handler_set(SIGUSR1, count_it, 0);
 	signal(SIGUSR2, SIG_IGN);
-	block(SIGUSR1);
-	block(SIGUSR2);
+	signal_mask(SIG_BLOCK, SIGUSR1);
+	signal_mask(SIG_BLOCK, SIGUSR2);
 	pid_t pid = FORK();
 	if (pid == 0) {
 		wait_until_blocked(parent);
@@ -135,7 +126,7 @@ TEST(sigsuspend, stop_does_not_end_it)
 	pid_t pid = FORK();
 	if (pid == 0) {
 		handler_set(SIGUSR1, count_it, 0);
-		block(SIGUSR1);
+		signal_mask(SIG_BLOCK, SIGUSR1);
 		CHECK_ERRNO(sigsuspend(&none), EINTR);
 		_exit(count);
 	}
@@ -155,7 +146,7 @@ TEST(sigsuspend, default_action_kills)
 
 	sigemptyset(&none);
 	if (pid == 0) {
-		block(SIGTERM);
+		signal_mask(SIG_BLOCK, SIGTERM);
 		raise(SIGTERM);
 		sigsuspend(&none);
 		_exit(0);
@@ -182,7 +173,7 @@ TEST(sigsuspend, pselect_ppoll_epoll_pwait)
 
 	sigemptyset(&none);
 	handler_set(SIGUSR1, count_it, SA_RESTART);
-	block(SIGUSR1);
+	signal_mask(SIG_BLOCK, SIGUSR1);
 	CHECK_OK(raise(SIGUSR1));
 	CHECK_ERRNO(pselect(0, NULL, NULL, NULL, &long_time, &none), EINTR);
 	CHECK_EQ(count, 1);

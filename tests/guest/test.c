@@ -287,6 +287,15 @@ void handler_set(int sig, void (*handler)(int), int flags)
 	CHECK_OK(sigaction(sig, &action, NULL));
 }
 
+void signal_mask(int how, int sig)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	CHECK_OK(sigprocmask(how, &set, NULL));
+}
+
 int64_t now_ns(void)
 {
 	struct timespec now;

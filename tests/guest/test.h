@@ -166,6 +166,8 @@ void *map_anonymous(size_t size);
 void *map_shared(size_t size);
 void drop_to_user(uid_t uid, gid_t gid);
 void handler_set(int sig, void (*handler)(int), int flags);
+/* Adds sig to the mask (SIG_BLOCK) or takes it out (SIG_UNBLOCK). */
+void signal_mask(int how, int sig);
 int64_t now_ns(void);
 /* SIGALRM every ten milliseconds, so that whatever blocks is interrupted sooner or later. */
 void alarm_pump_start(void);

@@ -34,15 +34,6 @@ static int timer_set(int id, int flags, int64_t value, int64_t interval)
 	return (int)syscall(SYS_timer_settime, id, flags, &s, NULL);
 }
 
-static void block(int sig)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, sig);
-	CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
-}
-
 /* Waits for one that is blocked. */
 static siginfo_t take(int sig)
 {
@@ -70,11 +61,14 @@ TEST(timers, identifiers_are_used_again)
 TEST(timers, signal_is_pending_already)
 {
 	int id = (int)CHECK_OK(timer_new(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR1));
+	struct itimerspec left;
 
-	block(SIGUSR1);
+	signal_mask(SIG_BLOCK, SIGUSR1);
 	CHECK_OK(kill(getpid(), SIGUSR1));
 	CHECK_OK(timer_set(id, 0, 1000000, 0));
-	usleep(20000);
+	do
+		CHECK_OK(syscall(SYS_timer_gettime, id, &left));
+	while (left.it_value.tv_nsec);
 	CHECK_EQ(take(SIGUSR1).si_code, SI_USER);
 	CHECK_EQ(take(SIGUSR1).si_code, SI_TIMER);
 	CHECK_OK(timer_set(id, 0, 1000000, 0));
@@ -87,7 +81,7 @@ TEST(timers, signal_is_discarded)
 	int id = (int)CHECK_OK(timer_new(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR1));
 	sigset_t pending;
 
-	block(SIGUSR1);
+	signal_mask(SIG_BLOCK, SIGUSR1);
 	CHECK_OK(timer_set(id, 0, 1000000, 0));
 	do
 		CHECK_OK(sigpending(&pending));
@@ -105,7 +99,7 @@ TEST(timers, overruns_are_counted)
 	int id = (int)CHECK_OK(timer_new(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR1));
 	siginfo_t info;
 
-	block(SIGUSR1);
+	signal_mask(SIG_BLOCK, SIGUSR1);
 	CHECK_OK(timer_set(id, 0, 1000000, 1000000));
 	usleep(50000);
 	info = take(SIGUSR1);
@@ -122,7 +116,7 @@ static void impatient(int how)
 	int id;
 
 	if (how % 2)
-		block(SIGALRM);
+		signal_mask(SIG_BLOCK, SIGALRM);
 	else
 		signal(SIGALRM, SIG_IGN);
 	if (how < 2) {
@@ -171,7 +165,7 @@ TEST(timers, all_at_once)
 		if (pid[i] == 0) {
 			int n = 0, id;
 
-			block(SIGRTMIN);
+			signal_mask(SIG_BLOCK, SIGRTMIN);
 			while (n < EACH && (id = timer_new(CLOCK_MONOTONIC, SIGEV_SIGNAL,
 							   SIGRTMIN)) >= 0) {
 				CHECK_OK(timer_set(id, TIMER_ABSTIME, at, 1000000000));
