@@ -247,7 +247,7 @@ static void serving_set(struct thread *t, struct endpoint *e)
 /* Finds the message buffer in the direct map, for deliver_direct(), if it lies in one page. */
 static RARELY void inbox_find(struct thread *t, uint64_t address)
 {
-	struct arch_space *s = space_arch(t->task->space);
+	struct arch_space *s = t->space;
 	uint64_t pa;
 	unsigned flags;
 
@@ -261,16 +261,10 @@ static RARELY void inbox_find(struct thread *t, uint64_t address)
 	}
 }
 
-/* Nothing is there for the receiver: it waits. */
-static int64_t receive_wait(struct thread *t, struct endpoint *e, uint64_t message,
-			    int64_t deadline)
+/* t is the receiver from now on, until something comes. */
+static inline int receiver_set(struct thread *t, struct endpoint *e, uint64_t message,
+			       int64_t deadline)
 {
-	bool timed = deadline != K_FOREVER;
-
-	if (unlikely(timed) && deadline <= time_now()) {
-		t->lender_call = 0;
-		return -ETIMEDOUT;
-	}
 	if (e->receiver)
 		return -EBUSY;
 	if (unlikely(t->inbox_address != message))
@@ -279,9 +273,32 @@ static int64_t receive_wait(struct thread *t, struct endpoint *e, uint64_t messa
 	serving_set(t, e);
 	t->progress.active = true;
 	t->progress.deadline = deadline;
-	if (unlikely(timed))
-		return wait_custom(t, K_WAIT_RECEIVE, EINTR, receiver_detach);
-	return wait_forever(t, K_WAIT_RECEIVE, EINTR, receiver_detach);
+	return 0;
+}
+
+static RARELY int64_t receive_wait_until(struct thread *t, struct endpoint *e, uint64_t message,
+					 int64_t deadline)
+{
+	int r;
+
+	if (deadline <= time_now()) {
+		t->lender_call = 0;
+		return -ETIMEDOUT;
+	}
+	r = receiver_set(t, e, message, deadline);
+	return r ? r : wait_custom(t, K_WAIT_RECEIVE, EINTR, receiver_detach);
+}
+
+/* Nothing is there for the receiver: it waits. */
+static int64_t receive_wait(struct thread *t, struct endpoint *e, uint64_t message,
+			    int64_t deadline)
+{
+	int r;
+
+	if (unlikely(deadline != K_FOREVER))
+		return receive_wait_until(t, e, message, deadline);
+	r = receiver_set(t, e, message, deadline);
+	return r ? r : wait_forever(t, K_WAIT_RECEIVE, EINTR, receiver_detach);
 }
 
 /* The receiver looks again, or for the first time: a message, or it waits. */
@@ -361,19 +378,25 @@ WHOLE int64_t native_call(struct thread *t, const uint64_t *a)
 	struct k_message *m = &t->message;
 	struct handle *h;
 	int32_t number;
+	uint32_t badge;
 	int64_t r = user_read(t, (char *)m + CALL_AT, a[0], sizeof(struct k_private_call));
 
 	if (r)
 		return r;
 	h = table_slot(t->task->table, m->umask);
-	if (!h || h->object->type != K_OBJECT_ENDPOINT || !(h->rights & K_RIGHT_CALL))
-		return !h ? -EBADF : h->object->type != K_OBJECT_ENDPOINT ? -EINVAL : -EPERM;
+	if (!h)
+		return -EBADF;
+	if (h->object->type != K_OBJECT_ENDPOINT)
+		return -EINVAL;
+	if (unlikely(!(h->rights & K_RIGHT_CALL)))
+		return -EPERM;
 	number = m->number;
-	message_begin(t);
+	badge = h->badge;
+	message_begin(t, K_MSG_PRIVATE);
 	m->number = number;
-	m->cookie = h->badge;
+	m->cookie = badge;
 	t->op = 0;
-	call_send(t, endpoint_of(h->object), K_MSG_PRIVATE);
+	call_send(t, endpoint_of(h->object));
 	return OP_QUEUED;
 }
 
@@ -854,7 +877,7 @@ int64_t native_caller_forward(struct thread *t, const uint64_t *a)
 	}
 	call_detach(c);
 	message_resolve(c, to);
-	call_send(c, to, c->message.kind);
+	call_send(c, to);
 	t->lender_call = 0;
 	return 0;
 }

@@ -146,11 +146,9 @@ static inline bool deliver_direct(struct endpoint *e, struct thread *caller)
 	struct k_message *m = &caller->message;
 	uint64_t call = caller->call;
 
-	if (unlikely(!r || e->shut || e->close_count ||
-		     r->inbox_generation != space_arch(r->task->space)->generation))
+	if (unlikely(!r || e->detour || r->inbox_generation != r->space->generation))
 		return false;
 	m->call = call;
-	m->closed_count = 0;
 	*(struct message_words *)r->inbox = *(const struct message_words *)m;
 	list_append(&e->held, &caller->call_link);
 	caller->state = THREAD_HELD;
@@ -169,9 +167,8 @@ static inline bool deliver_direct(struct endpoint *e, struct thread *caller)
 
 /* --- calls -------------------------------------------------------------------------------- */
 
-void call_send(struct thread *t, struct endpoint *e, enum k_message_kind kind)
+void call_send(struct thread *t, struct endpoint *e)
 {
-	t->message.kind = kind;
 	t->endpoint = e;
 	object_get(&e->object);
 	if (unlikely(t->state == THREAD_READY) && !list_empty(&t->run_link))
@@ -495,20 +492,20 @@ static RARELY int64_t deliver_call(struct endpoint *e, struct thread *t, uint64_
 	int64_t r;
 
 	m->call = caller->call;
-	m->closed_count = 0;
 	if (e->close_count) {
 		r = user_prepare_write(t, to, sizeof(*m));
 		if (r)
 			return r;
 		closes_fill(e, m);
 		r = user_write(t, to, m, sizeof(*m));
+		m->closed_count = 0;
 	} else {
 		r = user_write(t, to, m, offsetof(struct k_message, closed));
 	}
 	if (r)
 		return r;
 	/* Should the short way be shut for its buffer alone, the buffer is looked for again. */
-	if (t->inbox_generation != space_arch(t->task->space)->generation)
+	if (t->inbox_generation != t->space->generation)
 		t->inbox_address = 0;
 	list_move(&e->held, &caller->call_link);
 	caller->state = THREAD_HELD;

@@ -16,9 +16,14 @@ struct endpoint {
 	struct list notices;
 	/* descriptions that are gone and wait to be told (description.close_link) */
 	struct list closes;
-	uint32_t close_count;
+	union {
+		struct {
+			uint32_t close_count;
+			bool shut;	/* given up: calls fail with EIO */
+		};
+		uint64_t detour;	/* either of them: calls do not go straight to a receiver */
+	};
 	struct list descriptions;	/* live ones (description.endpoint_link) */
-	bool shut;		/* given up: calls fail with EIO */
 	bool abandoned;		/* nobody can receive here any more */
 	uint32_t receive_handles;	/* handles with K_RIGHT_RECEIVE (core/handle.c) */
 	struct thread *receiver;	/* idle in receive(), or NULL */
@@ -50,7 +55,7 @@ void endpoint_closed(struct endpoint *e, struct list *link, bool eager);
 bool endpoint_flush_lazy(void);
 
 /* Sends t (the current thread, or one that is in no queue) with its t->message to e. */
-void call_send(struct thread *t, struct endpoint *e, enum k_message_kind kind);
+void call_send(struct thread *t, struct endpoint *e);
 /* The thread whose call `id` e holds: 0, or ESRCH. */
 static inline int call_lookup(struct endpoint *e, uint64_t id, struct thread **out)
 {

@@ -387,6 +387,7 @@ int64_t native_task_exec(struct thread *t, const uint64_t *a)
 	caller->old_space = task->space;
 	caller->inbox_generation = INBOX_NONE;
 	task->space = space_of(space);
+	caller->space = space_arch(task->space);	/* nobody else is in the task */
 	space_set_account(task->space, task->account);	/* it was its maker's */
 	caller->flags |= THREAD_OLD_SPACE;
 	arch_frame_drop(&caller->frame);

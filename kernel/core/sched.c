@@ -86,6 +86,7 @@ void sched_cpu_online(unsigned index)
 	c->armed = K_FOREVER;
 	c->slice_end = K_FOREVER;
 	c->switch_time = time_now();
+	c->switch_long = !arch_cpu_self()->switch_plain;
 	arch_cpu_self()->kernel_cpu = c;
 	if (index >= cpu_count)
 		cpu_count = index + 1;
@@ -177,7 +178,7 @@ void sched_ready(struct thread *t)
 	cpu_find_for(t);
 }
 
-void sched_next_elsewhere(struct thread *t)
+void sched_next_with_care(struct thread *t)
 {
 	struct cpu *c = cpu_self();
 
@@ -523,7 +524,7 @@ static _Noreturn RARELY void exit_long(struct cpu *c)
 		}
 		/* its space may already be without tables */
 		if (!(t->flags & THREAD_EXITING))
-			arch_space_switch(arch_cpu_self(), space_arch(t->task->space));
+			arch_space_switch(arch_cpu_self(), t->space);
 		if (!(t->flags & THREAD_WORK))
 			break;
 		thread_work(t);
@@ -534,20 +535,11 @@ static _Noreturn RARELY void exit_long(struct cpu *c)
 	arch_resume(&t->frame);
 }
 
-/*
- * The end of nearly every call and answer: one thread has made way for another, and nothing else is
- * due.
- */
-_Noreturn WHOLE void kernel_exit(struct cpu *c)
+/* t has made way for n; `waiting` are the queues that are not empty. */
+static inline __attribute__((always_inline)) _Noreturn void
+exit_switch(struct cpu *c, struct arch_cpu *cpu, struct thread *t, struct thread *n,
+	    uint32_t waiting)
 {
-	struct arch_cpu *cpu = arch_cpu_self();
-	struct thread *t = c->current, *n = c->next;
-	uint32_t waiting = ready_mask;
-
-	if (unlikely(!t || !n || c->due || t->state == THREAD_RUNNING ||
-		     n->flags & (THREAD_WORK | THREAD_CPU_EVENT) ||
-		     (waiting && !goes_first(n, waiting)) || !arch_switch_is_plain(cpu, &n->frame)))
-		exit_long(c);
 	c->next = NULL;
 	cpu_run(c, t, true, n);
 	arch_switch_plain(cpu, &t->frame, &n->frame);
@@ -555,9 +547,42 @@ _Noreturn WHOLE void kernel_exit(struct cpu *c)
 		c->timer_stale = true;
 		exit_long(c);
 	}
-	arch_space_switch(cpu, space_arch(n->task->space));
+	arch_space_switch(cpu, n->space);
 	kernel_unlock();
 	arch_resume(&n->frame);
+}
+
+/* The same where somebody waits for the CPU. */
+static _Noreturn RARELY void exit_contended(struct cpu *c, struct thread *t, struct thread *n)
+{
+	if (!goes_first(n, ready_mask))
+		exit_long(c);
+	exit_switch(c, arch_cpu_self(), t, n, ready_mask);
+}
+
+/*
+ * The end of nearly every call and answer: one thread has made way for another, and nothing else is
+ * due.
+ */
+_Noreturn WHOLE void kernel_exit_call(struct cpu *c, struct thread *t)
+{
+	struct arch_cpu *cpu = arch_cpu_self();
+	struct thread *n = c->next;
+
+	if (unlikely(!n || c->due_switch || t->state == THREAD_RUNNING ||
+		     n->flags & (THREAD_WORK | THREAD_CPU_EVENT) ||
+		     !arch_fpu_is_near(cpu, &n->frame)))
+		exit_long(c);
+	if (unlikely(ready_mask))
+		exit_contended(c, t, n);
+	exit_switch(c, cpu, t, n, 0);
+}
+
+_Noreturn void kernel_exit(struct cpu *c)
+{
+	if (!c->current)
+		exit_long(c);
+	kernel_exit_call(c, c->current);
 }
 
 void sched_start(void)
@@ -574,6 +599,7 @@ void sched_drop_current(struct thread *t)
 	account_time(t, (uint64_t)(time_now() - c->switch_time));
 	c->switch_time = time_now();
 	c->current = NULL;
+	c->resched = true;
 	c->bereft = true;
 	arch_switch(NULL);
 }

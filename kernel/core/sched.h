@@ -23,8 +23,11 @@ struct cpu {
 			bool timer_stale;	/* deadline or competition changed */
 			/* a slice of long kernel work is over: let interrupts and other CPUs in */
 			bool breathe;
+			/* [I] a switch moves more than registers (arch/switch.h) */
+			bool switch_long;
 		};
-		uint32_t due;		/* any of these: not the short way out */
+		uint32_t due;		/* any of the first four: not the short way out */
+		uint64_t due_switch;	/* any of them: not by the short switch */
 	};
 	uint32_t index;
 	bool idle, kicked;	/* halted; an IPI is on its way */
@@ -66,13 +69,13 @@ void sched_cpu_online(unsigned index);
 /* t, in no queue, waits for a CPU. */
 RARELY void sched_ready(struct thread *t);
 /* The same, preferably on this CPU and next. */
-RARELY void sched_next_elsewhere(struct thread *t);	/* when that cannot be had just so */
+RARELY void sched_next_with_care(struct thread *t);	/* when that cannot be had just so */
 static inline void sched_next(struct thread *t)
 {
 	struct cpu *c = cpu_self();
 
-	if (unlikely(c->next || !may_run_on(t, c->index))) {
-		sched_next_elsewhere(t);
+	if (unlikely(c->next || t->affinity != UINT64_MAX)) {
+		sched_next_with_care(t);
 		return;
 	}
 	t->state = THREAD_READY;
@@ -96,6 +99,11 @@ void sched_timer_interrupt(void);
  */
 _Noreturn void kernel_exit(struct cpu *c);
 /*
+ * The same at the end of a system call of t, who is current; if not any more, c->due says so. No
+ * other may be passed: see sched_drop_current().
+ */
+_Noreturn void kernel_exit_call(struct cpu *c, struct thread *t);
+/*
  * The first time on a CPU, with the lock held, after sched_cpu_online(). A function of its own, as
  * the compiler takes cpu_self() for constant.
  */
@@ -114,13 +122,14 @@ uint64_t thread_server_frames(void);
 /* thread.c: the thread table. The low bits of a call's id are its thread's slot. */
 #define CALL_SLOT_BITS 20
 extern struct thread **thread_table;
-extern uint32_t thread_capacity;
+extern uint32_t thread_capacity;	/* a power of 2 */
+extern uint32_t thread_mask;		/* the same less 1 */
 
 /* The thread with that call id whether held or not, or NULL. */
 static inline struct thread *thread_by_call(uint64_t call)
 {
-	uint32_t s = call & ((1u << CALL_SLOT_BITS) - 1);
-	struct thread *t = s < thread_capacity ? thread_table[s] : NULL;
+	/* of an id that never was any slot will do */
+	struct thread *t = thread_table[call & thread_mask];
 
 	return t && t->call == call ? t : NULL;
 }

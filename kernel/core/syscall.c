@@ -74,7 +74,7 @@ static WHOLE void call_route(struct thread *t, const struct k_route *route, cons
 	struct endpoint *e = NULL;
 	struct description *d;
 
-	message_begin(t);
+	message_begin(t, K_MSG_CALL);
 	m->number = t->number;
 	m->flags = flags;
 	memcpy(m->arg, arg, sizeof(m->arg));
@@ -110,7 +110,7 @@ static WHOLE void call_route(struct thread *t, const struct k_route *route, cons
 	t->op = 0;
 	t->flags &= ~(THREAD_AUTHORITY | THREAD_ARGS);
 	message_resolve(t, e);
-	call_send(t, e, K_MSG_CALL);
+	call_send(t, e);
 }
 
 /* --- operations --------------------------------------------------------------------------- */
@@ -184,10 +184,10 @@ static void op_completed(struct thread *t, int64_t r)
 	if (hook == t->routes->home[0])
 		t->flags &= ~THREAD_EVENT;	/* the visit that the event asks for is this one */
 	t->hook = NULL;
-	message_begin(t);
+	message_begin(t, K_MSG_DONE);
 	m->number = t->number;
 	m->extra[0] = (uint64_t)r;
-	call_send(t, hook, K_MSG_DONE);
+	call_send(t, hook);
 	object_put(&hook->object);
 }
 
@@ -239,11 +239,19 @@ static inline __attribute__((always_inline)) void native_begin(struct thread *t,
 	}
 }
 
-/* A system call from its beginning. */
-static inline __attribute__((always_inline)) void syscall_begin(struct thread *t, int32_t number)
+/* Nobody has a system call with so great a number; negative ones say something else. */
+static inline void number_clamp(struct thread *t)
+{
+	if ((uint32_t)t->number > INT32_MAX)
+		t->number = INT32_MAX;
+}
+
+/* A system call from its beginning; t->number is its number as given. */
+static inline __attribute__((always_inline)) void syscall_begin(struct thread *t)
 {
 	const struct k_route *route;
-	unsigned native = (unsigned)number - K_NATIVE_BASE;
+	uint32_t number = (uint32_t)t->number;
+	unsigned native = number - K_NATIVE_BASE;
 	uint64_t arg[7];
 	int64_t r;
 
@@ -252,7 +260,9 @@ static inline __attribute__((always_inline)) void syscall_begin(struct thread *t
 		return;
 	}
 	registers_read(t, arg);
-	route = route_of(t, (uint32_t)number);
+	route = route_of(t, number);
+	if (unlikely(route == &route_nowhere))
+		number_clamp(t);
 	if (route->shortcut && (!shortcuts_off || t->routes->flags & K_ROUTES_NATIVE)) {
 		arg[6] = route->argument;
 		t->op = route->shortcut;
@@ -278,20 +288,18 @@ void syscall_run(struct thread *t)
 		arg[6] = route_of(t, (uint32_t)t->op_number)->argument;
 		op_finish(t, op_table[t->op](t, arg));
 	} else {
-		syscall_begin(t, t->number);
+		syscall_begin(t);
 	}
 }
 
 WHOLE void kernel_syscall(struct arch_frame *frame)
 {
 	struct thread *t = (struct thread *)frame;
-	/* the upper half does not count, as on Linux */
-	uint32_t given = (uint32_t)arch_frame_syscall_number(frame);
-	int32_t number = given < INT32_MAX ? (int32_t)given : INT32_MAX;
-	struct cpu *c;
+	struct cpu *c = cpu_self();
 
 	kernel_lock();
-	t->number = number;
+	/* the upper half does not count, as on Linux */
+	t->number = (int32_t)arch_frame_syscall_number(frame);
 	if (t->progress.active)		/* left from a call that a handler interrupted */
 		progress_end(t);
 	/*
@@ -299,18 +307,18 @@ WHOLE void kernel_syscall(struct arch_frame *frame)
 	 * from a server's queue.
 	 */
 	if (likely(!(t->flags & (THREAD_KILLED | THREAD_EVENT)))) {
-		syscall_begin(t, number);
+		syscall_begin(t);
 	} else {
+		number_clamp(t);
 		t->op = 0;
 		arch_frame_set_result(frame, -K_RESTART_ALWAYS);
 	}
-	c = cpu_self();
 	if (!c->next &&
 	    likely(t->state == THREAD_RUNNING && !(t->flags & THREAD_WORK) && !c->due)) {
 		kernel_unlock();
 		return;		/* the short way back to user mode */
 	}
-	kernel_exit(c);
+	kernel_exit_call(c, t);
 }
 
 /* --- faults and interrupts ---------------------------------------------------------------- */
@@ -338,11 +346,11 @@ static void fault_report(struct thread *t, enum k_fault kind, uint64_t address, 
 		t->flags |= THREAD_EXITING;
 		return;
 	}
-	message_begin(t);
+	message_begin(t, K_MSG_FAULT);
 	m->extra[0] = kind;
 	m->extra[1] = address;
 	m->extra[2] = detail;
-	call_send(t, t->routes->home[0], K_MSG_FAULT);
+	call_send(t, t->routes->home[0]);
 }
 
 static void fault_page(struct thread *t, const struct arch_fault *f)

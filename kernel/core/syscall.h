@@ -32,13 +32,15 @@ void op_end(struct thread *t);
 extern uint64_t call_sequence;
 
 /* Fills in what every message of t has in common, for its next call_send. */
-static inline void message_begin(struct thread *t)
+static inline void message_begin(struct thread *t, enum k_message_kind kind)
 {
 	struct k_message *m = &t->message;
 	const struct task *task = t->task;
-	uint64_t table = task->table ? task->table->object.id : 0;
+	uint64_t table = task->table->object.id;
 	uint32_t pid = task->cookie;
+	uint64_t call = ++call_sequence << CALL_SLOT_BITS | t->slot;
 
+	m->kind = kind;
 	m->flags = 0;
 	m->tid = t->tid;
 	m->pid = pid;
@@ -48,10 +50,11 @@ static inline void message_begin(struct thread *t)
 	m->umask = 0;
 	m->number = -1;
 	m->fd_flags = 0;
+	m->closed_count = 0;
 	m->extra[0] = m->extra[1] = m->extra[2] = m->extra[3] = 0;
 	t->call_crashes = 0;
 	/* never the same twice, whoever had the slot before */
-	t->call = ++call_sequence << CALL_SLOT_BITS | t->slot;
+	t->call = call;
 }
 
 /* Sends the kept message again (absent page, dead server). */

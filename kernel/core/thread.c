@@ -25,7 +25,7 @@
 #define THREADS_MAX 65536u
 
 HOT_DATA struct thread **thread_table;
-HOT_DATA uint32_t thread_capacity;
+HOT_DATA uint32_t thread_capacity, thread_mask;
 static uint32_t thread_hint;
 
 static int slot_alloc(uint32_t *out)
@@ -51,6 +51,7 @@ static int slot_alloc(uint32_t *out)
 		thread_hint = thread_capacity;
 		thread_table = t;
 		thread_capacity = capacity;
+		thread_mask = capacity - 1;
 	}
 }
 
@@ -105,6 +106,7 @@ int thread_create(struct task *task, struct routes *routes, struct thread **out)
 	thread_table[slot] = t;
 	t->state = THREAD_NEW;
 	t->task = task;
+	t->space = space_arch(task->space);
 	object_get(&task->object);
 	list_append(&task->threads, &t->task_link);
 	task->thread_count++;
@@ -423,8 +425,8 @@ void thread_visit(struct thread *t, enum k_message_kind kind)
 		t->flags |= THREAD_EXITING;
 		return;
 	}
-	message_begin(t);
-	call_send(t, home, kind);
+	message_begin(t, kind);
+	call_send(t, home);
 }
 
 static void work_die(struct thread *t)
@@ -485,7 +487,7 @@ static void work_event(struct thread *t)
 	struct k_message *m = &t->message;
 
 	t->flags &= ~THREAD_EVENT;
-	message_begin(t);
+	message_begin(t, K_MSG_EVENT);
 	m->number = -1;
 	if (t->number >= 0 && arch_frame_in_syscall(&t->frame)) {
 		m->flags |= K_MSGF_IN_SYSCALL;
@@ -493,7 +495,7 @@ static void work_event(struct thread *t)
 		m->extra[0] = (uint64_t)arch_frame_result(&t->frame);
 	}
 	if (t->routes->home[0])
-		call_send(t, t->routes->home[0], K_MSG_EVENT);
+		call_send(t, t->routes->home[0]);
 	else
 		t->flags |= THREAD_EXITING;
 }

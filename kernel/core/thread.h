@@ -20,6 +20,7 @@
 #include "core/object.h"
 
 struct account;
+struct arch_space;
 struct endpoint;
 struct fsctx;
 struct routes;
@@ -130,6 +131,7 @@ struct thread {
 	uint32_t state;
 	struct object object;
 	struct task *task;
+	struct arch_space *space;	/* its task's */
 	struct list task_link;
 	struct routes *routes;
 	uint32_t tid;

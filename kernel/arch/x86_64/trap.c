@@ -266,8 +266,8 @@ void arch_idle_prepare(bool leave_space)
 {
 	struct arch_cpu *cpu = arch_cpu_self();
 	fpu_idle(cpu);
-	if (leave_space)
-		arch_space_switch(cpu, NULL);
+	if (leave_space && cpu->space)
+		arch_space_load(cpu, NULL);
 }
 
 /* Called by arch_idle() with interrupts still disabled. */

@@ -28,14 +28,19 @@ static inline void arch_fpu_trap(struct arch_cpu *cpu, bool on)
 		__asm__ volatile("clts");
 }
 
+/* The FPU state of `next` lies in no other CPU than this one, `cpu`. */
+static inline bool arch_fpu_is_near(const struct arch_cpu *cpu, const struct arch_frame *next)
+{
+	return next->fpu_cpu < 0 || next->fpu_cpu == (int32_t)cpu->index;
+}
+
 /*
  * True if a switch on this CPU, `cpu`, to `next` moves no more than registers: user mode writes
- * the bases itself, and the FPU state of `next` lies in no other CPU (and, as the FPU is switched
- * by its trap, stays where it is).
+ * the bases itself, and FPU state that is near stays where it is, as its trap switches it.
  */
 static inline bool arch_switch_is_plain(const struct arch_cpu *cpu, const struct arch_frame *next)
 {
-	return cpu->switch_plain && (next->fpu_cpu < 0 || next->fpu_cpu == (int32_t)cpu->index);
+	return cpu->switch_plain && arch_fpu_is_near(cpu, next);
 }
 
 /* Where entries from user mode save registers from now on. */
@@ -85,9 +90,11 @@ static inline void arch_switch(struct arch_frame *next)
 	arch_frame_set(cpu, next);
 }
 
-/* Loads the space on this CPU, `cpu`. Nothing happens if it is loaded. NULL: the kernel's own. */
+/* Loads the space, not NULL, on this CPU, `cpu`. Nothing happens if it is loaded. */
 static inline void arch_space_switch(struct arch_cpu *cpu, struct arch_space *space)
 {
+	if (!space)
+		__builtin_unreachable();	/* so arch_space_load() does not ask */
 	if (cpu->space != space)
 		arch_space_load(cpu, space);
 }
