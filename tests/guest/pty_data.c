@@ -393,6 +393,117 @@ TEST(pty_data, stop_by_call)
 	CHECK_ERRNO(tcflow(slave, 77), EINVAL);
 }
 
+/* --- the end ------------------------------------------------------------------------------ */
+
+static int self_pipe[2];
+
+static void child_ended(int sig)
+{
+	(void)sig;
+	(void)!write(self_pipe[1], "", 1);
+}
+
+/* Whether a select() that does not wait calls it readable. */
+static bool readable_now(int fd)
+{
+	struct timeval none = { 0, 0 };
+	fd_set set;
+
+	FD_ZERO(&set);
+	FD_SET(fd, &set);
+	return CHECK_OK(select(fd + 1, &set, NULL, NULL, &none)) == 1;
+}
+
+/* A session of its own in which a child of the leader writes so much, and all end. */
+static void session_that_writes(size_t size)
+{
+	handler_set(SIGCHLD, SIG_DFL, 0);
+	CHECK_OK(setsid());
+	slave = slave_open(0);
+	CHECK_OK(close(master));
+	slave_raw();
+	pid_t pid = FORK();
+	if (pid == 0) {
+		static unsigned char text[41234];
+
+		for (size_t i = 0; i < size; i++)
+			text[i] = pattern(i);
+		CHECK_EQ(write(slave, text, size), size);
+		_exit(0);
+	}
+	CHECK_EXITED(pid, 0);
+	_exit(0);
+}
+
+/* Reads as long as no child has ended, `most` bytes and then no more. */
+static size_t read_until_ended(unsigned char *to, size_t most)
+{
+	struct pollfd p[2] = { { .fd = self_pipe[0], .events = POLLIN } };
+	size_t done = 0;
+
+	for (;;) {
+		ssize_t n;
+
+		p[1] = (struct pollfd){ .fd = done < most ? master : -1, .events = POLLIN };
+		if (poll(p, 2, -1) < 0)
+			continue;
+		if (p[0].revents)
+			return done;
+		n = read(master, to + done, most - done < 5000 ? most - done : 5000);
+		if (n < 0 && errno == EIO)	/* the slave is closed before the signal comes */
+			most = done;
+		else
+			done += (size_t)CHECK_OK(n);
+	}
+}
+
+/*
+ * A program writes and ends; whoever reads the master, as a terminal or a server for remote logins,
+ * hears of the end before he has read all. What is left stays readable, and says so to a look that
+ * does not wait, until the last byte; then, and not before, EIO says that the slave is gone. Before
+ * the end he reads at most `most`.
+ */
+static void check_rest_is_read(size_t size, size_t most)
+{
+	static unsigned char got[41235];
+	size_t done;
+	int status;
+
+	master_open();
+	unlock();
+	pid_t pid = FORK();
+	if (pid == 0)
+		session_that_writes(size);
+	nonblock(master);
+	done = read_until_ended(got, most);
+	CHECK_EQ(read(self_pipe[0], &status, 1), 1);
+	CHECK_EQ(waitpid(pid, &status, WNOHANG), pid);
+	CHECK_EQ(status, 0);
+	while (done < size) {
+		CHECK(readable_now(master));
+		done += (size_t)CHECK_OK(read(master, got + done, sizeof(got) - done));
+	}
+	CHECK_EQ(done, size);
+	for (size_t i = 0; i < size; i++)
+		CHECK_EQ(got[i], pattern(i));
+	CHECK_ERRNO(read(master, got, 1), EIO);
+	CHECK_OK(close(master));
+}
+
+TEST(pty_data, rest_after_the_end)
+{
+	static const size_t size[] = { 1, 5000, 12000, 20001, 41234 };
+
+	CHECK_OK(pipe(self_pipe));
+	handler_set(SIGCHLD, child_ended, SA_RESTART);
+	for (int round = 0; round < 10; round++) {
+		for (unsigned i = 0; i < sizeof(size) / sizeof(size[0]); i++) {
+			check_rest_is_read(size[i], size[i]);
+			check_rest_is_read(size[i], size[i] - (size[i] > 283 ? 283 : 1));
+		}
+	}
+}
+
 /* --- readiness ---------------------------------------------------------------------------- */
 
 TEST(pty_data, poll_levels)
