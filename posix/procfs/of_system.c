@@ -281,7 +281,7 @@ static int sys_text(struct text *x, int file)
 	case PROTO_PROC_MAX_MAP_COUNT: text_format(x, "65530\n"); return 0;
 	case PROTO_PROC_SWAPPINESS: text_format(x, "0\n"); return 0;
 	case PROTO_PROC_FILE_MAX:
-		text_format(x, "%lu\n", (ul)(info.memory_total / 10240));
+		text_format(x, "%lu\n", (ul)(info.memory_total / 8192));
 		return 0;
 	case PROTO_PROC_NR_OPEN: text_format(x, "1048576\n"); return 0;
 	case PROTO_PROC_PIPE_MAX_SIZE: text_format(x, "1048576\n"); return 0;

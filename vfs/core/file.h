@@ -9,6 +9,8 @@
 
 #include "node.h"
 
+struct proto_cred;
+
 enum file_kind {
 	FILE_FREE,
 	FILE_PLAIN,		/* regular files, devices, O_PATH */
@@ -36,6 +38,7 @@ struct file {
 	bool semaphore;		/* FILE_EVENT: EFD_SEMAPHORE */
 	/* a program that runs: counted in the node, which must not be written */
 	bool running;
+	uint32_t owner;		/* whose share it is of: file.c */
 	struct pos at;
 	int32_t object;		/* FILE_PROC: the text; FILE_EVENT: its source; else -1 */
 	/* directories: cookie of the last entry given; FILE_EVENT: the counter */
@@ -49,10 +52,15 @@ struct file {
 
 int file_table_create(void);
 /*
- * A new record that pins `at`. NULL: no memory. Counts reads and writes in the node by status
- * unless kind is FILE_PIN or O_PATH is set.
+ * A new record that pins `at`, opened by c. NULL: no memory, or no room for c. Counts reads and
+ * writes in the node by status unless kind is FILE_PIN or O_PATH is set.
+ *
+ * The table is a share of the machine's memory: a record for every 8 KiB (fs.file-max). All of it
+ * is for those with CAP_SYS_ADMIN, as on Linux, all but an eighth for the others together, and
+ * half of it for one of them (his real uid), since each of his processes may open thousands.
  */
-struct file *file_create(enum file_kind kind, struct pos at, uint32_t status);
+struct file *file_create(const struct proto_cred *c, enum file_kind kind, struct pos at,
+			 uint32_t status);
 /* The process server keeps this one open as long as the program runs. */
 void file_run(struct file *f);
 /* NULL if the cookie names none. */

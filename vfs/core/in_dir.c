@@ -196,7 +196,8 @@ static int64_t become(struct request *r, struct pos at, uint32_t install)
 		return -ENOTDIR;
 	h = cred_permit(r->cred, at.node, LX_X_OK);
 	if (!h)
-		h = open_describe(FILE_PIN, at, LX_O_RDONLY | LX_O_DIRECTORY, &d, NULL);
+		h = open_describe(r->cred, FILE_PIN, at, LX_O_RDONLY | LX_O_DIRECTORY, &d,
+				  NULL);
 	if (h < 0)
 		return h;
 	srv_answer(r->m->call, 0);

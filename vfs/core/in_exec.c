@@ -38,7 +38,7 @@ static int64_t exec_forward(struct request *r, struct pos at, struct proto_exec 
 		return -ETXTBSY;
 	if (request_posix < 0)
 		return -ENOEXEC;
-	e = open_for_exec(at, &x->cookie);
+	e = open_for_exec(r, at, &x->cookie);
 	if (e < 0)
 		return e;
 	f.handle[0] = (int)e;

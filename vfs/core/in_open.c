@@ -17,12 +17,13 @@ uint32_t open_status(uint32_t flags)
 
 /* --- descriptions ------------------------------------------------------------------------- */
 
-int64_t open_describe(enum file_kind kind, struct pos at, uint32_t flags, struct k_description *d,
-		      struct file **out)
+int64_t open_describe(const struct proto_cred *c, enum file_kind kind, struct pos at,
+		      uint32_t flags, struct k_description *d, struct file **out)
 {
 	bool named = (at.node->fs->kind != FS_ANON && at.node->fs->kind != FS_SOCKETS) ||
 		     at.node->flags & NODE_MEMFD;
-	struct file *f = file_create(kind, at, named ? open_status(flags) : flags & ~LX_O_CLOEXEC);
+	uint32_t status = named ? open_status(flags) : flags & ~LX_O_CLOEXEC;
+	struct file *f = file_create(c, kind, at, status);
 	int64_t h;
 
 	if (!f)
@@ -49,7 +50,7 @@ void open_install(uint64_t call, int handle, uint32_t flags)
 int64_t open_finish(struct request *r, enum file_kind kind, struct pos at, uint32_t flags,
 		    struct k_description *d)
 {
-	int64_t h = open_describe(kind, at, flags, d, NULL);
+	int64_t h = open_describe(r->cred, kind, at, flags, d, NULL);
 
 	if (h < 0)
 		return h;
@@ -114,7 +115,7 @@ int64_t open_node(struct request *r, struct pos at, uint32_t flags)
 	return -ENXIO;		/* sockets, block devices without a driver */
 }
 
-int64_t open_for_exec(struct pos at, uint64_t *cookie)
+int64_t open_for_exec(struct request *r, struct pos at, uint64_t *cookie)
 {
 	struct k_description d = DESCRIPTION(K_PLANE_STREAM);
 	int64_t h = op_object(at.node);
@@ -122,7 +123,7 @@ int64_t open_for_exec(struct pos at, uint64_t *cookie)
 	if (h)
 		return h;
 	d.object = at.node->object;
-	h = open_describe(FILE_PLAIN, at, LX_O_RDONLY, &d, NULL);
+	h = open_describe(r->cred, FILE_PLAIN, at, LX_O_RDONLY, &d, NULL);
 	*cookie = d.cookie;
 	return h;
 }
@@ -135,7 +136,7 @@ int64_t open_elsewhere(struct request *r, struct pos at, uint32_t flags, int num
 
 	if (request_posix < 0)
 		return -ENXIO;
-	h = open_describe(FILE_PIN, at, flags, &d, NULL);
+	h = open_describe(r->cred, FILE_PIN, at, flags, &d, NULL);
 	if (h < 0)
 		return h;
 	f.handle[0] = (int)h;

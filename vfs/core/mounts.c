@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "archive.h"
+#include "cred.h"
 #include "devpts.h"
 #include "file.h"
 #include "server.h"
@@ -148,8 +149,9 @@ static int anonymous(void)
 	if (!vfs->anon || file_table_create())
 		return -ENOMEM;
 	/* the first record of all: in_node() counts on it */
-	return file_create(FILE_PIN, (struct pos){ vfs->anon, n }, 0) ? socket_table_create() :
-									-ENOMEM;
+	if (!file_create(cred_find(0), FILE_PIN, (struct pos){ vfs->anon, n }, 0))
+		return -ENOMEM;
+	return socket_table_create();
 }
 
 int mounts_start(void)

@@ -54,7 +54,7 @@ int64_t socket_open(struct request *r, struct socket *s, uint32_t flags)
 	state_set(s->source, d.source);
 	state_set(s->bits, 0);
 	ready_update(s, false);		/* before anyone can look */
-	h = open_describe(FILE_SOCKET, at, LX_O_RDWR | (flags & LX_O_NONBLOCK), &d, &f);
+	h = open_describe(r->cred, FILE_SOCKET, at, LX_O_RDWR | (flags & LX_O_NONBLOCK), &d, &f);
 	if (h < 0)
 		return h;
 	at.node->socket = s;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "cred.h"
 #include "mounts.h"
 #include "name.h"
 #include "server.h"
@@ -29,7 +30,7 @@ static int mount_create(struct socket_table *t)
 	/*
 	 * the root's node is what other servers' sockets show themselves as: in_node() fills it in
 	 */
-	f = file_create(FILE_PIN, (struct pos){ t->mount, n }, 0);
+	f = file_create(cred_find(0), FILE_PIN, (struct pos){ t->mount, n }, 0);
 	if (!f)
 		return -ENOMEM;
 	state_set(t->foreign, file_cookie(f));

@@ -100,7 +100,7 @@ int64_t devpts_open_master(struct request *r, struct pos at, uint32_t flags)
 	h = slave_add(r, mounts_find(FS_DEVPTS), &number);
 	if (h < 0)
 		return h;
-	h = open_describe(FILE_MASTER, at, flags, &d, &f);
+	h = open_describe(r->cred, FILE_MASTER, at, flags, &d, &f);
 	if (h < 0)
 		return h;
 	f->offset = number;

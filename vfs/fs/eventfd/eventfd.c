@@ -188,7 +188,7 @@ static int64_t event_make(struct request *r, uint64_t value, uint32_t flags)
 	if (h < 0)
 		return h;
 	d.source = node_new_handle((int)h);
-	h = open_describe(FILE_EVENT, at, LX_O_RDWR | (flags & LX_O_NONBLOCK), &d, &f);
+	h = open_describe(r->cred, FILE_EVENT, at, LX_O_RDWR | (flags & LX_O_NONBLOCK), &d, &f);
 	if (h < 0)
 		return h;
 	f->object = d.source;

@@ -46,7 +46,7 @@ static bool writes(uint32_t flags)
 }
 
 /* The handle of a description for this end. */
-static int64_t describe(struct pos at, uint32_t flags)
+static int64_t describe(const struct proto_cred *c, struct pos at, uint32_t flags)
 {
 	struct k_description d = { .object2 = -1, .source = -1, .flags = K_DESCRIPTION_NOSEEK };
 	struct node *n = at.node;
@@ -62,7 +62,7 @@ static int64_t describe(struct pos at, uint32_t flags)
 	d.plane = !writes(flags) ? K_PLANE_PIPE_READ :
 		  reads(flags)   ? K_PLANE_PIPE_BOTH :
 				   K_PLANE_PIPE_WRITE;
-	return open_describe(FILE_PIPE, at, flags, &d, NULL);
+	return open_describe(c, FILE_PIPE, at, flags, &d, NULL);
 }
 
 static void opener_cancel(struct srv_parked *p, bool dead)
@@ -80,7 +80,7 @@ static int64_t park(struct request *r, struct pos at, uint32_t flags)
 		.plane = K_PLANE_NONE, .object = -1, .object2 = -1, .source = -1
 	};
 	struct file *f;
-	int64_t pin = open_describe(FILE_PIN, at, flags, &d, &f);
+	int64_t pin = open_describe(r->cred, FILE_PIN, at, flags, &d, &f);
 	struct srv_parked *p;
 
 	if (pin < 0)
@@ -114,7 +114,8 @@ static void wake(const struct node *n, uint32_t flags)
 	for (p = openers.first; p; p = p->next) {
 		if (is_met(p, n, flags))
 			p->value[VALUE_HANDLE] =
-				(uint64_t)describe(place_of(p), (uint32_t)p->value[VALUE_FLAGS]);
+				(uint64_t)describe(cred_find(p->message.cred), place_of(p),
+					   (uint32_t)p->value[VALUE_FLAGS]);
 	}
 	request_commit();
 	for (p = openers.first; p; p = next) {
@@ -163,7 +164,7 @@ int64_t fifo_open(struct request *r, struct pos at, uint32_t flags)
 		return park(r, at, flags);
 	if (!met && writes(flags))
 		return -ENXIO;
-	h = describe(at, flags);
+	h = describe(r->cred, at, flags);
 	if (h < 0)
 		return h;
 	wake(n, flags);
@@ -196,10 +197,10 @@ static int64_t pipe_make(struct request *r, uint32_t flags)
 	if (h[0] < 0)
 		return h[0];
 	at.node->object = in.object = out.object = node_new_handle((int)h[0]);
-	h[0] = open_describe(FILE_PIPE, at, status | LX_O_RDONLY, &in, NULL);
+	h[0] = open_describe(r->cred, FILE_PIPE, at, status | LX_O_RDONLY, &in, NULL);
 	if (h[0] < 0)
 		return h[0];
-	h[1] = open_describe(FILE_PIPE, at, status | LX_O_WRONLY, &out, NULL);
+	h[1] = open_describe(r->cred, FILE_PIPE, at, status | LX_O_WRONLY, &out, NULL);
 	if (h[1] < 0) {
 		request_commit();
 		/* its close notice takes file, node and pipe along */

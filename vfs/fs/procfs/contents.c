@@ -166,7 +166,7 @@ static int64_t open_text(struct request *r, struct pos at, uint32_t flags, int o
 	if (at.node->pid)
 		d.decline |=
 			K_DECLINE_READ; /* a process that is gone has nothing to say: proc_read */
-	h = open_describe(FILE_PROC, at, flags, &d, &f);
+	h = open_describe(r->cred, FILE_PROC, at, flags, &d, &f);
 
 	if (h < 0)
 		return h;
