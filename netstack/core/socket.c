@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define SOCKETS_MAX 4096u
+#define SOCKETS_RESERVE 512u	/* of them: for root alone */
 #define SOCKETS_OF_ONE 2048u	/* of a user that is not root */
 #define CHAINS 256u
 /* Inode numbers look like those of a system that has run for a while */
@@ -84,7 +85,7 @@ static bool too_many(uint32_t uid)
 {
 	unsigned own = 0;
 
-	if (count >= SOCKETS_MAX)
+	if (count >= SOCKETS_MAX - (uid ? SOCKETS_RESERVE : 0))
 		return true;
 	if (count < SOCKETS_OF_ONE || !uid)
 		return false;

@@ -36,6 +36,16 @@ static int open_event(void)
 	return eventfd(0, 0);
 }
 
+static int open_unix(void)
+{
+	return socket(AF_UNIX, SOCK_DGRAM, 0);
+}
+
+static int open_inet(void)
+{
+	return socket(AF_INET, SOCK_DGRAM, 0);
+}
+
 /* As many as there may be; then waits, with all of them open. */
 static void hoard(uid_t uid, int (*open_one)(void), struct gate *opened, struct gate *done)
 {
@@ -47,7 +57,7 @@ static void hoard(uid_t uid, int (*open_one)(void), struct gate *opened, struct 
 	while (open_one() >= 0)
 		;
 	error = errno;
-	CHECK(error == EMFILE || error == ENFILE || error == ENOMEM);
+	CHECK(error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM);
 	gate_open(opened);
 	gate_pass(done);
 	_exit(0);
@@ -125,4 +135,16 @@ TEST(file_limits, events)
 {
 	ROOT_NEEDED();
 	check_hoarders(1, open_event, 500);
+}
+
+TEST(file_limits, sockets_of_several_users)
+{
+	ROOT_NEEDED();
+	check_hoarders(5, open_unix, 0);
+}
+
+TEST(file_limits, network_sockets_of_several_users)
+{
+	ROOT_NEEDED();
+	check_hoarders(5, open_inet, 0);
 }

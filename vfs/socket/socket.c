@@ -10,6 +10,7 @@
 #include "server.h"
 
 #define SOCKETS_MAX 4096u
+#define SOCKETS_RESERVE 512u	/* of them: for root alone */
 #define FIRST_INODE (1ul << 30)	/* below: the network server's */
 #define SOCKETS_MAX_USER 2048u	/* of one user who is not root */
 
@@ -50,7 +51,9 @@ struct socket *socket_create(uint8_t type, uint32_t uid, int64_t *error)
 	struct socket **chain, *s;
 
 	*error = -ENFILE;
-	if (t->count >= SOCKETS_MAX || (uid && *mine >= SOCKETS_MAX_USER))
+	if (t->count >= SOCKETS_MAX - (uid ? SOCKETS_RESERVE : 0))
+		return NULL;
+	if (uid && *mine >= SOCKETS_MAX_USER)
 		return NULL;
 	*error = -ENOMEM;
 	s = state_alloc(sizeof *s);
