@@ -11,17 +11,16 @@
  */
 #include "socket_calls.h"
 
+#include "pids.h"
 #include "socket.h"
 
-/*
- * Closes that the kernel carries out, by thread: it has one call at a time. One that is forgotten
- * does not linger.
- */
-static struct {
-	uint64_t cookie;
-	uint32_t tid;
-} closing[64];
-static unsigned closing_next;
+/* Closes that the kernel carries out, by thread: it has one call at a time. */
+static uint64_t closing_table[PROTO_TID_END];	/* cookies of their sockets */
+
+static uint64_t *closing_of(const struct k_message *m)
+{
+	return &closing_table[m->tid % PROTO_TID_END];
+}
 
 bool socket_lingers(const struct socket *s)
 {
@@ -30,13 +29,9 @@ bool socket_lingers(const struct socket *s)
 
 int64_t in_close(struct net_request *r)
 {
-	unsigned i = closing_next;
-
 	if (!socket_lingers(r->s))	/* its table is watched, for the locks of other files */
 		return net_forward_kernel(r, r->m->number, r->m->arg);
-	closing_next = (i + 1) % (sizeof closing / sizeof closing[0]);
-	closing[i].cookie = r->m->cookie;
-	closing[i].tid = r->m->tid;
+	*closing_of(r->m) = r->m->cookie;
 	srv_forward_kernel_args(r->m->call, r->m->number, r->m->arg, true);
 	return NET_DONE;
 }
@@ -60,11 +55,9 @@ void closing_done(const struct k_message *m)
 {
 	struct k_message with = *m;
 
-	for (unsigned i = 0; i < sizeof closing / sizeof closing[0]; i++) {
-		if (!closing[i].cookie || closing[i].tid != m->tid)
-			continue;
-		with.cookie = closing[i].cookie;
-		closing[i].cookie = 0;
+	if (*closing_of(m)) {
+		with.cookie = *closing_of(m);
+		*closing_of(m) = 0;
 	}
 	net_request_run(&with, lingering);
 }

@@ -4,7 +4,8 @@
  *
  * A parked call carries a struct waiter: what must outlive a run, and its timer. Whoever is woken
  * moves to the list `woken`, and runs when the round is nearly over. What a call that the kernel
- * took back had done already is kept in a small ring by call id.
+ * took back had done already is kept by its thread, which has one call at a time: so nobody's
+ * calls, however many, make another's be forgotten.
  */
 #include "request.h"
 
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "credentials.h"
+#include "pids.h"
 #include "posix_vfs.h"
 #include "socket.h"
 
@@ -25,11 +27,13 @@ struct waiter {
 	bool timed_out;
 };
 
-/* Progress of calls that were taken back. A call that is killed leaves its entry to the ring. */
-static struct {
+/*
+ * Progress of calls that were taken back, by thread. A thread that is killed leaves its entry to
+ * the next of its number. (Pages that nobody needed are not there.)
+ */
+static struct taken {
 	uint64_t call, done, messages, memo[2];
-} taken[32];
-static unsigned taken_next;
+} taken_table[PROTO_TID_END];
 
 static struct srv_parked_list woken;
 static net_function *current;
@@ -162,29 +166,33 @@ int64_t net_wait(struct net_request *r, struct srv_parked_list *list, int64_t ti
 
 /* --- running ------------------------------------------------------------------------------ */
 
+static struct taken *taken_of(const struct net_request *r)
+{
+	return &taken_table[r->m->tid % PROTO_TID_END];
+}
+
 static void taken_keep(const struct net_request *r)
 {
-	unsigned i = taken_next++ % (sizeof taken / sizeof taken[0]);
+	struct taken *t = taken_of(r);
 
 	if (!r->done && !r->messages && !r->memo[0])
 		return;
-	taken[i].call = r->m->call;
-	taken[i].done = r->done;
-	taken[i].messages = r->messages;
-	memcpy(taken[i].memo, r->memo, sizeof r->memo);
+	t->call = r->m->call;
+	t->done = r->done;
+	t->messages = r->messages;
+	memcpy(t->memo, r->memo, sizeof r->memo);
 }
 
 static void taken_find(struct net_request *r)
 {
-	for (unsigned i = 0; i < sizeof taken / sizeof taken[0]; i++) {
-		if (taken[i].call != r->m->call)
-			continue;
-		r->done = taken[i].done;
-		r->messages = taken[i].messages;
-		memcpy(r->memo, taken[i].memo, sizeof r->memo);
-		taken[i].call = 0;
+	struct taken *t = taken_of(r);
+
+	if (t->call != r->m->call)
 		return;
-	}
+	r->done = t->done;
+	r->messages = t->messages;
+	memcpy(r->memo, t->memo, sizeof r->memo);
+	t->call = 0;
 }
 
 static void run(struct net_request *r, net_function *function)

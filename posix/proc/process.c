@@ -16,7 +16,7 @@
 #include "posix/proc/session.h"
 #include "posix/signal/signal.h"
 
-#define ID_MAX 32768u
+#define ID_MAX PROTO_TID_END
 #define ID_CHUNK 256u
 
 struct id {

@@ -13,6 +13,8 @@
 #include <stdint.h>
 
 #define PROTO_PIDS_MAGIC 0x50494453u
+/* Numbers of threads and processes are below: what a server keeps for each may be a table */
+#define PROTO_TID_END 32768u
 #define PROTO_PIDS_MAX 32000u		/* entries at most: map PROTO_PIDS_SIZE bytes */
 
 struct proto_pid {

@@ -43,6 +43,10 @@ $(call host_test,net_fuzz,tests/host/net_fuzz.c tests/host/net_memory.c $(NET_WI
 $(foreach t,net_nic net_fuzz,$(eval $(call lwip_flags,$(BUILD)/tests/host/objects/$t,$t)))
 endif
 
+# The network server's requests alone, taken back by the hundred.
+net_request_CPPFLAGS = $(network_CPPFLAGS)
+$(call host_test,net_request,tests/host/net_request.c netstack/core/request.c)
+
 # The whole network server over a kernel that is played, under calls that make little sense.
 network_fuzz_CPPFLAGS = $(network_CPPFLAGS)
 $(call host_test,network_fuzz,tests/host/network_fuzz.c $(NETWORK_SOURCES) $(LWIP_SOURCES) \
