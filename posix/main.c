@@ -236,6 +236,7 @@ static struct srv_ops ops = {
 	.numbers = numbers,
 	.number_count = sizeof numbers / sizeof numbers[0],
 	.declines = file_declines,
+	.admits = thread_admits,
 	.closed = file_closed,
 	.event = signal_event,
 	.fault = signal_fault,

@@ -29,7 +29,7 @@ doc/conformance.md: $(SYSCALL_TABLE) $(SYSCALL_AWK)
 # The logic of processes, groups and signals on the host, over a kernel that only takes notes.
 POSIX_LOGIC := tests/host/posix_mock.c sysroot/libsrv/parked.c $(addprefix posix/,proc/process.c proc/cred.c proc/session.c proc/wait.c \
                proc/exit.c signal/send.c signal/stop.c signal/sigqueue.c)
-$(foreach t,posix_wait posix_jobcontrol posix_signal,$(call host_test,$t,tests/host/$t.c $(POSIX_LOGIC)))
+$(foreach t,posix_wait posix_jobcontrol posix_signal posix_caller,$(call host_test,$t,tests/host/$t.c $(POSIX_LOGIC)))
 # Terminals and pseudo-terminals over the same kernel, with callers whose pages come and go.
 $(call host_test,pty,tests/host/pty.c sysroot/libsrv/ioctl.c $(wildcard posix/tty/*.c) $(POSIX_LOGIC))
 syscall_table_CPPFLAGS := -DSOURCE_TOP='"$(CURDIR)"'

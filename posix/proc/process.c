@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "console.h"
 #include "pids.h"
 #include "posix/proc/cred.h"
 #include "posix/proc/session.h"
@@ -70,6 +71,13 @@ static uint32_t id_new(void)
 			return n;
 	}
 	return 0;
+}
+
+bool thread_admits(const struct k_message *m)
+{
+	if (m->kind == K_MSG_PRIVATE)
+		return m->number >= PROTO_CONSOLE_INPUT && m->number < PROTO_CONSOLE_END;
+	return thread_of(m) != NULL;
 }
 
 struct thread *thread_find(uint32_t tid)

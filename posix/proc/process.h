@@ -177,11 +177,20 @@ struct proto_pids;
 void process_setup(struct proto_pids *shared, bool fresh);
 struct thread *thread_find(uint32_t tid);
 struct process *process_find(uint32_t pid);	/* also zombies */
-/* The caller; NULL only if the message is not of a thread of ours. */
+/*
+ * The caller. Of a call it is never NULL, since thread_admits() lets no others in; a visit (fault,
+ * event, death) of a thread that is none of ours gives NULL.
+ */
 static inline struct thread *thread_of(const struct k_message *m)
 {
 	return thread_find(m->tid);
 }
+/*
+ * Whether the call may go to its handler (srv_ops.admits). A private call comes from the task of a
+ * server or driver, which is no thread of ours and whose word for it is not taken: of these only
+ * what drivers ask.
+ */
+bool thread_admits(const struct k_message *m);
 
 /*
  * A new process with a pid but without threads or a task; NULL: out of memory or pids. Not yet

@@ -345,6 +345,10 @@ static void call_dispatch(const struct k_message *m)
 {
 	const struct srv_number *n;
 
+	if (loop.ops->admits && !loop.ops->admits(m)) {
+		srv_answer(m->call, -ESRCH);
+		return;
+	}
 	if (!(m->flags & K_MSGF_DECLINED) && number_in(loop.ops->shortcuts, m->number) &&
 	    !(loop.ops->declines && loop.ops->declines(m))) {
 		srv_forward_kernel(m->call);

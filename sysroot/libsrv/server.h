@@ -70,6 +70,9 @@ struct srv_ops {
 	const struct srv_numbers *shortcuts;
 	bool (*declines)(const struct k_message *m);
 
+	/* May this call go to its handler? If not, it gets ESRCH. NULL: all may. */
+	bool (*admits)(const struct k_message *m);
+
 	/* the last handle of a description went; before the message that follows */
 	void (*closed)(uint64_t cookie);
 	/*

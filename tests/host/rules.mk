@@ -10,6 +10,9 @@ $(call host_test,elf_image,tests/host/elf_image.c sysroot/libsrv/elf.c)
 $(call host_test,sigframe,tests/host/sigframe.c posix/signal/sigframe.c)
 $(call host_test,sigqueue,tests/host/sigqueue.c posix/signal/sigqueue.c)
 
+# The loop of every server.
+$(call host_test,server_loop,tests/host/server_loop.c $(addprefix sysroot/libsrv/,server.c start.c parked.c timer.c state.c outbox.c text.c))
+
 # The kernel's data plane, over a core that faults, interrupts and kills at random.
 DATA := tests/host/data_mock.c $(filter-out %/self_ops.c,$(wildcard kernel/data/*.c)) \
         kernel/core/timer.c kernel/core/handle.c kernel/core/object.c
