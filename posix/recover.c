@@ -13,9 +13,7 @@
  */
 #include "posix/recover.h"
 
-#include <errno.h>
-
-#include "heap.h"
+#include "inherited.h"
 #include "posix/proc/cred.h"
 #include "posix/proc/exec.h"
 #include "posix/proc/exit.h"
@@ -23,102 +21,54 @@
 #include "posix/syscall/routes.h"
 #include "posix/tty/pty.h"
 
-#define HANDLES_MAX 65536
-/* So many free ones in a row: there are no more (the lowest free one is always taken) */
-#define HANDLES_GAP 4096
-
-static bool known[HANDLES_MAX];
-
-static void know(int handle)
-{
-	if (handle >= 0 && handle < HANDLES_MAX)
-		known[handle] = true;
-}
-
 static void know_processes(void)
 {
 	list_for(l, &process_list) {
 		struct process *p = container_of(l, struct process, link);
 
-		know(p->task);
+		inherited_know(p->task);
 		if (p->image.exe)
-			know(p->image.exe->description);
+			inherited_know(p->image.exe->description);
 		list_for(k, &p->threads) {
 			struct thread *t = container_of(k, struct thread, link);
 
-			know(t->handle);
-			exec_know(t, know);
+			inherited_know(t->handle);
+			exec_know(t, inherited_know);
 		}
 	}
 }
 
-static bool is_ours(uint32_t type)
-{
-	switch (type) {
-	case K_OBJECT_DESCRIPTION:
-	case K_OBJECT_MOBJECT:
-	case K_OBJECT_SOURCE:
-	case K_OBJECT_ACCOUNT:
-	case K_OBJECT_SPACE:
-	case K_OBJECT_TASK:
-	case K_OBJECT_THREAD: case K_OBJECT_ROUTES:
-		return true;
-	}
-	return false;
-}
+/* The kinds that are made while an operation may yet be undone. */
+#define MADE                                                                                       \
+	(INHERITED_TYPE(K_OBJECT_DESCRIPTION) | INHERITED_TYPE(K_OBJECT_MOBJECT) |                 \
+	 INHERITED_TYPE(K_OBJECT_SOURCE) | INHERITED_TYPE(K_OBJECT_ACCOUNT) |                      \
+	 INHERITED_TYPE(K_OBJECT_SPACE) | INHERITED_TYPE(K_OBJECT_TASK) |                          \
+	 INHERITED_TYPE(K_OBJECT_THREAD) | INHERITED_TYPE(K_OBJECT_ROUTES))
 
 static void handles_sweep(void)
 {
 	static const char *const granted[] = { "endpoint",   "state",   "vfs",  "net",
 					       "supervisor", "control", "vdso", "creds",
 					       "pids",       "servers", "rtc" };
-	struct k_handle_info info;
-	int missing = 0;
 
 	for (unsigned i = 0; i < sizeof granted / sizeof granted[0]; i++)
-		know(srv_handle(granted[i]));
-	know(routes_handle());
+		inherited_know(srv_handle(granted[i]));
+	inherited_know(routes_handle());
 	know_processes();
-	file_know(know);
-	for (int h = 0; h < HANDLES_MAX && missing < HANDLES_GAP; h++) {
-		if (!known[h] && k_handle_info(h, &info) < 0) {
-			missing++;
-			continue;
-		}
-		missing = 0;
-		if (!known[h] && is_ours(info.type))
-			k_handle_close(h);
-	}
+	file_know(inherited_know);
+	inherited_sweep(MADE);
 }
 
 /* --- lost notices ------------------------------------------------------------------------- */
 
-static uint64_t *alive;
-static size_t alive_count;
-
-static void alive_read(void)
+static void files_reconcile(void)
 {
-	uint64_t from = 0;
-	long n;
+	int r = inherited_alive_read(grants.endpoint);
 
-	do {
-		alive = heap_realloc(alive, (alive_count + 512) * sizeof *alive);
-		n = alive ? k_endpoint_descriptions(grants.endpoint, &from, alive + alive_count,
-						    512) :
-			    -ENOMEM;
-		if (n < 0)
-			srv_panic("the live descriptions cannot be had: error %ld", n);
-		alive_count += (size_t)n;
-	} while (n);
-}
-
-static bool is_alive(uint64_t cookie)
-{
-	for (size_t i = 0; i < alive_count; i++) {
-		if (alive[i] == cookie)
-			return true;
-	}
-	return false;
+	if (r)
+		srv_panic("the live descriptions cannot be had: error %d", r);
+	file_reconcile(inherited_is_alive);
+	inherited_alive_drop();
 }
 
 static bool task_is_gone(const struct process *p)
@@ -178,9 +128,7 @@ void recover(void)
 			exec_recover(container_of(k, struct thread, link));
 	}
 	handles_sweep();
-	alive_read();
-	file_reconcile(is_alive);
-	heap_free(alive);
+	files_reconcile();
 	while (task_end_one())
 		;
 	threads_tell();

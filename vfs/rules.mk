@@ -9,7 +9,7 @@ vfs_CPPFLAGS := $(VFS_INCLUDE)
 $(call native_server,vfs,vfs/main.c $(VFS_LOGIC))
 
 # The logic, the server loop and the state arena as they are, over a mock kernel.
-VFS_HOST := $(VFS_LOGIC) $(addprefix sysroot/libsrv/,server.c start.c parked.c timer.c state.c outbox.c cpio.c ioctl.c credentials.c) \
+VFS_HOST := $(VFS_LOGIC) $(addprefix sysroot/libsrv/,server.c start.c parked.c timer.c state.c outbox.c cpio.c ioctl.c credentials.c inherited.c) \
 	tests/host/kernel_mock.c tests/host/vfs_check.c
 $(foreach test,vfs vfs_linux vfs_fuzz vfs_socket,$(eval $(test)_test_CPPFLAGS := $(VFS_INCLUDE) -Itests/host) \
 	$(call host_test,$(test)_test,tests/host/$(test).c $(VFS_HOST)))
