@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -314,4 +315,47 @@ TEST(reclock, apart_from_flock)
 
 		CHECK_OK(syscall(SYS_flock, own, 2 | 4)); /* exclusive, not blocking */
 	}
+}
+
+enum { MANY_LOCKS = 8000, MANY_WAITERS = 900 };
+
+/* The lock on byte 0 of its own open file, or word that there are too many who want it. */
+static void *wait_for_first(void *arg)
+{
+	int fd = CHECK_OK(open("f", O_RDWR));
+
+	if (lock(fd, F_OFD_SETLKW, F_WRLCK, 0, 1))
+		CHECK_EQ(errno, ENOLCK);
+	CHECK_OK(close(fd));
+	return arg;
+}
+
+/* Nobody can make a single call of another's wait for all that he has heaped up. */
+TEST(reclock, many_locks_times_many_waiters)
+{
+	static pthread_t thread[MANY_WAITERS];
+	struct rlimit files = { MANY_WAITERS + 100, MANY_WAITERS + 100 };
+	int64_t best = INT64_MAX;
+	int fd, count = 0;
+
+	CHECK_OK(setrlimit(RLIMIT_NOFILE, &files));
+	fd = CHECK_OK(open("f", O_RDWR | O_CREAT, 0666));
+	for (int i = 0; i <= MANY_LOCKS; i++)
+		CHECK_OK(lock(fd, F_OFD_SETLK, F_WRLCK, 2 * i, 1));
+	while (count < MANY_WAITERS &&
+	       !pthread_create(&thread[count], NULL, wait_for_first, NULL))
+		count++;
+	CHECK_GE(count, 100);
+	for (int i = 0; i < 10; i++) {
+		int64_t begin = now_ns();
+
+		CHECK_OK(lock(fd, F_OFD_SETLK, F_UNLCK, 2 * MANY_LOCKS, 1));
+		if (now_ns() - begin < best)
+			best = now_ns() - begin;
+		CHECK_OK(lock(fd, F_OFD_SETLK, F_WRLCK, 2 * MANY_LOCKS, 1));
+	}
+	CHECK_LE(best, 20000000);
+	CHECK_OK(close(fd));
+	while (count > 0)
+		CHECK_EQ(pthread_join(thread[--count], NULL), 0);
 }

@@ -72,6 +72,19 @@ static bool deadlock(uint64_t owner, uint64_t holder, unsigned depth)
 	return false;
 }
 
+/*
+ * Whoever changes a lock has each waiter look through all locks of the node: the product of both
+ * is bounded, so that no operation takes long (262144 looks are some milliseconds).
+ */
+#define LOOKS_MOST (1u << 18)
+
+static bool too_many(const struct node *n, unsigned waiting, unsigned locks)
+{
+	for (const struct srv_parked *p = waiters.first; p; p = p->next)
+		waiting += wait_of(p)->node == n;
+	return (uint64_t)waiting * locks > LOOKS_MOST;
+}
+
 static int64_t wait_for(struct request *r, struct node *n, const struct lock *want)
 {
 	struct wait *w = malloc(sizeof *w);
@@ -114,6 +127,7 @@ static void wake(struct node *n)
 static int64_t lock_apply(struct request *r, struct node *n, const struct lock *want, bool blocking)
 {
 	const struct lock *other = want->type == LX_F_UNLCK ? NULL : lock_conflict(n, want);
+	unsigned before, after;
 	int e;
 
 	if (other && !blocking)
@@ -122,11 +136,15 @@ static int64_t lock_apply(struct request *r, struct node *n, const struct lock *
 	if (other && want->kind == LOCK_POSIX && other->kind == LOCK_POSIX &&
 	    deadlock(want->owner, other->owner, 0))
 		return -EDEADLK;
+	before = locks_count(n);
 	if (other)
-		return wait_for(r, n, want);
+		return too_many(n, 1, before) ? -ENOLCK : wait_for(r, n, want);
 	e = lock_set(n, want);
 	if (e)
 		return e;
+	after = locks_count(n);
+	if (after > before && too_many(n, 0, after))
+		return -ENOLCK;		/* (undone with the request) */
 	if (want->kind == LOCK_POSIX && want->type != LX_F_UNLCK)
 		k_caller_watch_table(srv_endpoint(), r->m->call, 1);
 	node_commit_call(r->m->call, 0);

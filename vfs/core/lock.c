@@ -172,6 +172,15 @@ void locks_drop_all(struct node *n)
 		lock_free(n, &n->locks);
 }
 
+unsigned locks_count(const struct node *n)
+{
+	unsigned count = 0;
+
+	for (const struct lock *l = n->locks; l; l = l->next)
+		count++;
+	return count;
+}
+
 bool locks_owned(const struct node *n, enum lock_kind kind, uint64_t owner)
 {
 	for (const struct lock *l = n->locks; l; l = l->next) {

@@ -40,6 +40,7 @@ bool locks_drop_owner(struct node *n, enum lock_kind kind, uint64_t owner);
 /* All that belong to or were set through this open file. */
 bool locks_drop_file(struct node *n, uint64_t cookie);
 void locks_drop_all(struct node *n);
+unsigned locks_count(const struct node *n);
 /* Whether the owner has record locks anywhere is counted by the caller; whether on this node: */
 bool locks_owned(const struct node *n, enum lock_kind kind, uint64_t owner);
 
