@@ -144,29 +144,46 @@ static void exec_finish(const struct k_message *m, struct thread *t)
 }
 
 static void alone_cancel(struct srv_parked *parked, bool dead);
+static void exec_resume(struct srv_timer *timer);
+
+/*
+ * Goes on with an exec that is parked. A timer, so that it is part of the state that this is due:
+ * a server that dies before it leaves it to its successor.
+ */
+static void exec_resume_at(struct exec *e, int64_t at)
+{
+	struct k_message m;
+
+	e->again.fn = exec_resume;
+	e->again.arg = e->thread;
+	if (!srv_timer_set(&e->again, at))
+		return;
+	m = e->alone->message;
+	srv_unpark(e->alone);
+	e->alone = NULL;
+	exec_fail(&m, e->thread, -ENOMEM);
+}
+
+static void exec_park(const struct k_message *m, struct thread *t)
+{
+	struct exec *e = t->exec;
+
+	e->alone = srv_park(m, alone_cancel);
+	if (e->alone)
+		e->alone->arg = t;
+	else
+		exec_fail(m, t, -ENOMEM);
+}
 
 /*
  * The other threads have died for us, but the kernel is still taking them apart: once more in a
  * moment.
  */
-static void again_fired(struct srv_timer *timer)
-{
-	exec_alone(timer->arg);
-}
-
 static void exec_again(const struct k_message *m, struct thread *t)
 {
-	struct exec *e = t->exec;
-
-	e->alone = srv_park(m, alone_cancel);
-	if (!e->alone) {
-		exec_fail(m, t, -ENOMEM);
-		return;
-	}
-	e->alone->arg = t;
-	e->again.fn = again_fired;
-	e->again.arg = t;
-	srv_timer_set(&e->again, srv_now() + AGAIN_AFTER);
+	exec_park(m, t);
+	if (t->exec)
+		exec_resume_at(t->exec, srv_now() + AGAIN_AFTER);
 }
 
 static void exec_commit(const struct k_message *m, struct thread *t)
@@ -271,6 +288,13 @@ static void alone_cancel(struct srv_parked *parked, bool dead)
 
 void exec_alone(struct thread *t)
 {
+	if (t->exec->alone)
+		exec_resume_at(t->exec, srv_now());
+}
+
+static void exec_resume(struct srv_timer *timer)
+{
+	struct thread *t = timer->arg;
 	struct exec *e = t->exec;
 	struct k_message m;
 
@@ -285,19 +309,13 @@ void exec_alone(struct thread *t)
 /* Everything is ready. The other threads die first; the last one's end goes on with exec_alone. */
 static void exec_go(const struct k_message *m, struct thread *t)
 {
-	struct exec *e = t->exec;
-
 	if (t->process->thread_count == 1) {
 		exec_commit(m, t);
 		return;
 	}
-	e->alone = srv_park(m, alone_cancel);
-	if (!e->alone) {
-		exec_fail(m, t, -ENOMEM);
-		return;
-	}
-	e->alone->arg = t;
-	process_kill_threads(t->process, t);
+	exec_park(m, t);
+	if (t->exec)
+		process_kill_threads(t->process, t);
 }
 
 /* --- credentials ------------------------------------------------------------------------------ */

@@ -54,7 +54,7 @@ struct exec {
 	struct { uint64_t at, size; } zero[2];	/* the ends of data segments' last pages */
 	unsigned zeros;
 	struct srv_parked *alone;	/* waits until the other threads are dead */
-	struct srv_timer again;		/* ... and until the kernel has forgotten them */
+	struct srv_timer again;		/* ... then goes on, once the kernel has forgotten them */
 	bool entered, committed;	/* at, and beyond, the point of no return */
 };
 
@@ -64,7 +64,8 @@ void exec_recover(struct thread *t);
 /* Tells every handle that t's exec has. */
 void exec_know(const struct thread *t, void (*know)(int handle));
 void exec_drop(struct thread *t);	/* forgets t's exec */
-void exec_alone(struct thread *t);	/* all others are dead */
+/* All other threads are dead: t goes on, in an operation of its own. */
+void exec_alone(struct thread *t);
 srv_handler ps_exec;
 
 /* exec_args.c */

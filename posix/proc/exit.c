@@ -130,10 +130,8 @@ static void thread_end(const struct k_message *m, struct thread *t)
 		struct thread *last = list_first(&p->threads, struct thread, link);
 
 		/* an execve that waited for its siblings' end */
-		if (last->exec && !last->dying) {
-			srv_flush();
+		if (last->exec && !last->dying)
 			exec_alone(last);
-		}
 	}
 }
 
