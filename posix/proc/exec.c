@@ -146,6 +146,29 @@ static void exec_finish(const struct k_message *m, struct thread *t)
 static void alone_cancel(struct srv_parked *parked, bool dead);
 static void exec_resume(struct srv_timer *timer);
 
+/* False: there was no memory for it, the exec has failed and t has none any more. */
+static bool exec_park(const struct k_message *m, struct thread *t)
+{
+	struct exec *e = t->exec;
+
+	e->alone = srv_park(m, alone_cancel);
+	if (!e->alone) {
+		exec_fail(m, t, -ENOMEM);
+		return false;
+	}
+	e->alone->arg = t;
+	return true;
+}
+
+static struct k_message exec_unpark(struct exec *e)
+{
+	struct k_message m = e->alone->message;
+
+	srv_unpark(e->alone);
+	e->alone = NULL;
+	return m;
+}
+
 /*
  * Goes on with an exec that is parked. A timer, so that it is part of the state that this is due:
  * a server that dies before it leaves it to its successor.
@@ -158,21 +181,8 @@ static void exec_resume_at(struct exec *e, int64_t at)
 	e->again.arg = e->thread;
 	if (!srv_timer_set(&e->again, at))
 		return;
-	m = e->alone->message;
-	srv_unpark(e->alone);
-	e->alone = NULL;
+	m = exec_unpark(e);
 	exec_fail(&m, e->thread, -ENOMEM);
-}
-
-static void exec_park(const struct k_message *m, struct thread *t)
-{
-	struct exec *e = t->exec;
-
-	e->alone = srv_park(m, alone_cancel);
-	if (e->alone)
-		e->alone->arg = t;
-	else
-		exec_fail(m, t, -ENOMEM);
 }
 
 /*
@@ -181,8 +191,7 @@ static void exec_park(const struct k_message *m, struct thread *t)
  */
 static void exec_again(const struct k_message *m, struct thread *t)
 {
-	exec_park(m, t);
-	if (t->exec)
+	if (exec_park(m, t))
 		exec_resume_at(t->exec, srv_now() + AGAIN_AFTER);
 }
 
@@ -300,9 +309,7 @@ static void exec_resume(struct srv_timer *timer)
 
 	if (!e->alone)
 		return;
-	m = e->alone->message;
-	srv_unpark(e->alone);
-	e->alone = NULL;
+	m = exec_unpark(e);
 	exec_commit(&m, t);
 }
 
@@ -313,8 +320,7 @@ static void exec_go(const struct k_message *m, struct thread *t)
 		exec_commit(m, t);
 		return;
 	}
-	exec_park(m, t);
-	if (t->exec)
+	if (exec_park(m, t))
 		process_kill_threads(t->process, t);
 }
 
