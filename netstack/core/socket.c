@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SOCKETS_MAX 4096u
-#define SOCKETS_RESERVE 512u	/* of them: for root alone */
-#define SOCKETS_OF_ONE 2048u	/* of a user that is not root */
+#include "shares.h"
+
 #define CHAINS 256u
 /* Inode numbers look like those of a system that has run for a while */
 #define FIRST_NUMBER 5000u
@@ -85,13 +84,13 @@ static bool too_many(uint32_t uid)
 {
 	unsigned own = 0;
 
-	if (count >= SOCKETS_MAX - (uid ? SOCKETS_RESERVE : 0))
+	if (proto_sockets_full(count, uid))
 		return true;
-	if (count < SOCKETS_OF_ONE || !uid)
+	if (count < PROTO_SOCKETS_OF_ONE || !uid)
 		return false;
 	for (const struct socket *s = socket_first; s; s = s->next)
 		own += s->uid == uid;
-	return own >= SOCKETS_OF_ONE;
+	return own >= PROTO_SOCKETS_OF_ONE;
 }
 
 static void options_default(struct socket *s)

@@ -13,6 +13,7 @@
 #include "posix/proc/fork.h"
 #include "posix/time/timers.h"
 #include "posix_vfs.h"
+#include "shares.h"
 
 typedef unsigned long ul;
 
@@ -281,7 +282,7 @@ static int sys_text(struct text *x, int file)
 	case PROTO_PROC_MAX_MAP_COUNT: text_format(x, "65530\n"); return 0;
 	case PROTO_PROC_SWAPPINESS: text_format(x, "0\n"); return 0;
 	case PROTO_PROC_FILE_MAX:
-		text_format(x, "%lu\n", (ul)(info.memory_total / 8192));
+		text_format(x, "%lu\n", (ul)(info.memory_total / PROTO_FILE_MEMORY));
 		return 0;
 	case PROTO_PROC_NR_OPEN: text_format(x, "1048576\n"); return 0;
 	case PROTO_PROC_PIPE_MAX_SIZE: text_format(x, "1048576\n"); return 0;

@@ -11,6 +11,7 @@
 #include "devpts.h"
 #include "lock.h"
 #include "mounts.h"
+#include "shares.h"
 #include "socket.h"
 
 #define CHUNK 256u
@@ -122,7 +123,7 @@ static uint32_t owner_of(const struct proto_cred *c)
 static bool has_room(uint32_t owner)
 {
 	const struct file_table *t = vfs->files;
-	uint64_t most = mounts_memory() / 8192;
+	uint64_t most = mounts_memory() / PROTO_FILE_MEMORY;
 
 	return t->used < most &&
 	       (owner == NO_OWNER ||

@@ -8,11 +8,9 @@
 #include "mounts.h"
 #include "name.h"
 #include "server.h"
+#include "shares.h"
 
-#define SOCKETS_MAX 4096u
-#define SOCKETS_RESERVE 512u	/* of them: for root alone */
 #define FIRST_INODE (1ul << 30)	/* below: the network server's */
-#define SOCKETS_MAX_USER 2048u	/* of one user who is not root */
 
 static int mount_create(struct socket_table *t)
 {
@@ -51,9 +49,7 @@ struct socket *socket_create(uint8_t type, uint32_t uid, int64_t *error)
 	struct socket **chain, *s;
 
 	*error = -ENFILE;
-	if (t->count >= SOCKETS_MAX - (uid ? SOCKETS_RESERVE : 0))
-		return NULL;
-	if (uid && *mine >= SOCKETS_MAX_USER)
+	if (proto_sockets_full(t->count, uid) || (uid && *mine >= PROTO_SOCKETS_OF_ONE))
 		return NULL;
 	*error = -ENOMEM;
 	s = state_alloc(sizeof *s);
