@@ -120,7 +120,7 @@ class HostileLink(LossyLink):
             self.guest_mac = frame[6:12]
             if self.is_ours(frame):
                 return
-        LossyLink.send(out, port, frame)
+        super().send(out, port, frame)
 
     def is_ours(self, frame):
         ours = socket.inet_aton(NOBODY)
@@ -159,13 +159,13 @@ class HostileLink(LossyLink):
     def frame(self, ethertype, payload, source=OUR_MAC, target=None):
         """One frame to the guest. Now and then a pause, so that the card's queue takes them all."""
         data = (target or self.guest_mac) + source + struct.pack("!H", ethertype) + payload
-        LossyLink.send(self.card, self.card_port, data.ljust(60, b"\0"))
+        super().send(self.card, self.card_port, data.ljust(60, b"\0"))
         self.frames += 1
         if self.frames % 50 == 0:
             time.sleep(0.002)
 
     def raw(self, data):
-        LossyLink.send(self.card, self.card_port, data)
+        super().send(self.card, self.card_port, data)
 
     def ip(self, packet):
         self.frame(0x0800, packet)

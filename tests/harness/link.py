@@ -4,6 +4,10 @@
 The card is not connected to the network but sends its frames as UDP datagrams to us; on the other
 side a second socket leads, through a hub inside the same QEMU, to the network. What passes between
 is lost, held back so that others overtake it, sent twice, or late, by chance but with a fixed seed.
+
+One thing QEMU's network does not stand, whoever the guest is: a SYN that comes again after it has
+been taken. libslirp (4.7.0) then empties the connection's send buffer, so that what it sent and is
+not acknowledged yet is missing from the stream. So each SYN of the guest gets through once.
 """
 import heapq
 import random
@@ -13,11 +17,23 @@ import threading
 import time
 
 
+def syn_of(frame):
+    """What tells a frame's SYN from others: addresses, ports, sequence number. None: it has none."""
+    if frame[12:14] == b"\x08\0" and frame[23] == 6:
+        addresses, tcp = frame[26:34], frame[14 + (frame[14] & 15) * 4:]
+    elif frame[12:14] == b"\x86\xdd" and frame[20] == 6:
+        addresses, tcp = frame[22:54], frame[54:]
+    else:
+        return None
+    return addresses + tcp[:8] if len(tcp) >= 20 and tcp[13] & 2 else None
+
+
 class LossyLink:
     def __init__(self, loss=0.0, reorder=0.0, duplicate=0.0, delay=0.0, seed=1):
         self.loss, self.reorder, self.duplicate, self.delay = loss, reorder, duplicate, delay
         self.random = random.Random(seed)
         self.frames = self.lost = self.late = self.twice = 0
+        self.syns = set()       # what has been sent to the network
         self.ready = True       # becomes False until the first login, if a caller wants that
 
     # --- QEMU's side ----------------------------------------------------------------------
@@ -95,8 +111,13 @@ class LossyLink:
             delays.append(delays[0])
         return delays
 
-    @staticmethod
-    def send(out, port, frame):
+    def send(self, out, port, frame):
+        if out is self.far:
+            syn = syn_of(frame)
+            if syn in self.syns:
+                return
+            if syn:
+                self.syns.add(syn)
         try:
             out.sendto(frame, ("127.0.0.1", port))
         except OSError:
