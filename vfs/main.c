@@ -22,7 +22,7 @@
 #include "syscall_names.h"
 
 /* Of the arena's layout: a change makes a restarted server begin anew */
-#define STATE_VERSION 2u
+#define STATE_VERSION 3u
 
 /* --- the loop ----------------------------------------------------------------------------- */
 
@@ -33,9 +33,9 @@ static bool declines(const struct k_message *m)
 
 	switch (m->number) {
 	case 3:
-		return vfs->live_locks || (f && f->decline & K_DECLINE_CLOSE);
+		return vfs->locks.used || (f && f->decline & K_DECLINE_CLOSE);
 	case 33: case 292: case 436:
-		return vfs->live_locks != 0;
+		return vfs->locks.used != 0;
 	case 0: case 17: case 19: case 295: case 327:
 		return f && f->decline & K_DECLINE_READ;
 	case 8:

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -358,4 +359,66 @@ TEST(reclock, many_locks_times_many_waiters)
 	CHECK_OK(close(fd));
 	while (count > 0)
 		CHECK_EQ(pthread_join(thread[--count], NULL), 0);
+}
+
+enum { HOARD_FILES = 16, HOARD_LOCKS = 2000 };
+
+/* Locks of one user without end, on many files: how many he got until ENOLCK. */
+static int hoard_locks(void)
+{
+	for (int n = 0; n < HOARD_FILES; n++) {
+		char name[] = "hoard.a";
+		int fd;
+
+		name[6] = (char)('a' + n);
+		fd = CHECK_OK(open(name, O_RDWR));
+		for (int i = 0; i < HOARD_LOCKS; i++) {
+			if (lock(fd, F_SETLK, F_WRLCK, 2 * i, 1) < 0) {
+				CHECK_EQ(errno, ENOLCK);
+				return n * HOARD_LOCKS + i;
+			}
+		}
+	}
+	return HOARD_FILES * HOARD_LOCKS;
+}
+
+/* Others, root among them, still have theirs. */
+TEST(reclock, one_user_cannot_have_all)
+{
+	struct gate had, done;
+	int fd;
+
+	ROOT_NEEDED();
+	umask(0);
+	for (int n = 0; n < HOARD_FILES; n++) {
+		char name[] = "hoard.a";
+
+		name[6] = (char)('a' + n);
+		CHECK_OK(close(CHECK_OK(open(name, O_RDWR | O_CREAT, 0666))));
+	}
+	fd = CHECK_OK(open("mine", O_RDWR | O_CREAT, 0666));
+	gate_init(&had);
+	gate_init(&done);
+	pid_t pid = FORK();
+	if (pid == 0) {
+		drop_to_user(1000, 1000);
+		CHECK_GE(hoard_locks(), 4000);
+		gate_open(&had);
+		gate_pass(&done);
+		_exit(0);
+	}
+	gate_pass(&had);
+	SUBPROCESS {
+		drop_to_user(2001, 2001);
+		for (int i = 0; i < 1000; i++)
+			CHECK_OK(lock(fd, F_OFD_SETLK, F_WRLCK, 2 * i, 1));
+	}
+	for (int i = 0; i < 1000; i++)
+		CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 10000 + 2 * i, 1));
+	gate_open(&done);
+	CHECK_EXITED(pid, 0);
+	SUBPROCESS {
+		drop_to_user(1000, 1000);
+		CHECK_OK(lock(CHECK_OK(open("hoard.a", O_RDWR)), F_SETLK, F_WRLCK, 0, 1));
+	}
 }

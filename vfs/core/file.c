@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "cred.h"
 #include "devpts.h"
 #include "lock.h"
 #include "mounts.h"
@@ -16,14 +15,11 @@
 
 #define CHUNK 256u
 #define CHUNKS 1024u
-#define OWNERS 256u
-#define NO_OWNER OWNERS
 
 struct file_table {
 	struct file *chunk[CHUNKS];
-	uint32_t chunks, first_free, used;
-	uint32_t owned;			/* by users without CAP_SYS_ADMIN */
-	uint32_t by_owner[OWNERS];	/* of them: by real uid, folded */
+	uint32_t chunks, first_free;
+	struct share share;
 };
 
 static struct file *slot(uint32_t i)
@@ -115,48 +111,22 @@ void file_run(struct file *f)
 	state_set(f->at.node->running, f->at.node->running + 1);
 }
 
-static uint32_t owner_of(const struct proto_cred *c)
-{
-	return cred_can(c, PROTO_CAP_SYS_ADMIN) ? NO_OWNER : c->ruid % OWNERS;
-}
-
-static bool has_room(uint32_t owner)
-{
-	const struct file_table *t = vfs->files;
-	uint64_t most = mounts_memory() / PROTO_FILE_MEMORY;
-
-	return t->used < most &&
-	       (owner == NO_OWNER ||
-		(t->owned < most - most / 8 && t->by_owner[owner] < most / 2));
-}
-
-/* delta 1: it is opened; -1: closed. */
-static void owner_count(const struct file *f, int delta)
-{
-	struct file_table *t = vfs->files;
-
-	state_set(t->used, t->used + delta);
-	if (f->owner == NO_OWNER)
-		return;
-	state_set(t->owned, t->owned + delta);
-	state_set(t->by_owner[f->owner], t->by_owner[f->owner] + delta);
-}
-
 struct file *file_create(const struct proto_cred *c, enum file_kind kind, struct pos at,
 			 uint32_t status)
 {
 	struct file_table *t = vfs->files;
 	unsigned mode = status & LX_O_ACCMODE;
-	uint32_t owner = owner_of(c);
+	uint32_t user = share_user(c);
 	struct file *f;
 
-	if (!has_room(owner) || (!t->first_free && table_grow()))
+	if (!share_room(&t->share, user, mounts_memory() / PROTO_FILE_MEMORY) ||
+	    (!t->first_free && table_grow()))
 		return NULL;
 	f = slot(t->first_free);
 	undo_save(f, sizeof *f);
 	state_set(t->first_free, f->next_free);
-	f->owner = owner;
-	owner_count(f, 1);
+	f->user = user;
+	share_count(&t->share, user, 1);
 	f->kind = (uint8_t)kind;
 	f->status = status;
 	f->at = at;
@@ -208,13 +178,13 @@ void file_close(struct file *f)
 	f->generation++;
 	f->next_free = t->first_free;
 	state_set(t->first_free, i);
-	owner_count(f, -1);
+	share_count(&t->share, f->user, -1);
 	pos_unpin(at);
 }
 
 uint32_t file_count(void)
 {
-	return vfs->files->used;
+	return vfs->files->share.used;
 }
 
 void file_each(bool (*visit)(struct file *f))

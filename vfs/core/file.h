@@ -38,7 +38,7 @@ struct file {
 	bool semaphore;		/* FILE_EVENT: EFD_SEMAPHORE */
 	/* a program that runs: counted in the node, which must not be written */
 	bool running;
-	uint32_t owner;		/* whose share it is of: file.c */
+	uint32_t user;		/* whose share it is of: share.h */
 	struct pos at;
 	int32_t object;		/* FILE_PROC: the text; FILE_EVENT: its source; else -1 */
 	/* directories: cookie of the last entry given; FILE_EVENT: the counter */
@@ -55,9 +55,7 @@ int file_table_create(void);
  * A new record that pins `at`, opened by c. NULL: no memory, or no room for c. Counts reads and
  * writes in the node by status unless kind is FILE_PIN or O_PATH is set.
  *
- * The table is a share of the machine's memory: a record for every 8 KiB (fs.file-max). All of it
- * is for those with CAP_SYS_ADMIN, as on Linux, all but an eighth for the others together, and
- * half of it for one of them (his real uid), since each of his processes may open thousands.
+ * The table is a share of the machine's memory: a record for every 8 KiB (fs.file-max).
  */
 struct file *file_create(const struct proto_cred *c, enum file_kind kind, struct pos at,
 			 uint32_t status);

@@ -78,11 +78,11 @@ static bool deadlock(uint64_t owner, uint64_t holder, unsigned depth)
  */
 #define LOOKS_MOST (1u << 18)
 
-static bool too_many(const struct node *n, unsigned waiting, unsigned locks)
+static bool too_many(const struct node *n, unsigned waiting)
 {
 	for (const struct srv_parked *p = waiters.first; p; p = p->next)
 		waiting += wait_of(p)->node == n;
-	return (uint64_t)waiting * locks > LOOKS_MOST;
+	return waiting && (uint64_t)waiting * locks_count(n) > LOOKS_MOST;
 }
 
 static int64_t wait_for(struct request *r, struct node *n, const struct lock *want)
@@ -118,7 +118,10 @@ static void wake(struct node *n)
 		e = lock_set(n, &w->lock);
 		if (!e && w->lock.kind == LOCK_POSIX)
 			k_caller_watch_table(srv_endpoint(), call, 1);
-		node_commit();
+		if (e)
+			node_rollback();
+		else
+			node_commit();
 		waiter_free(p);
 		srv_answer(call, e);
 	}
@@ -127,7 +130,7 @@ static void wake(struct node *n)
 static int64_t lock_apply(struct request *r, struct node *n, const struct lock *want, bool blocking)
 {
 	const struct lock *other = want->type == LX_F_UNLCK ? NULL : lock_conflict(n, want);
-	unsigned before, after;
+	uint32_t before = vfs->locks.used;
 	int e;
 
 	if (other && !blocking)
@@ -136,14 +139,12 @@ static int64_t lock_apply(struct request *r, struct node *n, const struct lock *
 	if (other && want->kind == LOCK_POSIX && other->kind == LOCK_POSIX &&
 	    deadlock(want->owner, other->owner, 0))
 		return -EDEADLK;
-	before = locks_count(n);
 	if (other)
-		return too_many(n, 1, before) ? -ENOLCK : wait_for(r, n, want);
+		return too_many(n, 1) ? -ENOLCK : wait_for(r, n, want);
 	e = lock_set(n, want);
 	if (e)
 		return e;
-	after = locks_count(n);
-	if (after > before && too_many(n, 0, after))
+	if (vfs->locks.used > before && too_many(n, 0))
 		return -ENOLCK;		/* (undone with the request) */
 	if (want->kind == LOCK_POSIX && want->type != LX_F_UNLCK)
 		k_caller_watch_table(srv_endpoint(), r->m->call, 1);
@@ -157,7 +158,10 @@ static int64_t lock_apply(struct request *r, struct node *n, const struct lock *
 int64_t in_flock(struct request *r)
 {
 	unsigned how = (unsigned)request_arg(r, 1);
-	struct lock want = { .kind = LOCK_FLOCK, .end = LOCK_TO_END, .pid = r->m->pid };
+	struct lock want = { .kind = LOCK_FLOCK,
+			     .end = LOCK_TO_END,
+			     .pid = r->m->pid,
+			     .user = (uint16_t)share_user(r->cred) };
 	struct file *f;
 	int64_t e = request_real_file(r, &f);
 
@@ -257,6 +261,7 @@ int64_t lock_fcntl(struct request *r, struct file *f, int command)
 	bool get = command == LX_F_GETLK || command == LX_F_OFD_GETLK;
 	struct lock want = { .kind = ofd ? LOCK_OFD : LOCK_POSIX,
 			     .pid = r->m->pid,
+			     .user = (uint16_t)share_user(r->cred),
 			     .file = file_cookie(f) };
 	struct lx_flock l;
 	int64_t e = k_caller_read(srv_endpoint(), r->m->call, &l, request_arg(r, 2), sizeof l);
@@ -316,7 +321,7 @@ static bool drop_each(struct file *f)
 void lock_table_gone(const struct k_message *m)
 {
 	gone_table = m->table;
-	if (vfs->live_locks)
+	if (vfs->locks.used)
 		file_each(drop_each);
 }
 

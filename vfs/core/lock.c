@@ -12,8 +12,8 @@
 #include "node.h"
 
 /*
- * Of all owners. One operation may end all of them, and its log has room for twice as many: an
- * unlock of everything, the close of a file.
+ * Of all users (of one: share.h). One operation may end all of them, and its log has room for twice
+ * as many: an unlock of everything, the close of a file.
  */
 #define LOCKS_MOST 16384u
 
@@ -57,20 +57,21 @@ static void lock_free(struct node *n, struct lock **at)
 
 	(void)n;
 	state_set(*at, l->next);
-	state_set(vfs->live_locks, vfs->live_locks - 1);
+	share_count(&vfs->locks, l->user, -1);
 	state_free(l, sizeof *l);
 }
 
 static struct lock *lock_add(struct node *n, const struct lock *from)
 {
-	struct lock *l = vfs->live_locks < locks_most() ? state_alloc(sizeof *l) : NULL;
+	bool room = share_room(&vfs->locks, from->user, locks_most());
+	struct lock *l = room ? state_alloc(sizeof *l) : NULL;
 
 	if (!l)
 		return NULL;
 	*l = *from;
 	l->next = n->locks;
 	state_set(n->locks, l);
-	state_set(vfs->live_locks, vfs->live_locks + 1);
+	share_count(&vfs->locks, l->user, 1);
 	return l;
 }
 

@@ -21,6 +21,7 @@ struct lock {
 	uint64_t file;		/* cookie of the open file it was set through */
 	uint32_t pid;
 	uint8_t kind, type;	/* enum lock_kind; LX_F_RDLCK, LX_F_WRLCK */
+	uint16_t user;		/* whose share of all locks it is of: share.h */
 };
 
 #define LOCK_TO_END ((uint64_t)INT64_MAX)
@@ -32,7 +33,7 @@ struct lock {
 const struct lock *lock_conflict(const struct node *n, const struct lock *want);
 /*
  * Sets, changes or (type LX_F_UNLCK) removes the owner's locks in the range, splitting and joining
- * as needed. Conflicts must be ruled out. 0, -ENOLCK.
+ * as needed. Conflicts must be ruled out. 0, or -ENOLCK: there are too many, or the user has.
  */
 int lock_set(struct node *n, const struct lock *want);
 /* All locks of an owner; true if there were any. */

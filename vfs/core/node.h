@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "linux.h"
+#include "share.h"
 #include "state.h"
 
 struct devpts;
@@ -143,7 +144,8 @@ struct vfs_state {
 	struct mount *anon;
 	struct file_table *files;
 	struct socket_table *sockets;
-	uint64_t live_nodes, live_entries, live_locks;
+	uint64_t live_nodes, live_entries;
+	struct share locks;
 	struct devpts *devpts;		/* fs/devpts */
 };
 extern struct vfs_state *vfs;

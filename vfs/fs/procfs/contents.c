@@ -41,7 +41,7 @@ static char *state_text(size_t *size)
 	 */
 	fprintf(f, "nodes %lu\nnames %lu\nlocks %lu\nfiles %u\nparked %lu\nstate_bytes %lu\n",
 		(unsigned long)vfs->live_nodes, (unsigned long)vfs->live_entries,
-		(unsigned long)vfs->live_locks, (unsigned)file_count(),
+		(unsigned long)vfs->locks.used, (unsigned)file_count(),
 		(unsigned long)srv_parked_count(), (unsigned long)state_used());
 	fclose(f);
 	return text;
@@ -127,7 +127,7 @@ static void add_counts(struct srv_forward *q)
 	drop_caches();
 	node_sweep();
 	counts = (struct proto_vfs_counts){ vfs->live_nodes, vfs->live_entries, file_count(),
-					    vfs->live_locks, srv_parked_count() };
+					    vfs->locks.used, srv_parked_count() };
 	q->scratch = &counts;
 	q->scratch_size = sizeof counts;
 }
