@@ -47,7 +47,8 @@ void ktest_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define TEST(test) TEST_ENTRY(test, KTEST_TWICE)
 /* Slow; only objects are counted, not memory */
 #define TEST_ONCE(test) TEST_ENTRY(test, KTEST_ONCE)
-#define TEST_LEAKY(test) TEST_ENTRY(test, KTEST_LEAKY)		/* once, and nothing is counted */
+/* Once, at the end, and nothing is counted */
+#define TEST_LEAKY(test) TEST_ENTRY(test, KTEST_LEAKY)
 
 /* Leaves the test function when it fails. */
 #define CHECK_EQ(got, want) do { \
