@@ -141,7 +141,8 @@ static inline long k_caller_forward(int ep, const struct k_forward *f)
 }
 /*
  * The calling thread works on that call from now on, until it receives or answers: its time is the
- * caller's, and if it dies, that call is what it died of. For one that took several before.
+ * caller's, and if it dies, that call is what it died of. For one that took several before. 0: it
+ * works on no call.
  */
 static inline long k_caller_serve(int ep, uint64_t call)
 {
@@ -216,8 +217,10 @@ static inline long k_pipe_hold(int h, uint32_t ends) { return K2(pipe_hold, h, e
  * Takes up to n bytes out of the pipe into the server's memory; to = NULL: they are dropped. Never
  * blocks. Bytes (all there are, up to n); 0: the end of the file (nothing left, no writers), or n
  * was 0; EAGAIN: nothing there now. With K_PIPE_PEEK they stay, and 0 and EAGAIN mean that there is
- * nothing beyond `skip`. From a pipe of packets: one packet, what does not fit is lost. READ.
- * EINVAL: other flags; skip without PEEK, or of a pipe of packets.
+ * nothing beyond `skip`. With K_PIPE_AT they go only if the first is still at position `skip`
+ * (k_pipe_info.taken), else EAGAIN: a program's read may come between a peek and this. From a pipe
+ * of packets: one packet, what does not fit is lost. READ. EINVAL: other flags, or both; skip
+ * without a flag, or of a pipe of packets.
  */
 static inline long k_pipe_read(int h, void *to, size_t n, uint32_t flags, size_t skip)
 {

@@ -201,6 +201,8 @@ struct k_caller_cookie {
 /* k_pipe_read flags */
 /* What is read stays; reading begins `skip` bytes after the first */
 #define K_PIPE_PEEK	1u
+/* `skip` is the position (k_pipe_info.taken) of the first byte; if another is first now: EAGAIN */
+#define K_PIPE_AT	2u
 
 /* k_pipe_arm events, and K_MSG_PIPE's extra[0] */
 #define K_PIPE_DATA		1u	/* there is something to read */

@@ -149,8 +149,12 @@ int64_t pipe_server_read(struct pipe *p, struct thread *t, uint64_t to, uint64_t
 	struct segment s = { to, n };
 	struct uio u = { .segment = &s, .size = n };
 
-	if (flags & ~K_PIPE_PEEK || (skip && (p->length || !(flags & K_PIPE_PEEK))))
+	if (flags > K_PIPE_AT || (skip && (p->length || !flags)))
 		return -EINVAL;
+	if (flags & K_PIPE_AT && p->before + p->head != skip + t->progress.done)
+		return outcome(t, -EAGAIN);
+	if (flags & K_PIPE_AT)
+		skip = 0;
 	if (!n)
 		return 0;
 	if (!available(p, skip))

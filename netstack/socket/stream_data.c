@@ -2,8 +2,7 @@
 /*
  * What of a stream's data goes through the server: sendmsg and recvmsg, flags, timeouts, the calls
  * that a switch of the source has sent here. The kernel does it where it can: a plain call is
- * passed on to the kernel's own operation on the pipe. (Peeked data may be taken by another reader
- * before we drop it; two readers of one stream have no order on Linux either.)
+ * passed on to the kernel's own operation on the pipe.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -180,6 +179,8 @@ static int64_t recv_peek(struct net_request *r, struct stream *st, struct net_me
 		at += (uint64_t)got;
 	}
 	e = net_message_finish(r, msg);
+	if (!e && !at)
+		return recv_nothing(r, st);
 	return e ? e : (int64_t)at;
 }
 
@@ -189,11 +190,18 @@ static int64_t recv_drop(struct net_request *r, struct stream *st, struct net_me
 {
 	int64_t e = net_message_finish(r, msg);
 
-	return e ? e : k_pipe_read(st->in->handle, NULL, n, 0, 0);
+	if (!e)
+		e = k_pipe_read(st->in->handle, NULL, n, 0, 0);
+	return e == -EAGAIN ? recv_nothing(r, st) : e;
 }
 
-/* Takes what is there; r->done counts. 0, or a negative errno. */
-static int64_t recv_take(struct net_request *r, struct stream *st, const struct net_message *msg)
+/*
+ * Takes what is there, which begins at this position of the stream; r->done counts. It goes out of
+ * the pipe once the caller has it, unless another thread of his has read meanwhile: then what he
+ * has does not count. 0, or a negative errno.
+ */
+static int64_t recv_take(struct net_request *r, struct stream *st, const struct net_message *msg,
+			 uint64_t at)
 {
 	while (r->done < msg->size) {
 		uint64_t n = msg->size - r->done < CHUNK ? msg->size - r->done : CHUNK;
@@ -201,11 +209,13 @@ static int64_t recv_take(struct net_request *r, struct stream *st, const struct 
 		int64_t e;
 
 		if (got <= 0)
-			return 0;
+			return r->done || got == -EAGAIN ? 0 : got;
 		e = net_message_write(r, msg, r->done, buffer, (uint64_t)got);
 		if (e)
 			return net_gone(e) || !r->done ? e : 0;
-		k_pipe_read(st->in->handle, NULL, (uint64_t)got, 0, 0);
+		if (k_pipe_read(st->in->handle, NULL, (uint64_t)got, K_PIPE_AT, at) != got)
+			return 0;
+		at += (uint64_t)got;
 		r->done += (uint64_t)got;
 	}
 	return 0;
@@ -215,6 +225,7 @@ int64_t stream_recv(struct net_request *r, struct net_message *msg)
 {
 	struct stream *st = stream_of(r->s);
 	bool all = msg->flags & LX_MSG_WAITALL && !(msg->flags & LX_MSG_PEEK);
+	struct k_pipe_info in = { .bytes = 0 };
 	uint64_t bytes;
 	int64_t e;
 
@@ -222,7 +233,9 @@ int64_t stream_recv(struct net_request *r, struct net_message *msg)
 		return -EAGAIN;
 	if (msg->flags & LX_MSG_OOB)
 		return -EINVAL;
-	bytes = st->state == STREAM_CONNECTED || st->state == STREAM_OVER ? pipe_bytes(st->in) : 0;
+	if (st->state == STREAM_CONNECTED || st->state == STREAM_OVER)
+		k_pipe_info(st->in->handle, &in);
+	bytes = in.bytes;
 	if (!msg->size && bytes)
 		return net_message_finish(r, msg);
 	if (!bytes) {
@@ -242,12 +255,12 @@ int64_t stream_recv(struct net_request *r, struct net_message *msg)
 		return recv_drop(r, st, msg, bytes);
 	e = r->done ? 0 : net_message_finish(r, msg);
 	if (!e)
-		e = recv_take(r, st, msg);
+		e = recv_take(r, st, msg, in.taken);
 	stream_update(st);
 	if (e)
 		return e;
-	if (all && r->done < msg->size)
-		return recv_nothing(r, st);
+	if (!r->done || (all && r->done < msg->size))
+		return recv_nothing(r, st);	/* (another thread's read may have been first) */
 	return (int64_t)r->done;
 }
 

@@ -177,15 +177,19 @@ static void pipe_count(struct mock_object *p, uint32_t ends, int delta)
 	pipe_event(p);
 }
 
-static long pipe_take(struct mock_object *p, void *to, uint64_t n, bool peek, uint64_t skip)
+static long pipe_take(struct mock_object *p, void *to, uint64_t n, uint32_t flags, uint64_t skip)
 {
+	if (flags & K_PIPE_AT && skip != p->taken)
+		return -EAGAIN;
+	if (flags & K_PIPE_AT)
+		skip = 0;
 	if (p->size <= skip)
 		return p->writers ? -EAGAIN : 0;
 	if (n > p->size - skip)
 		n = p->size - skip;
 	if (to)
 		memcpy(to, p->data + skip, n);
-	if (!peek) {
+	if (!(flags & K_PIPE_PEEK)) {
 		memmove(p->data, p->data + n, p->size - n);
 		p->size -= n;
 		p->taken += n;
@@ -219,7 +223,7 @@ static long pipe_native(long n, struct mock_object *p, long b, long c, long d, l
 		p->held = (uint32_t)b;
 		return 0;
 	case K_NATIVE_pipe_read:
-		return pipe_take(p, (void *)b, (uint64_t)c, d & K_PIPE_PEEK, (uint64_t)e);
+		return pipe_take(p, (void *)b, (uint64_t)c, (uint32_t)d, (uint64_t)e);
 	case K_NATIVE_pipe_write:
 		return pipe_put(p, (const void *)b, (uint64_t)c);
 	case K_NATIVE_pipe_info:
@@ -704,7 +708,7 @@ static long call_call(long n, long b, long c, long d, long e)
 	case K_NATIVE_caller_read_string:
 		return caller ? read_string(caller, (char *)c, (uint64_t)d, (size_t)e) : -ESRCH;
 	case K_NATIVE_caller_serve:
-		return caller ? 0 : -ESRCH;
+		return caller || !b ? 0 : -ESRCH;
 	case K_NATIVE_caller_forward:
 		return forward((const struct k_forward *)b);
 	default:
@@ -1007,7 +1011,7 @@ int64_t mock_read(struct mock_caller *c, int fd, void *to, uint64_t n)
 	    o->source->bits & (K_SOURCE_DECLINE_READ | K_SOURCE_CALLS_READ | BIT_ERR) ||
 	    (!o->plane[0]->size && is_reset(o)))
 		return declined(c, 0, fd, to, n, 0);
-	return pipe_take(o->plane[0], to, n, false, 0);
+	return pipe_take(o->plane[0], to, n, 0, 0);
 }
 
 int64_t mock_write(struct mock_caller *c, int fd, const void *from, uint64_t n)

@@ -276,7 +276,11 @@ static uint32_t pipe_events(const struct object *p)
 
 static long pipe_read(struct object *p, char *to, size_t n, uint32_t flags, size_t skip)
 {
-	CHECK(!skip || flags & K_PIPE_PEEK, "skip without peek");
+	CHECK(!skip || flags, "skip without a flag");
+	if (flags & K_PIPE_AT && skip != p->taken)
+		return -EAGAIN;
+	if (flags & K_PIPE_AT)
+		skip = 0;
 	if (p->bytes <= skip)
 		return pipe_events(p) & K_PIPE_NO_WRITERS ? 0 : -EAGAIN;
 	if (n > p->bytes - skip)

@@ -44,13 +44,16 @@ TEST(pipe_bytes_of_a_server)
 	CHECK_EQ(k_pipe_read(p, back, 1, K_PIPE_PEEK, ~0ul), 0);
 	CHECK_EQ(k_pipe_read(p, back, 10, 0, 0), 10);
 	CHECK_EQ(memcmp(back, data, 10), 0);
-	CHECK_EQ(k_pipe_read(p, NULL, PAGE, 0, 0), PAGE);
+	CHECK_EQ(k_pipe_read(p, NULL, PAGE, K_PIPE_AT, 9), -EAGAIN);
+	CHECK_EQ(k_pipe_read(p, NULL, PAGE, K_PIPE_AT, 11), -EAGAIN);
+	CHECK_EQ(k_pipe_read(p, NULL, PAGE, K_PIPE_AT, 10), PAGE);
+	CHECK_EQ(k_pipe_read(p, NULL, PAGE, K_PIPE_AT | K_PIPE_PEEK, PAGE + 10), -EINVAL);
 	CHECK_EQ(k_pipe_info(p, &info), 0);
 	/* the page that is being read is not free */
 	CHECK(info.bytes == PAGE - 10 && info.room == PAGE);
 	CHECK(info.put == 2 * PAGE && info.taken == PAGE + 10);
 	CHECK_EQ(k_pipe_write(p, data, PAGE), PAGE);
-	CHECK_EQ(k_pipe_read(p, back, sizeof(back), 0, 0), 2 * PAGE - 10);
+	CHECK_EQ(k_pipe_read(p, back, sizeof(back), K_PIPE_AT, PAGE + 10), 2 * PAGE - 10);
 	CHECK_EQ(memcmp(back, data + PAGE + 10, PAGE - 10), 0);
 	CHECK_EQ(memcmp(back + PAGE - 10, data, PAGE), 0);
 	CHECK_EQ(k_pipe_info(p, &info), 0);
@@ -59,6 +62,7 @@ TEST(pipe_bytes_of_a_server)
 	CHECK_EQ(k_pipe_hold(p, K_PIPE_READER | K_PIPE_WRITER), 0);
 	CHECK_EQ(k_pipe_read(p, back, 1, 0, 0), -EAGAIN);
 	CHECK_EQ(k_pipe_read(p, back, 1, K_PIPE_PEEK, 0), -EAGAIN);
+	CHECK_EQ(k_pipe_read(p, back, 1, K_PIPE_AT, 3 * PAGE), -EAGAIN);
 	CHECK_EQ(k_pipe_read(p, back, 0, 0, 0), 0);
 	CHECK_EQ(k_pipe_write(p, data, 9), 9);
 	CHECK_EQ(k_pipe_hold(p, K_PIPE_READER), 0);
@@ -78,7 +82,7 @@ TEST(pipe_calls_check_what_they_get)
 	CHECK_EQ(k_pipe_write(p, "abc", 3), 3);
 	CHECK_EQ(k_pipe_read(p, (void *)0xdead000, 10, 0, 0), -EFAULT);
 	CHECK_EQ(k_pipe_read(p, (void *)0xffff800000000000, 10, K_PIPE_PEEK, 0), -EFAULT);
-	CHECK_EQ(k_pipe_read(p, back, 1, 2, 0), -EINVAL);
+	CHECK_EQ(k_pipe_read(p, back, 1, 4, 0), -EINVAL);
 	CHECK_EQ(k_pipe_read(p, back, 1, 0, 1), -EINVAL);
 	CHECK_EQ(k_pipe_info(p, (void *)8), -EFAULT);
 	CHECK_EQ(k_pipe_arm(p, K_PIPE_DATA), -EINVAL);		/* nobody would hear */

@@ -207,13 +207,20 @@ out:
 	t->n = at - from;
 }
 
-/* Takes n bytes out of the pipe for good, and the parcels that they were. */
-static void take(struct request *r, struct socket *s, struct stretch *t, uint64_t done,
+/*
+ * Takes n bytes, which begin at position `taken`, out of the pipe for good, and the parcels that
+ * they were. False: another thread's read was first. (With descriptors there is none, as all reads
+ * come here.)
+ */
+static bool take(struct request *r, struct socket *s, struct stretch *t, uint64_t done,
 		 uint64_t taken)
 {
 	state_set(s->receiving.told, t->rights != NULL);
 	progress_begin(r, &s->receiving, done, taken);
-	k_pipe_read(s->in->pipe, NULL, t->n, 0, 0);
+	if (k_pipe_read(s->in->pipe, NULL, t->n, K_PIPE_AT, taken) < 0 && !t->rights) {
+		progress_end(&s->receiving, done);
+		return false;
+	}
 	progress_end(&s->receiving, done + t->n);
 	if (t->rights)
 		parcel_drop_rights(t->rights);
@@ -221,6 +228,7 @@ static void take(struct request *r, struct socket *s, struct stretch *t, uint64_
 	       s->in->first->at + s->in->first->size <= taken + t->n)
 		parcel_drop_first(s->in);
 	socket_changed(s, false);
+	return true;
 }
 
 /*
@@ -259,9 +267,7 @@ static int64_t receive_piece(struct request *r, struct socket *s, struct message
 	}
 	if (e < 0)
 		return e;
-	if (!peek)
-		take(r, s, t, done, info.taken);
-	return (int64_t)t->n;
+	return peek || take(r, s, t, done, info.taken) ? (int64_t)t->n : -EAGAIN;
 }
 
 /* The end of the data: an error that is pending, the end of the file, or -EAGAIN. */
