@@ -216,12 +216,14 @@ int64_t native_answer(struct thread *t, const uint64_t *a)
 /* As if the call had been the last that it received. */
 int64_t native_caller_serve(struct thread *t, const uint64_t *a)
 {
-	struct endpoint *e;
-	struct thread *c;
-	int64_t r = native_caller(t, a, 0, &e, &c);
+	struct object *o;
+	struct thread *c = NULL;
+	int64_t r = native_lookup(t, a[0], K_OBJECT_ENDPOINT, K_RIGHT_RECEIVE, &o);
 
+	if (!r && a[1])
+		r = call_lookup(endpoint_of(o), a[1], &c);
 	if (!r)
-		t->lender_call = c->call;
+		t->lender_call = a[1];
 	return r;
 }
 

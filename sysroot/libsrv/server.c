@@ -551,8 +551,7 @@ static void backlog_run(void)
 		const struct k_message *m = &backlog.message[i];
 
 		/* should this be what its predecessor died of, too, it gets EIO and not a third */
-		if (m->call && m->kind != K_MSG_CANCEL)
-			k_caller_serve(loop.endpoint, m->call);
+		k_caller_serve(loop.endpoint, m->kind == K_MSG_CANCEL ? 0 : m->call);
 		step(m);
 	}
 	free(backlog.message);

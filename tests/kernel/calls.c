@@ -478,6 +478,7 @@ TEST(a_refused_receiver_serves_where_it_did)
 
 static struct mortal {
 	int endpoint, never;
+	bool idle;		/* dies of neither call */
 	volatile int working;
 } mortal;
 
@@ -495,7 +496,7 @@ static void mourner_main(void *arg)
 	w->done = 1;
 }
 
-/* Takes both calls, works on the first, and is killed at that. */
+/* Takes both calls, works on the first, or on none, and is killed at that. */
 static void mortal_main(void *arg)
 {
 	struct mortal *s = arg;
@@ -505,12 +506,15 @@ static void mortal_main(void *arg)
 	for (int i = 0; i < 2; i++)
 		k_receive(s->endpoint, NULL, &m[i], K_FOREVER);
 	k_receive(s->endpoint, NULL, &none, 1);
-	CHECK_EQ(k_caller_serve(s->endpoint, m[m[0].arg[0] != 1].call), 0);
+	CHECK_EQ(k_caller_serve(s->endpoint, s->idle ? 0 : m[m[0].arg[0] != 1].call), 0);
 	s->working = 1;
 	k_call(&never);
 }
 
-/* A call that two servers died of gets EIO, also if they had taken others after it. */
+/*
+ * A call that two servers died of gets EIO, also if they had taken others after it; it does not if
+ * they died of something that is no call.
+ */
 TEST(a_call_that_servers_die_of_ends)
 {
 	int c, t[2], server;
@@ -524,8 +528,9 @@ TEST(a_call_that_servers_die_of_ends)
 		mourners[i] = (struct mourner){ .name = (uint64_t)i + 1 };
 		t[i] = ktest_user_thread(mourner_main, &mourners[i], K_PRIORITY_USER);
 	}
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 5; i++) {
 		CHECK_EQ(mourners[0].done + mourners[1].done, 0);
+		mortal.idle = i < 3;
 		mortal.working = 0;
 		server = ktest_thread(mortal_main, &mortal);
 		CHECK(ktest_wait(&mortal.working));
