@@ -19,7 +19,7 @@
 struct file_table {
 	struct file *chunk[CHUNKS];
 	uint32_t chunks, first_free;
-	struct share share;
+	struct quota quota;
 };
 
 static struct file *slot(uint32_t i)
@@ -116,17 +116,17 @@ struct file *file_create(const struct proto_cred *c, enum file_kind kind, struct
 {
 	struct file_table *t = vfs->files;
 	unsigned mode = status & LX_O_ACCMODE;
-	uint32_t user = share_user(c);
+	uint32_t user = quota_user(c);
 	struct file *f;
 
-	if (!share_room(&t->share, user, mounts_memory() / PROTO_FILE_MEMORY) ||
+	if (!quota_room(&t->quota, user, mounts_memory() / PROTO_FILE_MEMORY) ||
 	    (!t->first_free && table_grow()))
 		return NULL;
 	f = slot(t->first_free);
 	undo_save(f, sizeof *f);
 	state_set(t->first_free, f->next_free);
 	f->user = user;
-	share_count(&t->share, user, 1);
+	quota_count(&t->quota, user, 1);
 	f->kind = (uint8_t)kind;
 	f->status = status;
 	f->at = at;
@@ -178,13 +178,13 @@ void file_close(struct file *f)
 	f->generation++;
 	f->next_free = t->first_free;
 	state_set(t->first_free, i);
-	share_count(&t->share, f->user, -1);
+	quota_count(&t->quota, f->user, -1);
 	pos_unpin(at);
 }
 
 uint32_t file_count(void)
 {
-	return vfs->files->share.used;
+	return vfs->files->quota.used;
 }
 
 void file_each(bool (*visit)(struct file *f))

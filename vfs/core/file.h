@@ -38,7 +38,7 @@ struct file {
 	bool semaphore;		/* FILE_EVENT: EFD_SEMAPHORE */
 	/* a program that runs: counted in the node, which must not be written */
 	bool running;
-	uint32_t user;		/* whose share it is of: share.h */
+	uint32_t user;		/* whose share it is of: quota.h */
 	struct pos at;
 	int32_t object;		/* FILE_PROC: the text; FILE_EVENT: its source; else -1 */
 	/* directories: cookie of the last entry given; FILE_EVENT: the counter */

@@ -116,12 +116,13 @@ static void wake(struct node *n)
 		if (w->node != n || lock_conflict(n, &w->lock))
 			continue;
 		e = lock_set(n, &w->lock);
-		if (!e && w->lock.kind == LOCK_POSIX)
-			k_caller_watch_table(srv_endpoint(), call, 1);
-		if (e)
+		if (e) {
 			node_rollback();
-		else
+		} else {
+			if (w->lock.kind == LOCK_POSIX)
+				k_caller_watch_table(srv_endpoint(), call, 1);
 			node_commit();
+		}
 		waiter_free(p);
 		srv_answer(call, e);
 	}
@@ -161,7 +162,7 @@ int64_t in_flock(struct request *r)
 	struct lock want = { .kind = LOCK_FLOCK,
 			     .end = LOCK_TO_END,
 			     .pid = r->m->pid,
-			     .user = (uint16_t)share_user(r->cred) };
+			     .user = quota_user(r->cred) };
 	struct file *f;
 	int64_t e = request_real_file(r, &f);
 
@@ -261,7 +262,7 @@ int64_t lock_fcntl(struct request *r, struct file *f, int command)
 	bool get = command == LX_F_GETLK || command == LX_F_OFD_GETLK;
 	struct lock want = { .kind = ofd ? LOCK_OFD : LOCK_POSIX,
 			     .pid = r->m->pid,
-			     .user = (uint16_t)share_user(r->cred),
+			     .user = quota_user(r->cred),
 			     .file = file_cookie(f) };
 	struct lx_flock l;
 	int64_t e = k_caller_read(srv_endpoint(), r->m->call, &l, request_arg(r, 2), sizeof l);

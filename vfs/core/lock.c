@@ -12,7 +12,7 @@
 #include "node.h"
 
 /*
- * Of all users (of one: share.h). One operation may end all of them, and its log has room for twice
+ * Of all users (of one: quota.h). One operation may end all of them, and its log has room for twice
  * as many: an unlock of everything, the close of a file.
  */
 #define LOCKS_MOST 16384u
@@ -57,13 +57,13 @@ static void lock_free(struct node *n, struct lock **at)
 
 	(void)n;
 	state_set(*at, l->next);
-	share_count(&vfs->locks, l->user, -1);
+	quota_count(&vfs->locks, l->user, -1);
 	state_free(l, sizeof *l);
 }
 
 static struct lock *lock_add(struct node *n, const struct lock *from)
 {
-	bool room = share_room(&vfs->locks, from->user, locks_most());
+	bool room = quota_room(&vfs->locks, from->user, locks_most());
 	struct lock *l = room ? state_alloc(sizeof *l) : NULL;
 
 	if (!l)
@@ -71,7 +71,7 @@ static struct lock *lock_add(struct node *n, const struct lock *from)
 	*l = *from;
 	l->next = n->locks;
 	state_set(n->locks, l);
-	share_count(&vfs->locks, l->user, 1);
+	quota_count(&vfs->locks, l->user, 1);
 	return l;
 }
 

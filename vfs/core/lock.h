@@ -21,7 +21,7 @@ struct lock {
 	uint64_t file;		/* cookie of the open file it was set through */
 	uint32_t pid;
 	uint8_t kind, type;	/* enum lock_kind; LX_F_RDLCK, LX_F_WRLCK */
-	uint16_t user;		/* whose share of all locks it is of: share.h */
+	uint16_t user;		/* whose share of all locks it is of: quota.h */
 };
 
 #define LOCK_TO_END ((uint64_t)INT64_MAX)

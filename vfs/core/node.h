@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "linux.h"
-#include "share.h"
+#include "quota.h"
 #include "state.h"
 
 struct devpts;
@@ -145,7 +145,7 @@ struct vfs_state {
 	struct file_table *files;
 	struct socket_table *sockets;
 	uint64_t live_nodes, live_entries;
-	struct share locks;
+	struct quota locks;
 	struct devpts *devpts;		/* fs/devpts */
 };
 extern struct vfs_state *vfs;
