@@ -151,10 +151,11 @@ int64_t pipe_server_read(struct pipe *p, struct thread *t, uint64_t to, uint64_t
 
 	if (flags > K_PIPE_AT || (skip && (p->length || !flags)))
 		return -EINVAL;
-	if (flags & K_PIPE_AT && p->before + p->head != skip + t->progress.done)
-		return outcome(t, -EAGAIN);
-	if (flags & K_PIPE_AT)
+	if (flags & K_PIPE_AT) {
+		if (p->before + p->head != skip + t->progress.done)
+			return outcome(t, -EAGAIN);
 		skip = 0;
+	}
 	if (!n)
 		return 0;
 	if (!available(p, skip))

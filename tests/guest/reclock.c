@@ -363,15 +363,20 @@ TEST(reclock, many_locks_times_many_waiters)
 
 enum { HOARD_FILES = 16, HOARD_LOCKS = 2000 };
 
+static int hoard_open(int n, int flags)
+{
+	char name[] = "hoard.a";
+
+	name[6] = (char)('a' + n);
+	return CHECK_OK(open(name, O_RDWR | flags, 0666));
+}
+
 /* Locks of one user without end, on many files: how many he got until ENOLCK. */
 static int hoard_locks(void)
 {
 	for (int n = 0; n < HOARD_FILES; n++) {
-		char name[] = "hoard.a";
-		int fd;
+		int fd = hoard_open(n, 0);
 
-		name[6] = (char)('a' + n);
-		fd = CHECK_OK(open(name, O_RDWR));
 		for (int i = 0; i < HOARD_LOCKS; i++) {
 			if (lock(fd, F_SETLK, F_WRLCK, 2 * i, 1) < 0) {
 				CHECK_EQ(errno, ENOLCK);
@@ -390,12 +395,8 @@ TEST(reclock, one_user_cannot_have_all)
 
 	ROOT_NEEDED();
 	umask(0);
-	for (int n = 0; n < HOARD_FILES; n++) {
-		char name[] = "hoard.a";
-
-		name[6] = (char)('a' + n);
-		CHECK_OK(close(CHECK_OK(open(name, O_RDWR | O_CREAT, 0666))));
-	}
+	for (int n = 0; n < HOARD_FILES; n++)
+		CHECK_OK(close(hoard_open(n, O_CREAT)));
 	fd = CHECK_OK(open("mine", O_RDWR | O_CREAT, 0666));
 	gate_init(&had);
 	gate_init(&done);
@@ -419,6 +420,6 @@ TEST(reclock, one_user_cannot_have_all)
 	CHECK_EXITED(pid, 0);
 	SUBPROCESS {
 		drop_to_user(1000, 1000);
-		CHECK_OK(lock(CHECK_OK(open("hoard.a", O_RDWR)), F_SETLK, F_WRLCK, 0, 1));
+		CHECK_OK(lock(hoard_open(0, 0), F_SETLK, F_WRLCK, 0, 1));
 	}
 }

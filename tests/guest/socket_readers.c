@@ -57,17 +57,13 @@ static void *read_to_end(void *arg)
 static void write_counted(int fd, uint64_t seen[256])
 {
 	unsigned char piece[800];
-	uint32_t state = 1;
 
-	for (int at = 0, n; at < TOTAL; at += n) {
-		state = state * 1664525 + 1013904223;
-		n = 1 + (int)(state >> 16) % (int)sizeof(piece);
+	for (int at = 0, n = 1; at < TOTAL; at += n) {
+		n = 1 + n * 577 % (int)sizeof(piece);
 		n = n < TOTAL - at ? n : TOTAL - at;
-		for (int i = 0; i < n; i++) {
-			state = state * 1664525 + 1013904223;
-			piece[i] = (unsigned char)(state >> 24);
+		pattern_fill(piece, (size_t)n, (uint32_t)at);
+		for (int i = 0; i < n; i++)
 			seen[piece[i]]++;
-		}
 		write_all(fd, piece, (size_t)n);
 	}
 	CHECK_OK(shutdown(fd, SHUT_WR));

@@ -179,10 +179,11 @@ static void pipe_count(struct mock_object *p, uint32_t ends, int delta)
 
 static long pipe_take(struct mock_object *p, void *to, uint64_t n, uint32_t flags, uint64_t skip)
 {
-	if (flags & K_PIPE_AT && skip != p->taken)
-		return -EAGAIN;
-	if (flags & K_PIPE_AT)
+	if (flags & K_PIPE_AT) {
+		if (skip != p->taken)
+			return -EAGAIN;
 		skip = 0;
+	}
 	if (p->size <= skip)
 		return p->writers ? -EAGAIN : 0;
 	if (n > p->size - skip)

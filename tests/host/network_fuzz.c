@@ -277,10 +277,11 @@ static uint32_t pipe_events(const struct object *p)
 static long pipe_read(struct object *p, char *to, size_t n, uint32_t flags, size_t skip)
 {
 	CHECK(!skip || flags, "skip without a flag");
-	if (flags & K_PIPE_AT && skip != p->taken)
-		return -EAGAIN;
-	if (flags & K_PIPE_AT)
+	if (flags & K_PIPE_AT) {
+		if (skip != p->taken)
+			return -EAGAIN;
 		skip = 0;
+	}
 	if (p->bytes <= skip)
 		return pipe_events(p) & K_PIPE_NO_WRITERS ? 0 : -EAGAIN;
 	if (n > p->bytes - skip)
